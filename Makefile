@@ -1,0 +1,2 @@
+.DEFAULT_GOAL := help
+PY := .venv/bin/python

@@ -1,0 +1,1 @@
+"""The dossier: built from events alone, rendered, verified."""

@@ -1,0 +1,1 @@
+"""The checked set of agents, tools and aliases."""

@@ -1,0 +1,1 @@
+"""What everyone agrees on: frozen values, no I/O."""

@@ -1,0 +1,224 @@
+"""What can happen in a run: one closed union, discriminated by `kind`.
+
+A fact is recorded before the run goes on; an intent is recorded before its effect.
+Deviations are not facts of their own: the fold derives them (see `contracts/run.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from planwarden.contracts.calls import FailureKind, RefusalKind, StepAnswer, ToolCall
+from planwarden.contracts.model import ModelExchange, ModelIdentity
+from planwarden.contracts.plan import PlanDecision, StepId
+from planwarden.contracts.task import Task
+from planwarden.contracts.value import Contract, Digest, Json, Name
+from planwarden.contracts.verdict import NeedsApproval, Verdict
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class RunStarted(Contract):
+    """A task was accepted."""
+
+    kind: Literal["run_started"] = "run_started"
+    task: Task
+    planner: ModelIdentity
+    agents: ModelIdentity
+    catalog_digest: Digest
+    policy_digest: Digest
+    planwarden_version: str
+
+
+class RunTakenOver(Contract):
+    """A process took the lease of a run that another one had begun."""
+
+    kind: Literal["run_taken_over"] = "run_taken_over"
+    owner: str
+    catalog_digest: Digest
+    policy_digest: Digest
+
+
+class ModelAnswered(Contract):
+    """A model was asked something; also recorded when it failed to answer."""
+
+    kind: Literal["model_answered"] = "model_answered"
+    step: StepId | None = None
+    exchange: ModelExchange
+
+
+class PlanDecided(Contract):
+    """The plan to follow is fixed, or nothing may be done."""
+
+    kind: Literal["plan_decided"] = "plan_decided"
+    decision: PlanDecision
+
+
+class PlanApprovalAsked(Contract):
+    """The plan waits for a person."""
+
+    kind: Literal["plan_approval_asked"] = "plan_approval_asked"
+    plan_digest: Digest
+    reason: str
+
+
+class PlanApprovalGiven(Contract):
+    """A person said yes or no to exactly this plan."""
+
+    kind: Literal["plan_approval_given"] = "plan_approval_given"
+    plan_digest: Digest
+    approved: bool
+    by: str
+
+
+class StepStarted(Contract):
+    """An agent begins its step."""
+
+    kind: Literal["step_started"] = "step_started"
+    step: StepId
+    agent: Name
+
+
+class CallRefused(Contract):
+    """A call was refused before it happened; the tool did not run."""
+
+    kind: Literal["call_refused"] = "call_refused"
+    step: StepId
+    tool: str
+    arguments: dict[str, Json]
+    refusal: RefusalKind
+    verdict: Verdict | None = None
+    message: str
+
+
+class ApprovalAsked(Contract):
+    """A call waits for a person."""
+
+    kind: Literal["approval_asked"] = "approval_asked"
+    call: ToolCall
+    verdict: NeedsApproval
+
+
+class ApprovalGiven(Contract):
+    """A person said yes or no to exactly this call."""
+
+    kind: Literal["approval_given"] = "approval_given"
+    call_id: str
+    arguments_digest: Digest
+    approved: bool
+    by: str
+
+
+class CallIntended(Contract):
+    """A call was allowed and is about to run."""
+
+    kind: Literal["call_intended"] = "call_intended"
+    call: ToolCall
+    verdict: Verdict
+    idempotency_key: str
+
+
+class CallReturned(Contract):
+    """A call ran and gave a result."""
+
+    kind: Literal["call_returned"] = "call_returned"
+    call_id: str
+    value: Json
+    duration_s: Seconds
+
+
+class CallFailed(Contract):
+    """A call ran and failed."""
+
+    kind: Literal["call_failed"] = "call_failed"
+    call_id: str
+    failure: FailureKind
+    message: str
+    duration_s: Seconds
+
+
+class CallInDoubt(Contract):
+    """An intent was found open after a crash: nobody knows whether the call happened."""
+
+    kind: Literal["call_in_doubt"] = "call_in_doubt"
+    call_id: str
+    message: str
+
+
+class CallSettled(Contract):
+    """What became of a call in doubt."""
+
+    kind: Literal["call_settled"] = "call_settled"
+    call_id: str
+    outcome: Literal["done", "not_done"]
+    value: Json = None
+    """The result of a call that was done, where it is known."""
+    by: str
+    """`verify` (the tool said), `read` (nothing to repeat wrongly), or the person's name."""
+
+
+class StepAnswered(Contract):
+    """An agent finished its step."""
+
+    kind: Literal["step_answered"] = "step_answered"
+    step: StepId
+    answer: StepAnswer
+
+
+class StepFailed(Contract):
+    """A step ended without an answer."""
+
+    kind: Literal["step_failed"] = "step_failed"
+    step: StepId
+    code: str
+    message: str
+
+
+class CancelRequested(Contract):
+    """Somebody asked to stop the run."""
+
+    kind: Literal["cancel_requested"] = "cancel_requested"
+    by: str
+
+
+RunOutcome = Literal["completed", "failed", "refused", "cancelled", "asked"]
+"""`asked`: the planner put a question back to the user; `refused`: plan or policy allow nothing."""
+
+
+class RunEnded(Contract):
+    """The run is over."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    outcome: RunOutcome
+    code: str = ""
+    """Stable identifier of the reason, empty when completed."""
+    message: str = ""
+
+
+Fact = Annotated[
+    RunStarted
+    | RunTakenOver
+    | ModelAnswered
+    | PlanDecided
+    | PlanApprovalAsked
+    | PlanApprovalGiven
+    | StepStarted
+    | CallRefused
+    | ApprovalAsked
+    | ApprovalGiven
+    | CallIntended
+    | CallReturned
+    | CallFailed
+    | CallInDoubt
+    | CallSettled
+    | StepAnswered
+    | StepFailed
+    | CancelRequested
+    | RunEnded,
+    Field(discriminator="kind"),
+]
+
+fact_adapter: TypeAdapter[Fact] = TypeAdapter(Fact)
+"""Reads a fact back from JSON."""

@@ -1,0 +1,1 @@
+"""The append-only record: port, in-memory and SQLite implementations, hash chain."""

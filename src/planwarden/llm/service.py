@@ -1,0 +1,91 @@
+"""The port to a model. Planner and agents use the same port with different settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from planwarden.contracts.model import Message, ModelIdentity, ModelUsage
+from planwarden.contracts.specs import JsonSchema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMRequest:
+    """One question to a model."""
+
+    messages: tuple[Message, ...]
+    output_schema: JsonSchema | None = None
+    """The reply is constrained to this schema, without free whitespace where the engine can."""
+    max_output_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 7
+    top_logprobs: int = 0
+    """How many alternatives to report per output token; 0 for none. Ollama gives at most 20."""
+    timeout_s: float = 60.0
+    """Seconds for the whole exchange; a wrapper that retries spends from the same budget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAlternative:
+    """A token that could have stood at a place, before any grammar: renormalise over what is allowed."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenChoice:
+    """A token of the reply; the concatenation of all `text`s is the reply."""
+
+    text: str
+    logprob: float
+    alternatives: tuple[TokenAlternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMReply:
+    """A complete reply; one that was cut short is an error instead."""
+
+    text: str
+    usage: ModelUsage
+    tokens: tuple[TokenChoice, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelHealth:
+    """What `planwarden doctor` wants to know about a model."""
+
+    reachable: bool
+    present: bool
+    context_tokens: int | None
+    detail: str
+    remedy: str = ""
+
+
+class LLMService(Protocol):
+    """A model that can be asked. Implementations: `ollama`, `embedded`; wrappers: one behaviour each."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Say which model this is."""
+        ...
+
+    async def complete(self, request: LLMRequest) -> LLMReply:
+        """Ask once.
+
+        Raises:
+            ModelUnavailable: nothing answers, or it does not have the model.
+            ModelTimedOut: `timeout_s` is past.
+            ReplyIncomplete: the reply was cut at `max_output_tokens` or has no end mark.
+            ReplyInvalid: the reply is not what the protocol promises.
+            PromptTooLong: the prompt does not fit the context in force.
+        """
+        ...
+
+    async def health(self) -> ModelHealth:
+        """Look whether the model is there; never raises for a model that is not."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back what the service holds."""
+        ...

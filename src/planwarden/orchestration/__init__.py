@@ -1,0 +1,1 @@
+"""Carrying out a run: the scheduler decides, the executor acts, the journal keeps."""

@@ -1,0 +1,1 @@
+"""From a task to a plan: shortlist, prompt, notation, validation, ladder, fallback."""

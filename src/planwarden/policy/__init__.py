@@ -1,0 +1,1 @@
+"""Ordered rules, first match decides, default deny."""

@@ -1,0 +1,1 @@
+"""Tools: the port, Python function tools, the built-in tools by domain."""
