@@ -1,0 +1,110 @@
+"""The audit file of one run, built from its events alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from planwarden.contracts.calls import CallRole, FailureKind, RefusalKind, StepAnswer
+from planwarden.contracts.deviations import Deviation
+from planwarden.contracts.model import ModelExchange, ModelIdentity, ModelUsage
+from planwarden.contracts.plan import PlanDecision
+from planwarden.contracts.run import CallStatus, RunStatus, StepStatus
+from planwarden.contracts.task import Task
+from planwarden.contracts.value import Contract, Digest, Json
+from planwarden.contracts.verdict import Verdict
+
+
+class DossierCall(Contract):
+    """One call attempt: wanted, judged, and what came of it."""
+
+    id: str | None
+    """None for a call that was refused before it got a place."""
+    step: str
+    tool: str
+    role: CallRole | None
+    status: CallStatus | Literal["refused"]
+    arguments: dict[str, Json]
+    verdict: Verdict | None
+    refusal: RefusalKind | None = None
+    failure: FailureKind | None = None
+    message: str = ""
+    attempt: int = 1
+    idempotency_key: str | None = None
+    result: Json = None
+    result_digest: Digest | None = None
+    duration_s: float | None = None
+    settled_by: str | None = None
+
+
+class DossierStep(Contract):
+    """One step: planned and done."""
+
+    id: str
+    agent: str
+    status: StepStatus
+    answer: StepAnswer | None
+    failure_code: str = ""
+    failure_message: str = ""
+
+
+class DossierApproval(Contract):
+    """Who said yes or no, to what."""
+
+    at: AwareDatetime
+    by: str
+    what: Literal["plan", "call", "outcome", "cancel"]
+    subject: str
+    decision: str
+
+
+class DossierEvent(Contract):
+    """One line of the record: its place, time, kind and hash."""
+
+    seq: int
+    at: AwareDatetime
+    epoch: int
+    kind: str
+    payload_digest: Digest
+    hash: Digest
+
+
+class DossierExchange(Contract):
+    """One exchange with a model, raw."""
+
+    seq: int
+    step: str | None
+    exchange: ModelExchange
+
+
+class Dossier(Contract):
+    """Everything an auditor needs about one run."""
+
+    dossier_version: Literal[1] = 1
+    run_id: str
+    status: RunStatus
+    outcome_code: str = ""
+    outcome_message: str = ""
+    task: Task
+    planner: ModelIdentity
+    agents: ModelIdentity
+    catalog_digest: Digest
+    policy_digest: Digest
+    planwarden_version: str
+    started_at: AwareDatetime
+    updated_at: AwareDatetime
+    decision: PlanDecision | None
+    plan_digest: Digest | None
+    steps: tuple[DossierStep, ...]
+    calls: tuple[DossierCall, ...]
+    approvals: tuple[DossierApproval, ...]
+    deviations: tuple[Deviation, ...]
+    adherence: float | None
+    answer: StepAnswer | None
+    usage: ModelUsage
+    model_calls: int
+    exchanges: tuple[DossierExchange, ...]
+    events: tuple[DossierEvent, ...]
+    head: Digest
+    """Hash of the last event: whoever keeps it elsewhere can prove that nothing was dropped."""

@@ -1,0 +1,260 @@
+"""From events to state: `fold` and its one rule per kind of fact. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import assert_never
+
+from planwarden.contracts import facts as f
+from planwarden.contracts.calls import ToolCall
+from planwarden.contracts.deviations import Deviation, DeviationKind
+from planwarden.contracts.event import RunEvent
+from planwarden.contracts.model import ModelExchange, ModelUsage
+from planwarden.contracts.plan import PlanDecision
+from planwarden.contracts.run import CallState, RunState, StepState
+from planwarden.errors import StoreCorrupt
+
+
+def fold(events: Iterable[RunEvent]) -> RunState:
+    """Give the state after these events.
+
+    Raises:
+        StoreCorrupt: the events are not a run: empty, or not beginning with `run_started`.
+    """
+    state: RunState | None = None
+    for event in events:
+        state = _begin(event) if state is None else advance(state, event)
+    if state is None:
+        raise StoreCorrupt(
+            "A run without events.", remedy="Check the journal: planwarden dossier verify RUN."
+        )
+    return state
+
+
+def _begin(event: RunEvent) -> RunState:
+    if not isinstance(event.fact, f.RunStarted):
+        raise StoreCorrupt(
+            f"Run {event.run_id} begins with '{event.fact.kind}', not with 'run_started'.",
+            remedy=f"Its head was dropped or altered: planwarden dossier verify {event.run_id}.",
+        )
+    return RunState(
+        run_id=event.run_id,
+        started=event.fact,
+        started_at=event.at,
+        active_since=event.at,
+        updated_at=event.at,
+        seq=event.seq,
+        epoch=event.epoch,
+    )
+
+
+def advance(state: RunState, event: RunEvent) -> RunState:
+    """Give the state after one more event.
+
+    Raises:
+        StoreCorrupt: the fact names a step or call that the run does not have.
+    """
+    changed = _apply(state, event)
+    return replace(changed, seq=event.seq, updated_at=event.at, epoch=event.epoch)
+
+
+def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911, PLR0912 - one arm per fact
+    match event.fact:
+        case f.RunStarted():
+            raise StoreCorrupt(f"Run {state.run_id} starts twice.", remedy="Verify the journal.")
+        case f.RunTakenOver():
+            return replace(state, active_since=event.at)
+        case f.ModelAnswered(exchange=exchange):
+            return _after_model(state, exchange)
+        case f.PlanDecided(decision=decision):
+            return _after_plan(state, event, decision)
+        case f.PlanApprovalAsked():
+            return _deviate(replace(state, plan_approval="asked"), event, "confidence_gated")
+        case f.PlanApprovalGiven(approved=approved):
+            return replace(state, plan_approval="approved" if approved else "denied")
+        case f.StepStarted(step=step):
+            return _on_step(state, step, lambda s: replace(s, status="running"))
+        case f.CallRefused() as fact:
+            return _after_refusal(state, event, fact)
+        case f.ApprovalAsked(call=call, verdict=verdict):
+            asked = CallState(call=call, status="asked", epoch=event.epoch, at=event.at, verdict=verdict)
+            return _put_call(state, asked)
+        case f.ApprovalGiven(call_id=call_id, approved=approved, by=by):
+            return _after_approval(state, event, call_id, approved=approved, by=by)
+        case f.CallIntended() as fact:
+            return _after_intent(state, event, fact)
+        case f.CallReturned(call_id=call_id, value=value, duration_s=duration):
+            return _on_call(
+                state, call_id, lambda c: replace(c, status="returned", value=value, duration_s=duration)
+            )
+        case f.CallFailed() as fact:
+            return _after_failure(state, event, fact)
+        case f.CallInDoubt(call_id=call_id, message=message):
+            doubtful = _on_call(state, call_id, lambda c: replace(c, status="in_doubt", message=message))
+            return _deviate(doubtful, event, "outcome_in_doubt", _call(state, call_id).call, message)
+        case f.CallSettled() as fact:
+            return _after_settlement(state, fact)
+        case f.StepAnswered(step=step, answer=answer):
+            answered = _on_step(state, step, lambda s: replace(s, status="answered", answer=answer))
+            return _after_step(answered, event, step)
+        case f.StepFailed() as fact:
+            return _after_step_failure(state, event, fact)
+        case f.CancelRequested(by=by):
+            return replace(state, cancelled_by=by)
+        case f.RunEnded() as fact:
+            return _after_end(state, event, fact)
+        case _:
+            assert_never(event.fact)
+
+
+def _after_model(state: RunState, exchange: ModelExchange) -> RunState:
+    cost, total = exchange.usage, state.usage
+    usage = ModelUsage(
+        prompt_tokens=total.prompt_tokens + cost.prompt_tokens,
+        cached_tokens=total.cached_tokens + cost.cached_tokens,
+        output_tokens=total.output_tokens + cost.output_tokens,
+        latency_s=total.latency_s + cost.latency_s,
+    )
+    return replace(state, usage=usage, model_calls=state.model_calls + 1)
+
+
+def _after_plan(state: RunState, event: RunEvent, decision: PlanDecision) -> RunState:
+    plan = decision.plan
+    steps = {step.id: StepState(planned=step) for step in plan.steps} if plan else {}
+    decided = replace(state, decision=decision, steps=steps)
+    if plan is not None and plan.metadata.source == "fallback":
+        reasons = ", ".join(f"{refusal.rung}: {refusal.reason}" for refusal in decision.refusals)
+        decided = _deviate(decided, event, "fallback_plan_used", detail=reasons)
+        if any(refusal.reason == "confidence_too_low" for refusal in decision.refusals):
+            decided = _deviate(decided, event, "confidence_gated")
+    return decided
+
+
+def _after_refusal(state: RunState, event: RunEvent, fact: f.CallRefused) -> RunState:
+    refused = _on_step(state, fact.step, lambda s: replace(s, refused=(*s.refused, fact)))
+    deviation = Deviation(
+        kind=fact.refusal, seq=event.seq, step=fact.step, tool=fact.tool, detail=fact.message
+    )
+    return replace(refused, deviations=(*refused.deviations, deviation))
+
+
+def _after_approval(state: RunState, event: RunEvent, call_id: str, *, approved: bool, by: str) -> RunState:
+    call = _call(state, call_id).call
+    status = "approved" if approved else "denied"
+    given = _on_call(state, call_id, lambda c: replace(c, status=status, settled_by=by))
+    return given if approved else _deviate(given, event, "approval_denied", call, f"refused by {by}")
+
+
+def _after_intent(state: RunState, event: RunEvent, fact: f.CallIntended) -> RunState:
+    intended = CallState(
+        call=fact.call, status="intended", epoch=event.epoch, at=event.at, verdict=fact.verdict
+    )
+    placed = _put_call(state, intended)
+    first = state.find_call(fact.call.id) is None or fact.call.attempt == 1
+    if fact.call.role == "fallback" and first:
+        return _deviate(placed, event, "fallback_used", fact.call)
+    return placed
+
+
+def _after_failure(state: RunState, event: RunEvent, fact: f.CallFailed) -> RunState:
+    failed = _on_call(
+        state,
+        fact.call_id,
+        lambda c: replace(
+            c, status="failed", failure=fact.failure, message=fact.message, duration_s=fact.duration_s
+        ),
+    )
+    return _deviate(failed, event, "tool_failed", _call(state, fact.call_id).call, fact.message)
+
+
+def _after_settlement(state: RunState, fact: f.CallSettled) -> RunState:
+    status = "returned" if fact.outcome == "done" else "not_done"
+    return _on_call(
+        state, fact.call_id, lambda c: replace(c, status=status, value=fact.value, settled_by=fact.by)
+    )
+
+
+def _after_step_failure(state: RunState, event: RunEvent, fact: f.StepFailed) -> RunState:
+    failed = _on_step(
+        state,
+        fact.step,
+        lambda s: replace(s, status="failed", failure_code=fact.code, failure_message=fact.message),
+    )
+    if fact.code == "tool_first_policy_violation":
+        failed = _deviate(failed, event, "tool_first_violation", step=fact.step, detail=fact.message)
+    if fact.code == "budget_exceeded":
+        failed = _deviate(failed, event, "budget_exceeded", step=fact.step, detail=fact.message)
+    return _after_step(failed, event, fact.step)
+
+
+def _after_step(state: RunState, event: RunEvent, step_id: str) -> RunState:
+    step = state.steps[step_id]
+    for tool in step.planned.tools:
+        if not any(call.call.tool == tool for call in step.ran):
+            deviation = Deviation(kind="tool_skipped", seq=event.seq, step=step_id, tool=tool)
+            state = replace(state, deviations=(*state.deviations, deviation))
+    if step.status == "answered" and not step.planned.tools:
+        state = _deviate(state, event, "answered_without_tools", step=step_id)
+    return state
+
+
+def _after_end(state: RunState, event: RunEvent, fact: f.RunEnded) -> RunState:
+    ended = replace(state, ended=fact)
+    for step_id, step in state.steps.items():
+        if step.status in ("pending", "running"):
+            ended = _deviate(ended, event, "step_not_run", step=step_id, detail=f"left {step.status}")
+    return ended
+
+
+def _deviate(
+    state: RunState,
+    event: RunEvent,
+    kind: DeviationKind,
+    call: ToolCall | None = None,
+    detail: str = "",
+    *,
+    step: str | None = None,
+) -> RunState:
+    deviation = Deviation(
+        kind=kind,
+        seq=event.seq,
+        step=call.step if call else step,
+        tool=call.tool if call else None,
+        detail=detail,
+    )
+    return replace(state, deviations=(*state.deviations, deviation))
+
+
+def _on_step(state: RunState, step_id: str, change: Callable[[StepState], StepState]) -> RunState:
+    step = state.steps.get(step_id)
+    if step is None:
+        raise StoreCorrupt(
+            f"Run {state.run_id} speaks of step '{step_id}', which its plan does not have.",
+            remedy=f"Check it: planwarden dossier verify {state.run_id}.",
+        )
+    return replace(state, steps={**state.steps, step_id: change(step)})
+
+
+def _call(state: RunState, call_id: str) -> CallState:
+    found = state.find_call(call_id)
+    if found is None:
+        raise StoreCorrupt(
+            f"Run {state.run_id} speaks of call '{call_id}', which was never intended.",
+            remedy=f"Check it: planwarden dossier verify {state.run_id}.",
+        )
+    return found
+
+
+def _on_call(state: RunState, call_id: str, change: Callable[[CallState], CallState]) -> RunState:
+    return _put_call(state, change(_call(state, call_id)))
+
+
+def _put_call(state: RunState, call: CallState) -> RunState:
+    def put(step: StepState) -> StepState:
+        if any(other.call.id == call.call.id for other in step.calls):
+            calls = tuple(call if other.call.id == call.call.id else other for other in step.calls)
+            return replace(step, calls=calls)
+        return replace(step, calls=(*step.calls, call))
+
+    return _on_step(state, call.call.step, put)
