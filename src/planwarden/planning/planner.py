@@ -1,0 +1,241 @@
+"""`LLMOrchestrationPlanner`: asks the planner model, validates, repairs once, falls back.
+
+Every rung that refuses leaves a `Refusal`; every exchange with the model is given back for the record.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
+from planwarden.contracts.model import Message, ModelExchange, ModelUsage, Purpose
+from planwarden.contracts.plan import PlanDecision, PlannerPlan, PlanSource, Refusal, Rung
+from planwarden.contracts.specs import JsonSchema
+from planwarden.contracts.task import Task
+from planwarden.contracts.verdict import Allowed
+from planwarden.errors import ModelError, PromptTooLong
+from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.planning.expand import PlanOrigin, expand
+from planwarden.planning.fallback import build_fallback_plan
+from planwarden.planning.notation import WaysOut, WirePlan, read_wire, wire_schema
+from planwarden.planning.prompt import PROMPT_VERSION, build_prompt, repair_turn
+from planwarden.planning.shortlist import Retriever, Shortlist
+from planwarden.planning.validate import PlanLimits, plan_issues
+from planwarden.policy.rules import ToolPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannerSettings:
+    """The knobs of planning; see docs/planner.md for what each does."""
+
+    max_agents: int = 4
+    shortlist: int = 6
+    examples: int = 3
+    temperature: float = 0.0
+    seed: int = 7
+    max_output_tokens: int = 256
+    timeout_s: float = 60.0
+    min_confidence: float = 0.0
+    on_low_confidence: str = "fallback"
+    """`fallback` or `person`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planning:
+    """What planning one task came to."""
+
+    decision: PlanDecision
+    exchanges: tuple[ModelExchange, ...]
+    needs_person: bool = False
+    """The plan is valid, but the model was less sure than `min_confidence`, and a person is to say."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Attempt:
+    """One planning, on its way down the ladder."""
+
+    task: Task
+    catalog: Catalog
+    policy: ToolPolicy
+    shortlist: Shortlist
+    ways_out: WaysOut
+    exchanges: list[ModelExchange] = field(default_factory=list[ModelExchange])
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    last_reply: str | None = None
+
+
+class LLMOrchestrationPlanner:
+    """The planner of the product: a small model decides, the ladder makes it valid."""
+
+    def __init__(self, llm: LLMService, settings: PlannerSettings) -> None:
+        self._llm = llm
+        self._settings = settings
+        self._retriever = Retriever()
+
+    async def plan(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> Planning:
+        """Give the plan to follow for a task, always valid against catalog and policy as they are now.
+
+        A task that does not fit the planner's context even with a single tool shown is refused.
+        """
+        attempt = self._begin(task, catalog, policy)
+        try:
+            plan = await self._ask(attempt, "plan", ())
+        except PromptTooLong as error:
+            _refuse(attempt, "constrained_output", error.code, str(error))
+            decision = PlanDecision(plan=None, refusals=tuple(attempt.refusals))
+            return Planning(decision=decision, exchanges=tuple(attempt.exchanges))
+        if plan is None and attempt.last_reply is not None:
+            fault = attempt.refusals[-1].message
+            plan = await self._ask(attempt, "repair", repair_turn(attempt.last_reply, fault))
+        return self._conclude(attempt, plan)
+
+    def close(self) -> None:
+        """Drop the retrieval indexes."""
+        self._retriever.close()
+
+    def _begin(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> _Attempt:
+        earlier = " ".join(exchange.content for exchange in task.exchanges[-2:] if exchange.role == "user")
+        text = f"{task.prompt}\n{earlier}"
+        shortlist = self._retriever.shortlist(text, catalog, policy, size=self._settings.shortlist)
+        return _Attempt(
+            task=task,
+            catalog=catalog,
+            policy=policy,
+            shortlist=shortlist,
+            ways_out=offered_ways_out(catalog, policy),
+        )
+
+    async def _ask(
+        self, attempt: _Attempt, purpose: Purpose, more: tuple[Message, ...]
+    ) -> PlannerPlan | None:
+        """Ask once and take the reply through parse, schema and semantics; None leaves a refusal."""
+        if attempt.shortlist.empty and not attempt.ways_out.names:
+            _refuse(attempt, "constrained_output", "nothing_allowed", "policy leaves nothing to plan with")
+            return None
+        try:
+            reply, schema = await self._complete(attempt, purpose, more)
+        except ModelError as error:
+            if isinstance(error, PromptTooLong) and purpose == "plan":
+                raise
+            _refuse(attempt, "constrained_output", error.code, str(error))
+            return None
+        attempt.last_reply = reply.text
+        wire = _parse(attempt, reply.text, schema)
+        if wire is None:
+            return None
+        source: PlanSource = "repaired" if purpose == "repair" else "planner"
+        origin = PlanOrigin(
+            source=source,
+            reply=reply,
+            usage=_total(attempt.exchanges),
+            model=self._llm.identity.model,
+            prompt_version=PROMPT_VERSION,
+            ways_out=attempt.ways_out,
+            refusals=tuple(attempt.refusals),
+        )
+        plan = expand(wire, origin, attempt.shortlist, attempt.catalog, attempt.policy)
+        issues = plan_issues(
+            plan, attempt.catalog, attempt.policy, PlanLimits(max_agents=self._settings.max_agents)
+        )
+        attempt.refusals.extend(issues)
+        return None if issues else plan
+
+    async def _complete(
+        self, attempt: _Attempt, purpose: Purpose, more: tuple[Message, ...]
+    ) -> tuple[LLMReply, JsonSchema]:
+        """Send the prompt; one that does not fit is shortened by rule, fewer tools and examples first."""
+        examples = self._settings.examples
+        while True:
+            prompt = build_prompt(
+                attempt.task, attempt.catalog, attempt.shortlist, attempt.ways_out, examples=examples
+            )
+            schema = wire_schema(attempt.shortlist, attempt.ways_out, max_agents=self._settings.max_agents)
+            messages = (*prompt.messages, *more)
+            try:
+                return await self._exchange(attempt, purpose, messages, schema), schema
+            except PromptTooLong:
+                if examples == 0 and len(attempt.shortlist.tools) <= 1:
+                    raise
+                examples //= 2
+                attempt.shortlist = attempt.shortlist.shortened()
+
+    async def _exchange(
+        self, attempt: _Attempt, purpose: Purpose, messages: tuple[Message, ...], schema: JsonSchema
+    ) -> LLMReply:
+        settings = self._settings
+        request = LLMRequest(
+            messages=messages,
+            output_schema=schema,
+            max_output_tokens=settings.max_output_tokens,
+            temperature=settings.temperature,
+            seed=settings.seed,
+            top_logprobs=20,
+            timeout_s=settings.timeout_s,
+        )
+        asked = ModelExchange(purpose=purpose, messages=messages, output_schema=schema, reply=None)
+        try:
+            reply = await self._llm.complete(request)
+        except ModelError as error:
+            told = {"error_code": error.code, "error": str(error)}
+            attempt.exchanges.append(asked.model_copy(update=told))
+            raise
+        attempt.exchanges.append(asked.model_copy(update={"reply": reply.text, "usage": reply.usage}))
+        return reply
+
+    def _conclude(self, attempt: _Attempt, plan: PlannerPlan | None) -> Planning:
+        settings, exchanges = self._settings, tuple(attempt.exchanges)
+        if plan is not None and plan.confidence < settings.min_confidence:
+            message = f"confidence {plan.confidence:.2f} is below the minimum {settings.min_confidence:.2f}"
+            _refuse(attempt, "semantics", "confidence_too_low", message)
+            if settings.on_low_confidence == "person":
+                decision = PlanDecision(plan=plan, refusals=tuple(attempt.refusals))
+                return Planning(decision=decision, exchanges=exchanges, needs_person=True)
+            plan = None
+        if plan is None:
+            plan = build_fallback_plan(
+                attempt.catalog, attempt.policy, attempt.shortlist.tools, tuple(attempt.refusals)
+            )
+        if plan is None:
+            _refuse(attempt, "fallback", "nothing_allowed", f"'{FALLBACK_AGENT}' may do nothing here")
+        return Planning(
+            decision=PlanDecision(plan=plan, refusals=tuple(attempt.refusals)), exchanges=exchanges
+        )
+
+
+def offered_ways_out(catalog: Catalog, policy: ToolPolicy) -> WaysOut:
+    """Say which ways out catalog and policy offer. Pure."""
+    spec = catalog.agents.get(FALLBACK_AGENT)
+    allowed = (
+        spec is not None
+        and spec.may_answer_without_tools
+        and isinstance(policy.may_answer_without_tools(FALLBACK_AGENT), Allowed)
+    )
+    return WaysOut(answer=allowed, ask=allowed)
+
+
+def _parse(attempt: _Attempt, text: str, schema: JsonSchema) -> WirePlan | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        _refuse(attempt, "parse", "not_json", f"not JSON: {error}")
+        return None
+    wire = read_wire(value, schema)
+    if isinstance(wire, WirePlan):
+        return wire
+    _refuse(attempt, "schema", "notation_broken", wire[0], field_path=wire[0].split(":")[0])
+    return None
+
+
+def _refuse(attempt: _Attempt, rung: Rung, reason: str, message: str, field_path: str = "") -> None:
+    refusal = Refusal(rung=rung, reason=reason, field=field_path[:200], message=message[:2_000])
+    attempt.refusals.append(refusal)
+
+
+def _total(exchanges: list[ModelExchange]) -> ModelUsage:
+    return ModelUsage(
+        prompt_tokens=sum(exchange.usage.prompt_tokens for exchange in exchanges),
+        cached_tokens=sum(exchange.usage.cached_tokens for exchange in exchanges),
+        output_tokens=sum(exchange.usage.output_tokens for exchange in exchanges),
+        latency_s=sum(exchange.usage.latency_s for exchange in exchanges),
+    )

@@ -1,0 +1,102 @@
+"""What the planner model reads. The static part comes first, so that the server's prefix cache serves it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from planwarden.catalog.catalog import Catalog
+from planwarden.contracts.model import Message
+from planwarden.contracts.task import Exchange, Task
+from planwarden.contracts.value import Json
+from planwarden.planning.notation import WaysOut
+from planwarden.planning.shortlist import Shortlist
+
+PROMPT_VERSION = "2026-11-23.1"
+MAX_CONTEXT_CHARS = 600
+"""Of metadata and prior exchanges together, newest kept."""
+MAX_DESCRIPTION_CHARS = 90
+
+SYSTEM = (
+    "You plan tasks. Choose the agent and the tools that can do the task, from the list only. "
+    "Use one step when one is enough. fallback_tools stand in when a tool fails. "
+    'If no tool fits, say {"none":"answer"}; if the task is unclear, say {"none":"ask"}.'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannerPrompt:
+    """Messages for the planner model, without the repair turn."""
+
+    messages: tuple[Message, ...]
+
+
+def build_prompt(
+    task: Task, catalog: Catalog, shortlist: Shortlist, ways_out: WaysOut, *, examples: int
+) -> PlannerPrompt:
+    """Write the prompt: how to plan, what there is, worked examples, the task. Pure.
+
+    Args:
+        task: what was asked; its metadata and prior exchanges are shown, bounded.
+        catalog: where descriptions and alternatives come from.
+        shortlist: what is shown.
+        ways_out: which ways out are offered.
+        examples: how many worked examples to show, the nearest last.
+    """
+    system = Message(role="system", content=f"{SYSTEM}\n{_offer(catalog, shortlist)}")
+    shown = [tool for tool in shortlist.tools[:examples] if tool in shortlist.nearest_example]
+    turns: list[Message] = []
+    if "answer" in ways_out.names and examples:
+        turns += _turn("Hello! Who are you?", {"none": "answer"})
+    for tool in reversed(shown):
+        turns += _turn(shortlist.nearest_example[tool], _worked(tool, catalog, shortlist))
+    asked = Message(role="user", content=f"{_context(task)}{task.prompt}")
+    return PlannerPrompt(messages=(system, *turns, asked))
+
+
+def repair_turn(reply: str, fault: str) -> tuple[Message, ...]:
+    """Write the one turn that tells the model what was wrong with its reply."""
+    return (
+        Message(role="assistant", content=reply[:1_000]),
+        Message(role="user", content=f"That plan is refused: {fault[:400]} Write the plan again, mended."),
+    )
+
+
+def _offer(catalog: Catalog, shortlist: Shortlist) -> str:
+    lines: list[str] = []
+    for agent, tools in shortlist.agents.items():
+        lines.append(f"{agent}:")
+        lines += [f"- {tool}: {_short(catalog.tools[tool].description)}" for tool in tools]
+    return "\n".join(lines)
+
+
+def _short(description: str) -> str:
+    first = description.split(". ", maxsplit=1)[0].strip().rstrip(".")
+    return first if len(first) <= MAX_DESCRIPTION_CHARS else first[: MAX_DESCRIPTION_CHARS - 1] + "…"
+
+
+def _worked(tool: str, catalog: Catalog, shortlist: Shortlist) -> Json:
+    agent = next(name for name, tools in shortlist.agents.items() if tool in tools)
+    stand_ins = [name for name in catalog.tools[tool].alternatives if name in shortlist.agents[agent]]
+    reason = _short(catalog.tools[tool].description)[:50].lower()
+    step = {"agent": agent, "tools": [tool], "fallback_tools": stand_ins[:1], "reason": reason}
+    return {"steps": [step], "handoff": "sequential"}
+
+
+def _turn(request: str, reply: Json) -> list[Message]:
+    written = json.dumps(reply, separators=(",", ":"), ensure_ascii=False)
+    return [Message(role="user", content=request), Message(role="assistant", content=written)]
+
+
+def _context(task: Task) -> str:
+    parts: list[str] = []
+    if task.metadata:
+        parts.append(f"Context: {json.dumps(task.metadata, ensure_ascii=False, sort_keys=True)}")
+    parts += [_said(exchange) for exchange in task.exchanges[-4:]]
+    text = "\n".join(parts)
+    return f"{text[-MAX_CONTEXT_CHARS:]}\nNow: " if text else ""
+
+
+def _said(exchange: Exchange) -> str:
+    who = "Earlier request" if exchange.role == "user" else "Earlier answer"
+    return f"{who}: {exchange.content[:200]}"
