@@ -4,7 +4,8 @@
 PlanwardenError
 ├── InputError                the caller mends the request                        exit 2
 │   ├── TaskRejected          task_rejected        empty, too large, NUL bytes, not text
-│   ├── PlanRejected          plan_rejected        a plan that breaks the contract, the catalog or the policy
+│   ├── PlanRejected          plan_rejected        a plan that breaks the contract or names what is not there
+│   ├── PlanDenied            plan_denied          a plan that policy does not allow                exit 4
 │   ├── DataRejected          data_rejected        a data path that is missing or unreadable
 │   └── RunNotFound           run_not_found        no such run in this journal
 ├── ConfigurationError        the operator mends a file or a variable             exit 2
@@ -62,9 +63,15 @@ class TaskRejected(InputError):
 
 
 class PlanRejected(InputError):
-    """A plan breaks the contract, the catalog or the policy."""
+    """A plan breaks the contract, or names what the catalog does not have."""
 
     code = "plan_rejected"
+
+
+class PlanDenied(InputError):
+    """A plan that policy does not allow."""
+
+    code = "plan_denied"
 
 
 class DataRejected(InputError):

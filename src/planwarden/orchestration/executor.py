@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import anyio
 
@@ -53,12 +54,15 @@ class Executor:
             LeaseLost: another process took the run over; nothing more was done here.
         """
         lost: list[Exception] = []
-        async with anyio.create_task_group() as tasks:
-            working = anyio.CancelScope()
-            tasks.start_soon(self._heartbeat, log, working, lost)
-            with working:
-                await self._loop(log)
-            tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                working = anyio.CancelScope()
+                tasks.start_soon(self._heartbeat, log, working, lost)
+                with working:
+                    await self._loop(log)
+                tasks.cancel_scope.cancel()
+        except ExceptionGroup as group:
+            raise _first(group) from group
         if lost:
             raise lost[0]
         if log.state.cancelled_by is not None and log.state.ended is None:
@@ -115,7 +119,7 @@ class Executor:
         left = limit - (self.world.clock.now() - state.active_since).total_seconds()
         with anyio.move_on_after(max(0.0, left)) as scope:
             await self.runtime.run_step(log, step)
-        if scope.cancelled_caught:
+        if scope.cancelled_caught and log.state.steps[step].status in ("pending", "running"):
             message = f"the run's wall time of {limit:g} s is spent"
             await log.record(StepFailed(step=step, code="budget_exceeded", message=message))
 
@@ -145,6 +149,12 @@ class Executor:
                 return CallSettled(call_id=call.id, outcome="not_done", by="verify")
             case Unknown(reason=reason):
                 return CallInDoubt(call_id=call.id, message=reason)
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """Give the first real error of a group of concurrent ones; the others stay in its cause."""
+    error = group.exceptions[0]
+    return _first(cast("ExceptionGroup[Exception]", error)) if isinstance(error, ExceptionGroup) else error
 
 
 def planning_facts(planning: Planning) -> tuple[Fact, ...]:

@@ -26,6 +26,8 @@ def choice_probability(
     """
     if len(allowed) == 1:
         return 1.0
+    if start < 0:
+        return None
     reply = "".join(token.text for token in tokens)
     rivals = [reply[:start] + name + '"' for name in allowed]
     logprob, offset, seen = 0.0, 0, False

@@ -104,19 +104,27 @@ def _confidences(wire: WirePlan, origin: PlanOrigin, shortlist: Shortlist) -> li
         chosen = choice_probability(reply.tokens, offset, wire.none, origin.ways_out.names)
         return [_rounded(kind * (chosen or 0.0))]
     by_step: dict[tuple[str, tuple[str, ...]], float] = {}
-    names = [
-        name for step in raw["steps"] for name in (step["agent"], *step["tools"], *step["fallback_tools"])
-    ]
-    offsets = iter(find_choices(reply.text, names))
+    offsets = iter(find_choices(reply.text, [name for step in raw["steps"] for _, name in _names(step)]))
     for step in raw["steps"]:
-        agent = step["agent"]
-        product = choice_probability(reply.tokens, next(offsets), agent, tuple(shortlist.agents)) or 0.0
-        for tool in step["tools"]:
-            product *= choice_probability(reply.tokens, next(offsets), tool, shortlist.agents[agent]) or 0.0
-        for _ in step["fallback_tools"]:
-            next(offsets)
+        product, agent = 1.0, step["agent"]
+        for key, name in _names(step):
+            offset = next(offsets)
+            allowed = tuple(shortlist.agents) if key == "agent" else shortlist.agents[agent]
+            if key != "fallback_tools":
+                product *= choice_probability(reply.tokens, offset, name, allowed) or 0.0
         by_step.setdefault((agent, tuple(dict.fromkeys(step["tools"]))), product)
     return [_rounded(kind * by_step[(step.agent, step.tools)]) for step in wire.steps]
+
+
+def _names(step: dict[str, Any]) -> list[tuple[str, str]]:
+    """Give the names of a step in the order in which they were written; servers may reorder the keys."""
+    named: list[tuple[str, str]] = []
+    for key, value in step.items():
+        if key == "agent":
+            named.append((key, value))
+        elif key in ("tools", "fallback_tools"):
+            named += [(key, name) for name in value]
+    return named
 
 
 def _rounded(probability: float) -> float:

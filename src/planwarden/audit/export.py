@@ -1,0 +1,64 @@
+"""Dossiers as files: written whole or not at all, compared byte for byte."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from planwarden.audit.dossier import dossier_bytes
+from planwarden.contracts.dossier import Dossier
+from planwarden.contracts.event import ChainFault
+from planwarden.errors import StoreUnavailable
+
+
+def dossier_path(folder: Path, run_id: str) -> Path:
+    """Give the file of a run's dossier."""
+    return folder / f"{run_id}.json"
+
+
+def write_dossier(folder: Path, dossier: Dossier) -> Path:
+    """Write a dossier to its file, whole or not at all; on disk when this returns.
+
+    Raises:
+        StoreUnavailable: the folder cannot be written.
+    """
+    path = dossier_path(folder, dossier.run_id)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{dossier.run_id}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(dossier_bytes(dossier))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The dossier {path} cannot be written: {error.strerror or error}.",
+            remedy="The run itself is safe in the journal. Make the folder writable, or set PLANWARDEN_HOME.",
+        ) from error
+    return path
+
+
+def file_faults(folder: Path, dossier: Dossier) -> tuple[ChainFault, ...]:
+    """Compare the exported file of a finished run with the dossier that its journal gives now."""
+    path = dossier_path(folder, dossier.run_id)
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The dossier {path} cannot be read: {error.strerror or error}.", remedy="Make it readable."
+        ) from error
+    expected = dossier_bytes(dossier)
+    if found == expected:
+        return ()
+    place = next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), None)
+    at = f"byte {min(len(found), len(expected)) if place is None else place}"
+    problem = f"the exported file {path} differs from the journal at {at}"
+    return (ChainFault(run_id=dossier.run_id, seq=None, problem=problem),)

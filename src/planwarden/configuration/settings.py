@@ -1,0 +1,137 @@
+"""Settings from environment variables: the only reader of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from planwarden.errors import SettingsRejected
+
+Provider = Literal["auto", "ollama", "embedded"]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    provider: Provider = "auto"
+    """`auto` takes Ollama if it answers and has the model, else the embedded trial model, and says so."""
+    base_url: str = "http://127.0.0.1:11434"
+    """Of the Ollama server."""
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
+    seed: Annotated[int, Field(ge=0)] = 7
+    num_ctx: Annotated[int, Field(ge=512, le=1_048_576)] = 4096
+    """Context length in tokens, sent to the server; a prompt that does not fit is refused, never cut."""
+    keep_alive: str = "10m"
+    """How long Ollama keeps the model in memory after a request."""
+    model_file: Path | None = None
+    """A .gguf file for the embedded provider in place of the pinned one (its digest is not checked)."""
+    threads: Annotated[int, Field(ge=0, le=512)] = 0
+    """For the embedded provider; 0 takes all cores."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """How often a failed exchange is tried again, all inside one time-out."""
+
+
+class PlannerModel(_Model):
+    """`PLANNER_LLM__*`: the model that writes plans."""
+
+    model: str = "llama3.2:1b"
+    max_output_tokens: Annotated[int, Field(ge=16)] = 320
+    timeout_s: Seconds = 60.0
+    """For one exchange with the model, all retries included."""
+    min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """Plans below go to `on_low_confidence`. Not calibrated yet, hence 0."""
+    on_low_confidence: Literal["fallback", "person"] = "fallback"
+    max_agents: Annotated[int, Field(ge=1, le=4)] = 4
+    """Distinct agents in one plan."""
+    shortlist: Annotated[int, Field(ge=1, le=64)] = 6
+    """How many tools the planner model is shown."""
+    examples: Annotated[int, Field(ge=0, le=16)] = 3
+    """How many worked examples the planner model is shown."""
+
+
+class AgentModel(_Model):
+    """`LLM__*`: the model that agents work with."""
+
+    model: str = "llama3.1:8b"
+    max_output_tokens: Annotated[int, Field(ge=16)] = 512
+    timeout_s: Seconds = 180.0
+    """For one exchange with the model, all retries included."""
+
+
+class Settings(BaseSettings):
+    """Everything that is configured by environment variables. Read once, at the composition root."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_nested_delimiter="__",
+        case_sensitive=False,
+        use_attribute_docstrings=True,
+    )
+
+    planner_llm: PlannerModel = PlannerModel()
+    llm: AgentModel = AgentModel()
+    planwarden_home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("planwarden")))
+    """Where journal, dossiers and tool state live."""
+    planwarden_cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("planwarden")))
+    """Where the embedded model's file lives."""
+    planwarden_config: Path | None = None
+    """The catalog file; else `planwarden.yaml` in the working directory, else the catalog that ships."""
+    planwarden_workspace: Path | None = None
+    """The folder that `files.read` and `files.write` may touch; else `workspace` in the home."""
+    planwarden_lease_s: Seconds = 15.0
+    """How long a silent owner keeps a run before another process may take it over."""
+
+    @property
+    def journal_path(self) -> Path:
+        """Give the journal's file."""
+        return self.planwarden_home / "journal.db"
+
+    @property
+    def dossier_folder(self) -> Path:
+        """Give the folder of exported dossiers."""
+        return self.planwarden_home / "dossiers"
+
+    @property
+    def workspace(self) -> Path:
+        """Give the folder that file tools may touch."""
+        return self.planwarden_workspace or self.planwarden_home / "workspace"
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsRejected: a variable has a value that cannot be used, or one of a group is unknown.
+    """
+    try:
+        return Settings(**dict(overrides or {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = "__".join(str(part) for part in first["loc"]).upper()
+        raise SettingsRejected(
+            f"{variable}: {first['msg']} (it is {first.get('input')!r}).",
+            remedy="Correct or unset the variable; docs/reference/settings.md lists them all.",
+        ) from error
+    except ValueError as error:
+        raise SettingsRejected(
+            f"The environment cannot be read: {error}.", remedy="Correct or unset the variable."
+        ) from error
+
+
+def known_variables() -> tuple[str, ...]:
+    """Give the names of all variables."""
+    names: list[str] = []
+    for name, field in Settings.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, _Model):
+            names += [f"{name}__{part}".upper() for part in inner.model_fields]
+        else:
+            names.append(name.upper())
+    return tuple(names)
