@@ -1,0 +1,78 @@
+"""All the tools that ship, over one set of data; tools without data are left out, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from planwarden.tools.data_sources import DataSources
+from planwarden.tools.domains.calculator import calculator_tools
+from planwarden.tools.domains.creative import creative_tools
+from planwarden.tools.domains.data import data_tools
+from planwarden.tools.domains.files import file_tools
+from planwarden.tools.domains.finance import finance_tools
+from planwarden.tools.domains.research import research_tools
+from planwarden.tools.domains.time_of_day import clock_tools
+from planwarden.tools.function import FunctionTool
+from planwarden.tools.tables import load_tables
+from planwarden.tools.tool import Tool
+
+BUILTIN_NAMES = (
+    "creative.tonecheck",
+    "data.aggregate",
+    "data.query",
+    "files.read",
+    "files.write",
+    "finance.analytics",
+    "finance.snapshot",
+    "research.search",
+    "research.summarizer",
+    "utils.calculator",
+    "utils.clock",
+)
+_NEEDS = {
+    "finance": "no table with a date and a price column (price, close, value) among the data",
+    "research": "no document with text (.md, .txt, .rst, .html) among the data",
+    "data": "no table (.csv, .parquet, .json, .jsonl) among the data",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builtins:
+    """The tools that ship, and why some are not there."""
+
+    tools: tuple[Tool, ...]
+    unavailable: dict[str, str]
+    """Name of a tool → reason."""
+
+
+def open_builtins(sources: DataSources, workspace: Path, state_dir: Path) -> Builtins:
+    """Load the data once and make every tool that has data to work on.
+
+    Raises:
+        DataRejected: a data file cannot be read as what it is.
+    """
+    tables = load_tables(sources)
+    made: tuple[FunctionTool, ...] = (
+        *creative_tools(),
+        *data_tools(tables),
+        *file_tools(sources, workspace, state_dir),
+        *finance_tools(tables),
+        *research_tools(sources),
+        *calculator_tools(),
+        *clock_tools(),
+    )
+    names = {tool.spec.name for tool in made}
+    missing = [name for name in BUILTIN_NAMES if name not in names]
+    return Builtins(
+        tools=made, unavailable={name: _NEEDS[name.split(".", maxsplit=1)[0]] for name in missing}
+    )
+
+
+def builtin_tools(sources: DataSources, workspace: Path, state_dir: Path) -> tuple[Tool, ...]:
+    """Make every tool that has data to work on; see `open_builtins`.
+
+    Raises:
+        DataRejected: a data file cannot be read as what it is.
+    """
+    return open_builtins(sources, workspace, state_dir).tools
