@@ -1,4 +1,4 @@
-"""The append-only record, as everyone above sees it. Each implementation passes tests/conformance/journal.py."""
+"""The append-only record, as everyone above sees it; implementations pass tests/conformance/journal.py."""
 
 from __future__ import annotations
 

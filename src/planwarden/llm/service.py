@@ -7,6 +7,15 @@ from typing import Protocol
 
 from planwarden.contracts.model import Message, ModelIdentity, ModelUsage
 from planwarden.contracts.specs import JsonSchema
+from planwarden.errors import ModelUnavailable, ReplyIncomplete
+
+
+class ModelNotReady(ModelUnavailable):
+    """Nothing usable answered just now; another try may succeed, which a missing model never does."""
+
+
+class ReplyBroken(ReplyIncomplete):
+    """The reply came without its end mark; another try may succeed, which a reply at its limit never does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,7 @@ class LLMReply:
     text: str
     usage: ModelUsage
     tokens: tuple[TokenChoice, ...] = field(default=())
+    """Empty when none were asked for, or when the server's tokens do not add up to its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +84,9 @@ class LLMService(Protocol):
         """Ask once.
 
         Raises:
-            ModelUnavailable: nothing answers, or it does not have the model.
+            ModelUnavailable: nothing answers, or it does not have the model (`ModelNotReady`: may pass).
             ModelTimedOut: `timeout_s` is past.
-            ReplyIncomplete: the reply was cut at `max_output_tokens` or has no end mark.
+            ReplyIncomplete: the reply was cut at `max_output_tokens` or has no end mark (`ReplyBroken`).
             ReplyInvalid: the reply is not what the protocol promises.
             PromptTooLong: the prompt does not fit the context in force.
         """

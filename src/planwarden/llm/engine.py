@@ -1,0 +1,196 @@
+"""llama.cpp inside the process: one load of the weights, one thread, one request at a time.
+
+The engine is shared by every service on the same weights and lets go of them when the last one is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+from planwarden.errors import ModelFileRejected, ReplyInvalid
+
+Body = Mapping[str, object]
+OnChunk = Callable[[object], bool]
+_T = TypeVar("_T")
+
+BATCH_TOKENS = 256
+"""Prompt tokens between two looks at the stop flag: about a second on two slow cores."""
+
+
+class ChatServer(Protocol):
+    """The part of `xllamacpp.Server` that is used."""
+
+    def handle_chat_completions(self, body: Body, on_chunk: OnChunk) -> object:
+        """Answer; each chunk goes to `on_chunk`, which returns True to stop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """What a load of the weights depends on."""
+
+    path: Path
+    n_ctx: int = 2048
+    """Context length in tokens."""
+    threads: int = 2
+    """A fixed number, not the machine's: log-probabilities depend on it in the third digit."""
+    reuse_prompt: bool = False
+    """Keep the last prompt's work: faster, but log-probabilities then depend on what was asked before."""
+    listener_key: str
+    """llama.cpp always opens a loopback listener; this random key keeps everyone else out."""
+
+
+def load_llama(options: EngineOptions) -> ChatServer:
+    """Load the weights with llama.cpp; takes about a second and blocks.
+
+    Raises:
+        ModelFileRejected: llama.cpp itself, or the file with these options, cannot be loaded.
+    """
+    # Spinning OpenMP threads make a busy machine 10 times slower; libgomp reads this once, when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        llama: Any = importlib.import_module("xllamacpp")  # 30 MB that only the embedded provider needs
+    except ImportError as error:
+        raise ModelFileRejected(
+            f"llama.cpp cannot be loaded: {error}.",
+            remedy="Install OpenMP's library (Debian, Ubuntu: `apt-get install libgomp1`), or use Ollama.",
+        ) from error
+    params = llama.CommonParams()
+    params.model.path = str(options.path)
+    params.n_ctx = options.n_ctx
+    params.n_batch = params.n_ubatch = BATCH_TOKENS
+    params.n_parallel = 1
+    params.cache_ram_mib = 0
+    params.warmup = False
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
+    params.api_keys = [options.listener_key]
+    params.ui = False
+    params.endpoint_slots = False
+    params.verbosity = -1
+    try:
+        return cast("ChatServer", llama.Server(params))
+    except RuntimeError as error:
+        raise ModelFileRejected(
+            f"llama.cpp cannot load {options.path} with a context of {options.n_ctx} tokens: {error}",
+            remedy="Check that the file is a GGUF model, or run `planwarden models fetch`.",
+        ) from error
+
+
+class EmbeddedEngine:
+    """Loads on first use, in its own thread; requests wait in line there, never on the event loop."""
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        *,
+        check: Callable[[Path], object],
+        load: Callable[[EngineOptions], ChatServer] = load_llama,
+    ) -> None:
+        """Take what a load needs; `check` may refuse the file and runs right before it is loaded."""
+        self._options = options
+        self._check = check
+        self._load = load
+        self._server: ChatServer | None = None
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="planwarden-llama")
+        self._stops: set[threading.Event] = set()
+        self._users = 0
+        self._closed = False
+        self._load_begun = False
+
+    @property
+    def options(self) -> EngineOptions:
+        """Say what the weights are loaded with."""
+        return self._options
+
+    @property
+    def closed(self) -> bool:
+        """Say whether the weights were let go."""
+        return self._closed
+
+    def offer_context(self, n_ctx: int) -> bool:
+        """Say whether `n_ctx` tokens fit; before the load, the context grows to fit them."""
+        if n_ctx > self._options.n_ctx and not self._load_begun:
+            self._options = replace(self._options, n_ctx=n_ctx)
+        return n_ctx <= self._options.n_ctx
+
+    def acquire(self) -> None:
+        """Count one more service on these weights."""
+        self._users += 1
+
+    async def release(self) -> None:
+        """Count one service less; the last one frees the weights and waits for the thread to end."""
+        self._users -= 1
+        if self._users <= 0:
+            await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Stop what runs, free the weights, end the thread; blocks for one batch at most."""
+        self._closed = True
+        for stop in tuple(self._stops):
+            stop.set()
+        self._executor.submit(self._unload)
+        self._executor.shutdown(wait=True)
+
+    async def load(self) -> None:
+        """Load now instead of at the first request.
+
+        Raises:
+            ModelFileRejected: the file is missing, refused by `check`, or not loadable.
+        """
+        await asyncio.wrap_future(self._submit(self._loaded))
+
+    async def chat(self, body: Body) -> list[object]:
+        """Answer with every chunk that llama.cpp streams; a cancelled caller returns at once.
+
+        Raises:
+            ModelFileRejected: as for `load`.
+            ReplyInvalid: llama.cpp refuses the request.
+        """
+        stop = threading.Event()
+        future = self._submit(lambda: self._chat(body, stop))
+        self._stops.add(stop)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            stop.set()
+            self._stops.discard(stop)
+
+    def _submit(self, work: Callable[[], _T]) -> Future[_T]:
+        if self._closed:
+            raise RuntimeError("the embedded model was closed")
+        self._load_begun = True
+        return self._executor.submit(work)
+
+    def _loaded(self) -> ChatServer:
+        if self._server is None:
+            self._check(self._options.path)
+            self._server = self._load(self._options)
+        return self._server
+
+    def _unload(self) -> None:
+        self._server = None
+
+    def _chat(self, body: Body, stop: threading.Event) -> list[object]:
+        server = self._loaded()
+        chunks: list[object] = []
+
+        def on_chunk(chunk: object) -> bool:
+            chunks.append(chunk)
+            return stop.is_set()
+
+        try:
+            server.handle_chat_completions({**body, "cache_prompt": self._options.reuse_prompt}, on_chunk)
+        except (ValueError, RuntimeError) as error:
+            raise ReplyInvalid(
+                f"llama.cpp refused the request: {error}",
+                remedy="Look at the prompt and the schema in the dossier; this request will not work again.",
+            ) from error
+        return chunks

@@ -1,0 +1,279 @@
+"""Ollama as an LLMService, over its own HTTP interface, which carries what its client library cannot send."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+import httpx
+
+from planwarden.contracts.clock import Clock
+from planwarden.contracts.model import ModelIdentity
+from planwarden.errors import ModelError, ModelTimedOut, ModelUnavailable, ReplyInvalid
+from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
+from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
+
+Object = Mapping[str, object]
+
+OLDEST_VERSION = (0, 12, 11)
+"""The first with `truncate`, `shift` and `logprobs`; an older one would cut a prompt and say nothing."""
+MOST_LOGPROBS = 20
+CONNECTIONS = 8
+MOST_BYTES = 64 * 1024 * 1024
+"""Of one reply; a server that sends more is not Ollama."""
+
+
+class OllamaLLM:
+    """One model on one Ollama server; open it with `connect`."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, *, identity: ModelIdentity, clock: Clock, num_ctx: int, keep_alive: str
+    ) -> None:
+        """Take a client whose base URL is the server's; it is closed with this service."""
+        self._http = http
+        self._identity = identity
+        self._clock = clock
+        self._num_ctx = num_ctx
+        self._keep_alive = keep_alive
+
+    @classmethod
+    async def connect(
+        cls,
+        *,
+        base_url: str,
+        model: str,
+        clock: Clock,
+        num_ctx: int = 4096,
+        keep_alive: str = "5m",
+        probe_timeout_s: float = 5.0,
+    ) -> OllamaLLM:
+        """Find the server and the model within `probe_timeout_s`.
+
+        Raises:
+            ModelUnavailable: nothing answers, the server is too old, or it does not have the model.
+            ReplyInvalid: something answers that is not Ollama.
+        """
+        http = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=None,  # noqa: S113 - the whole exchange has a deadline, see complete()
+            limits=httpx.Limits(max_connections=CONNECTIONS),
+            trust_env=not is_loopback(base_url),
+        )
+        try:
+            identity = await probe(http, model=model, timeout_s=probe_timeout_s)
+        except BaseException:
+            await http.aclose()
+            raise
+        return cls(http, identity=identity, clock=clock, num_ctx=num_ctx, keep_alive=keep_alive)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Say which model, by the digest that the server names."""
+        return self._identity
+
+    def because(self, reason: str) -> OllamaLLM:
+        """Give the same service with the reason for which it was chosen."""
+        self._identity = self._identity.model_copy(update={"chosen_because": reason})
+        return self
+
+    async def complete(self, request: LLMRequest) -> LLMReply:
+        """Ask once, streamed, so that a stall or a missing end is seen. Errors: see `LLMService.complete`."""
+        started = self._clock.monotonic()
+        stream = ChatStream(request=request, model=self._identity.model, num_ctx=self._num_ctx)
+        async with _deadline(request.timeout_s, f"Ollama gave no whole reply from {self._identity.model}"):
+            await self._read(self._body(request), stream)
+        return stream.reply(latency_s=max(0.0, self._clock.monotonic() - started))
+
+    async def health(self) -> ModelHealth:
+        """Ask the server for version, model and context length."""
+        try:
+            await probe(self._http, model=self._identity.model, timeout_s=5.0)
+            context = await _context_length(self._http, self._identity.model)
+        except ModelError as error:
+            reachable = not isinstance(error, ModelNotReady)
+            return ModelHealth(
+                reachable=reachable,
+                present=False,
+                context_tokens=None,
+                detail=error.message,
+                remedy=error.remedy,
+            )
+        in_force = min(self._num_ctx, context or self._num_ctx)
+        detail = f"{self._identity.model} at {self._identity.endpoint}, context {in_force} tokens"
+        return ModelHealth(reachable=True, present=True, context_tokens=in_force, detail=detail)
+
+    async def aclose(self) -> None:
+        """Close the connections; the server keeps the model as long as `keep_alive` says."""
+        await self._http.aclose()
+
+    def _body(self, request: LLMRequest) -> dict[str, object]:
+        body: dict[str, object] = {
+            "model": self._identity.model,
+            "messages": [{"role": each.role, "content": each.content} for each in request.messages],
+            "options": {
+                "num_ctx": self._num_ctx,
+                "seed": request.seed,
+                "temperature": request.temperature,
+                "num_predict": request.max_output_tokens,
+            },
+            "stream": True,
+            "truncate": False,
+            "shift": False,
+            "think": False,
+            "keep_alive": self._keep_alive,
+        }
+        if request.output_schema is not None:
+            body["format"] = request.output_schema
+        if request.top_logprobs:
+            body["logprobs"] = True
+            body["top_logprobs"] = min(request.top_logprobs, MOST_LOGPROBS)
+        return body
+
+    async def _read(self, body: Object, stream: ChatStream) -> None:
+        try:
+            async with self._http.stream("POST", "/api/chat", json=body) as answer:
+                if answer.status_code != 200:
+                    said = (await answer.aread()).decode("utf-8", "replace")
+                    raise_for_answer(
+                        answer.status_code, said, model=self._identity.model, num_ctx=self._num_ctx
+                    )
+                _refuse_other_than_json(answer)
+                async for line in _lines(answer):
+                    stream.take(line)
+                    if stream.end is not None:
+                        return
+        except httpx.TransportError as error:
+            if isinstance(error, httpx.ConnectError) or not stream.text:
+                raise _not_reached(self._http, error) from error
+            raise stream.broken(f"the connection broke ({error or type(error).__name__})") from error
+        except (httpx.HTTPError, UnicodeError) as error:
+            raise ReplyInvalid(f"The exchange with Ollama failed: {error}", remedy=NOT_OLLAMA) from error
+
+
+def is_loopback(base_url: str) -> bool:
+    """Say whether the server is on this machine, where a configured proxy has no business."""
+    host = httpx.URL(base_url).host
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> ModelIdentity:
+    """Look for the server, its version and the model. Errors: see `OllamaLLM.connect`."""
+    async with _deadline(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
+        version = str((await _get(http, "/api/version")).get("version"))
+        _refuse_too_old(version)
+        listed = (await _get(http, "/api/tags")).get("models")
+    models = cast("Sequence[Object]", listed if isinstance(listed, list) else ())
+    wanted = model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+    found = next((each for each in models if each.get("name") == wanted), None)
+    if found is None:
+        raise ModelUnavailable(
+            f"Ollama {version} at {_endpoint(http)} does not have the model {model}.",
+            remedy=f"Run `ollama pull {model}`.",
+        )
+    digest = f"sha256:{str(found.get('digest')).removeprefix('sha256:')}"
+    return ModelIdentity(
+        provider="ollama",
+        model=model,
+        digest=digest if re.fullmatch(r"sha256:[0-9a-f]{64}", digest) else None,
+        endpoint=_endpoint(http),
+    )
+
+
+async def _context_length(http: httpx.AsyncClient, model: str) -> int | None:
+    async with _deadline(5.0, "Ollama did not answer"):
+        shown = await _get(http, "/api/show", json={"model": model})
+    info = shown.get("model_info")
+    known = cast("Object", info if isinstance(info, dict) else {})
+    lengths = [length for key, length in known.items() if key.endswith(".context_length")]
+    return next((length for length in lengths if isinstance(length, int)), None)
+
+
+async def _get(http: httpx.AsyncClient, path: str, *, json: object = None) -> Object:
+    try:
+        answer = await http.request("GET" if json is None else "POST", path, json=json)
+        if answer.status_code != 200:
+            raise ReplyInvalid(
+                f"{path} answered HTTP {answer.status_code}: {error_text(answer.text)}", remedy=NOT_OLLAMA
+            )
+        _refuse_other_than_json(answer)
+        known: object = answer.json()
+    except httpx.HTTPError as error:
+        raise _not_reached(http, error) from error
+    except ValueError as error:
+        raise ReplyInvalid(f"{path} answered something that is not JSON.", remedy=NOT_OLLAMA) from error
+    if not isinstance(known, dict):
+        raise ReplyInvalid(f"{path} answered something that is not a JSON object.", remedy=NOT_OLLAMA)
+    return cast("Object", known)
+
+
+async def _lines(answer: httpx.Response) -> AsyncIterator[str]:
+    read = 0
+    async for line in answer.aiter_lines():
+        read += len(line)
+        if read > MOST_BYTES:
+            raise ReplyInvalid(f"Ollama sent more than {MOST_BYTES} bytes for a reply.", remedy=NOT_OLLAMA)
+        if line.strip():
+            yield line
+
+
+@asynccontextmanager
+async def _deadline(timeout_s: float, what: str) -> AsyncGenerator[None]:
+    deadline = asyncio.timeout(timeout_s)
+    try:
+        async with deadline:
+            yield
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        raise ModelTimedOut(
+            f"{what} within {timeout_s:g} s.",
+            remedy="Raise TIMEOUT_S, or look whether the server is busy or loading a model.",
+        ) from error
+
+
+def _refuse_other_than_json(answer: httpx.Response) -> None:
+    kind = answer.headers.get("content-type", "")
+    if "json" not in kind:
+        raise ReplyInvalid(
+            f"{answer.request.url} answered with {kind or 'no content type'} where JSON is promised.",
+            remedy=NOT_OLLAMA,
+        )
+
+
+def _refuse_too_old(version: str) -> None:
+    numbers = tuple(int(each) for each in re.findall(r"\d+", version)[:3])
+    if (0, 0, 0) < numbers < OLDEST_VERSION:  # 0.0.0 is a build of one's own
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        raise ModelUnavailable(
+            f"Ollama {version} is too old: it would cut a long prompt silently.",
+            remedy=f"Update Ollama to {oldest} or later.",
+        )
+
+
+def _endpoint(http: httpx.AsyncClient) -> str:
+    return str(http.base_url).rstrip("/")
+
+
+def _not_reached(http: httpx.AsyncClient, error: httpx.HTTPError) -> ModelNotReady:
+    return ModelNotReady(
+        f"No Ollama at {_endpoint(http)} ({_why(error)}).", remedy="Start it with `ollama serve`."
+    )
+
+
+def _why(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno and cause.strerror:
+            return (os.strerror(cause.errno) if cause.errno > 0 else cause.strerror).lower()
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__

@@ -1,0 +1,167 @@
+"""What Ollama says, read strictly: the lines of a streamed chat to a reply, error bodies to errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn, cast
+
+from planwarden.contracts.model import ModelUsage
+from planwarden.errors import ModelUnavailable, PromptTooLong, ReplyIncomplete, ReplyInvalid
+from planwarden.llm.service import (
+    LLMReply,
+    LLMRequest,
+    ModelNotReady,
+    ReplyBroken,
+    TokenAlternative,
+    TokenChoice,
+)
+
+Object = Mapping[str, object]
+
+NOT_OLLAMA = "Check that the base URL is Ollama's own, without a proxy or another service in between."
+_SAID = 300
+"""Characters of a server's own words that go into a message."""
+
+
+def raise_for_answer(status: int, body: str, *, model: str, num_ctx: int) -> NoReturn:
+    """Turn an error answer into the error that names who must react."""
+    said = error_text(body)
+    if status == 404 and "not found" in said:
+        raise ModelUnavailable(
+            f"Ollama does not have the model {model}: {said}", remedy=f"Run `ollama pull {model}`."
+        )
+    if "context" in said and ("exceed" in said or "longer than" in said):
+        raise PromptTooLong(
+            f"The prompt does not fit the context of {num_ctx} tokens: {said}",
+            remedy="Raise NUM_CTX, or offer fewer tools or less evidence.",
+        )
+    if status >= 500:
+        raise ModelNotReady(
+            f"Ollama could not run {model} (HTTP {status}): {said}",
+            remedy="Look at Ollama's log; often the model does not fit into memory.",
+        )
+    raise ReplyInvalid(f"Ollama refused the request (HTTP {status}): {said}", remedy=NOT_OLLAMA)
+
+
+def error_text(body: str) -> str:
+    """Dig the message out of an error body; Ollama nests its runner's JSON inside its own as a string."""
+    text = body.strip()
+    for _ in range(4):
+        try:
+            inner: object = json.loads(text)
+        except ValueError:
+            break
+        match inner:
+            case {"error": {"message": str(message)}} | {"error": str(message)}:
+                text = message.strip()
+            case _:
+                break
+    return text[:_SAID]
+
+
+@dataclass(slots=True, kw_only=True)
+class ChatStream:
+    """Adds up the lines of one streamed chat and knows whether it ended."""
+
+    request: LLMRequest
+    model: str
+    num_ctx: int
+    text: list[str] = field(default_factory=list[str])
+    tokens: list[TokenChoice] = field(default_factory=list[TokenChoice])
+    end: Object | None = None
+
+    def take(self, line: str) -> None:
+        """Add one line.
+
+        Raises:
+            ReplyInvalid: not a line of Ollama's chat protocol.
+            ModelUnavailable, PromptTooLong: the line reports an error.
+        """
+        try:
+            part: object = json.loads(line)
+        except ValueError as error:
+            raise ReplyInvalid(
+                f"Ollama streamed a line that is not JSON: {line[:80]!r}.", remedy=NOT_OLLAMA
+            ) from error
+        if isinstance(part, dict) and "error" in part:
+            raise_for_answer(500, line, model=self.model, num_ctx=self.num_ctx)
+        try:
+            self._add(cast("Object", part))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ReplyInvalid(
+                f"Ollama streamed a line that is not a part of a chat: {line[:80]!r}.", remedy=NOT_OLLAMA
+            ) from error
+
+    def reply(self, *, latency_s: float) -> LLMReply:
+        """Give the reply if the stream ended as a whole one does.
+
+        Raises:
+            ReplyIncomplete: cut at the limit, or (`ReplyBroken`) no end mark.
+            ReplyInvalid: the end says something else than `stop`, or the prompt was cut.
+        """
+        if self.end is None:
+            raise self.broken("the stream ended")
+        usage = _usage(self.end, latency_s)
+        self._refuse_cut_prompt(usage)
+        reason = self.end.get("done_reason")
+        if reason == "length":
+            raise ReplyIncomplete(
+                f"The reply was cut after {usage.output_tokens} tokens (limit"
+                f" {self.request.max_output_tokens}, prompt {usage.prompt_tokens}, context {self.num_ctx}).",
+                remedy="Raise MAX_OUTPUT_TOKENS, or NUM_CTX if prompt and reply fill the context.",
+            )
+        if reason != "stop":
+            raise ReplyInvalid(f"Ollama ended the reply with done_reason {reason!r}.", remedy=NOT_OLLAMA)
+        text = "".join(self.text)
+        whole = "".join(token.text for token in self.tokens) == text
+        return LLMReply(text=text, usage=usage, tokens=tuple(self.tokens) if whole else ())
+
+    def broken(self, how: str) -> ReplyBroken:
+        """Make the error for a reply without its end mark."""
+        return ReplyBroken(
+            f"Ollama's reply has no end mark: {how} after {len(self.text)} parts.",
+            remedy="Try again; if it stays, look at Ollama's log.",
+        )
+
+    def _add(self, part: Object) -> None:
+        message = cast("Object", part["message"])
+        content = message["content"]
+        if not isinstance(content, str) or not isinstance(part["done"], bool):
+            raise TypeError(content)
+        self.text.append(content)
+        self.tokens += map(_token, cast("Sequence[Object]", part.get("logprobs") or ()))
+        if part["done"]:
+            _usage(part, 0.0)
+            self.end = part
+
+    def _refuse_cut_prompt(self, usage: ModelUsage) -> None:
+        words = sum(len(re.findall(r"\S+", message.content)) for message in self.request.messages)
+        if 0 < usage.prompt_tokens < words or usage.prompt_tokens > self.num_ctx:
+            raise ReplyInvalid(
+                f"Ollama cut the prompt: it read {usage.prompt_tokens} tokens of at least {words}"
+                f" (context {self.num_ctx}).",
+                remedy="Update Ollama: this one ignores `truncate: false`. Or raise NUM_CTX.",
+            )
+
+
+def _token(entry: Object) -> TokenChoice:
+    alternatives = cast("Sequence[Object]", entry.get("top_logprobs") or ())
+    return TokenChoice(
+        text=str(entry["token"]),
+        logprob=float(cast("float", entry["logprob"])),
+        alternatives=tuple(
+            TokenAlternative(text=str(each["token"]), logprob=float(cast("float", each["logprob"])))
+            for each in alternatives
+        ),
+    )
+
+
+def _usage(end: Object, latency_s: float) -> ModelUsage:
+    return ModelUsage(
+        prompt_tokens=cast("int", end.get("prompt_eval_count", 0)),
+        output_tokens=cast("int", end.get("eval_count", 0)),
+        latency_s=latency_s,
+    )

@@ -1,0 +1,152 @@
+"""Which model a part of the program uses, and the plain words for why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+from planwarden.contracts.clock import Clock, Ids
+from planwarden.contracts.value import digest_bytes
+from planwarden.errors import ModelError, ModelFileRejected, SettingsRejected
+from planwarden.llm import model_file
+from planwarden.llm.embedded import DEFAULT_LABEL, EmbeddedLLM
+from planwarden.llm.engine import EmbeddedEngine, EngineOptions
+from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.service import LLMService
+
+Provider = Literal["auto", "ollama", "embedded"]
+
+PROBE_TIMEOUT_S = 1.0
+"""How long `auto` waits for an Ollama; an explicit `ollama` gets five times that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMSettings:
+    """The knobs of one model; planner and agents have one set each."""
+
+    model: str
+    provider: Provider = "auto"
+    base_url: str = "http://127.0.0.1:11434"
+    temperature: float = 0.0
+    seed: int = 7
+    max_output_tokens: int = 256
+    num_ctx: int = 4096
+    """Context length in tokens."""
+    timeout_s: float = 60.0
+    keep_alive: str = "5m"
+    """How long Ollama keeps the model in memory after a request."""
+    model_file: Path | None = None
+    """A GGUF file of one's own for `embedded`; without one, the pinned file in the cache."""
+    threads: int = 2
+    """Processor threads of the embedded model; see `EngineOptions`."""
+    prefix: str = "LLM"
+    """Of the environment variables these came from, for the words in messages."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ModelOpener:
+    """Opens models by settings; services on the same weights share one load."""
+
+    clock: Clock
+    ids: Ids
+    cache_dir: Path
+    """Where `planwarden models fetch` puts the file."""
+    _engines: list[EmbeddedEngine] = field(default_factory=list[EmbeddedEngine])
+
+    async def open(self, settings: LLMSettings) -> LLMService:
+        """Open what the settings name; `identity.chosen_because` says what was chosen and why.
+
+        Raises:
+            ModelUnavailable, ModelTimedOut, ReplyInvalid: `ollama` is set and is not usable.
+            ModelFileRejected: the embedded file is missing or has the wrong bytes.
+            SettingsRejected: the base URL is none.
+        """
+        _check_base_url(settings)
+        stated = f"set by {settings.prefix}__PROVIDER"
+        match settings.provider:
+            case "ollama":
+                return (await self._ollama(settings, 5 * PROBE_TIMEOUT_S)).because(stated)
+            case "embedded":
+                return await self._embedded(settings, stated)
+            case "auto":
+                return await self._auto(settings)
+
+    async def _auto(self, settings: LLMSettings) -> LLMService:
+        try:
+            found = await self._ollama(settings, PROBE_TIMEOUT_S)
+        except ModelError as error:
+            because = f"auto: {error.message.rstrip('.')}; using the embedded trial model"
+            try:
+                return await self._embedded(settings, because)
+            except ModelFileRejected as missing:
+                raise ModelFileRejected(
+                    f"{missing.message} It was needed by {because}.",
+                    remedy=f"{missing.remedy} Or use Ollama: {error.remedy}",
+                ) from missing
+        return found.because(f"auto: Ollama at {found.identity.endpoint} has {settings.model}")
+
+    async def _ollama(self, settings: LLMSettings, probe_timeout_s: float) -> OllamaLLM:
+        return await OllamaLLM.connect(
+            base_url=settings.base_url,
+            model=settings.model,
+            clock=self.clock,
+            num_ctx=settings.num_ctx,
+            keep_alive=settings.keep_alive,
+            probe_timeout_s=probe_timeout_s,
+        )
+
+    async def _embedded(self, settings: LLMSettings, because: str) -> EmbeddedLLM:
+        own = settings.model_file
+        path = own or model_file.find(self.cache_dir)
+        if path is None:
+            raise ModelFileRejected(
+                f"The embedded model's file is not in {self.cache_dir}.",
+                remedy="Run `planwarden models fetch`.",
+            )
+        check = self._checks(own)
+        digest = await asyncio.to_thread(check, path)
+        return EmbeddedLLM(
+            self._engine(path, settings, check),
+            clock=self.clock,
+            digest=digest,
+            model=own.stem if own and digest != model_file.SMOLLM2.digest else DEFAULT_LABEL,
+            chosen_because=because,
+        )
+
+    def _engine(self, path: Path, settings: LLMSettings, check: Callable[[Path], str]) -> EmbeddedEngine:
+        self._engines = [engine for engine in self._engines if not engine.closed]
+        for engine in self._engines:
+            if engine.options.path == path and engine.offer_context(settings.num_ctx):
+                return engine
+        options = EngineOptions(
+            path=path, n_ctx=settings.num_ctx, threads=settings.threads, listener_key=self.ids.nonce()
+        )
+        engine = EmbeddedEngine(options, check=check)
+        self._engines.append(engine)
+        return engine
+
+    def _checks(self, own: Path | None) -> Callable[[Path], str]:
+        if own is None:
+            return model_file.verify
+        named = digest_bytes(str(own.absolute()).encode()).removeprefix("sha256:")[:16]
+        return partial(model_file.digest_of, memo=self.cache_dir / f"{named}.verified.json")
+
+
+def _check_base_url(settings: LLMSettings) -> None:
+    try:
+        url = httpx.URL(settings.base_url)
+    except httpx.InvalidURL as error:
+        url, why = None, str(error)
+    else:
+        why = "it needs http:// or https:// and a host"
+    if url is None or url.scheme not in {"http", "https"} or not url.host:
+        raise SettingsRejected(
+            f"{settings.prefix}__BASE_URL is {settings.base_url!r}: {why}.",
+            remedy="Set it to the server's address, for example http://127.0.0.1:11434.",
+        )

@@ -1,0 +1,142 @@
+"""Doubles for a model: one follows a script to the letter, one is a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from planwarden.contracts.model import ModelIdentity, ModelUsage
+from planwarden.errors import ModelError
+from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, TokenChoice
+
+Matcher = Callable[[LLMRequest], bool]
+
+
+class ScriptBroken(AssertionError):
+    """The code under test asked something that the script does not hold, or left replies unused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripted:
+    """One reply of a script, used once."""
+
+    reply: str | LLMReply | ModelError
+    """The text, the whole reply (with tokens and their alternatives), or the error to raise."""
+    when: Matcher | str | None = None
+    """Which request it is for: a test of the request, a text that one of its messages contains, or any."""
+
+    def fits(self, request: LLMRequest) -> bool:
+        """Say whether this reply is for that request."""
+        if isinstance(self.when, str):
+            return any(self.when in message.content for message in request.messages)
+        return self.when is None or self.when(request)
+
+
+class ScriptedLLM:
+    """Gives each request the first unused reply that fits; leaving its context checks that all were used."""
+
+    def __init__(
+        self, *script: Scripted | str | ModelError | tuple[Matcher | str | None, str | LLMReply | ModelError]
+    ) -> None:
+        """Take the script; a bare text or error fits any request, a pair is (when, reply)."""
+        self._unused = [_entry(each) for each in script]
+        self._identity = _identity("scripted")
+        self.requests: list[LLMRequest] = []
+        self.closed = False
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Say that this is a script."""
+        return self._identity
+
+    async def complete(self, request: LLMRequest) -> LLMReply:
+        """Give the scripted reply, or raise ScriptBroken."""
+        self.requests.append(request)
+        for place, entry in enumerate(self._unused):
+            if entry.fits(request):
+                del self._unused[place]
+                return _as_reply(entry.reply, request)
+        asked = "\n".join(f"{each.role}: {each.content}" for each in request.messages)
+        raise ScriptBroken(f"unexpected request {len(self.requests)}, {len(self._unused)} unused:\n{asked}")
+
+    async def health(self) -> ModelHealth:
+        """Say that all is well."""
+        return ModelHealth(reachable=True, present=True, context_tokens=None, detail="scripted")
+
+    async def aclose(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    def assert_exhausted(self) -> None:
+        """Raise ScriptBroken when replies are left."""
+        if self._unused:
+            raise ScriptBroken(f"{len(self._unused)} replies were never asked for: {self._unused}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.assert_exhausted()
+
+
+class FunctionLLM:
+    """Answers by a function of the request; an error that it returns is raised."""
+
+    def __init__(self, answer: Callable[[LLMRequest], str | LLMReply | ModelError]) -> None:
+        """Take the function."""
+        self._answer = answer
+        self._identity = _identity("function")
+        self.requests: list[LLMRequest] = []
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Say that this is a function."""
+        return self._identity
+
+    async def complete(self, request: LLMRequest) -> LLMReply:
+        """Give what the function gives."""
+        self.requests.append(request)
+        return _as_reply(self._answer(request), request)
+
+    async def health(self) -> ModelHealth:
+        """Say that all is well."""
+        return ModelHealth(reachable=True, present=True, context_tokens=None, detail="function")
+
+    async def aclose(self) -> None:
+        """Hold nothing, give nothing back."""
+
+
+def _identity(provider: str) -> ModelIdentity:
+    return ModelIdentity(
+        provider=provider, model=provider, chosen_because="a test double", answer_style="prose"
+    )
+
+
+def _entry(
+    given: Scripted | str | ModelError | tuple[Matcher | str | None, str | LLMReply | ModelError],
+) -> Scripted:
+    match given:
+        case Scripted():
+            return given
+        case (when, reply):
+            return Scripted(when=when, reply=reply)
+        case _:
+            return Scripted(reply=given)
+
+
+def _as_reply(reply: str | LLMReply | ModelError, request: LLMRequest) -> LLMReply:
+    match reply:
+        case ModelError():
+            raise reply
+        case LLMReply():
+            return reply
+        case _:
+            words = sum(len(message.content.split()) for message in request.messages)
+            tokens = (TokenChoice(text=reply, logprob=0.0),) if request.top_logprobs else ()
+            usage = ModelUsage(prompt_tokens=words + 1, output_tokens=len(reply.split()) + 1)
+            return LLMReply(text=reply, usage=usage, tokens=tokens)
