@@ -32,6 +32,7 @@ from planwarden.errors import PlanDenied, PlanRejected, StoreCorrupt
 from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.port import Journal, RunHead
 from planwarden.journal.sqlite.journal import SqliteJournal
+from planwarden.llm.model_file import SMOLLM2
 from planwarden.llm.retrying import RetryingLLM
 from planwarden.llm.selection import LLMSettings, ModelOpener
 from planwarden.llm.service import LLMService, ModelHealth
@@ -47,6 +48,8 @@ from planwarden.tools.data_sources import open_sources
 from planwarden.tools.tool import Tool
 
 VERSION = version("planwarden")
+GUIDED_NEAR, FREE_NEAR = 0.9, 0.5
+"""How near the best a tool must be to be shown; see docs/planner.md for how these came about."""
 CONVERSATION_RUNS = 200
 """How many of the newest runs are looked through for earlier turns of a conversation."""
 
@@ -381,9 +384,13 @@ class Planwarden:
 
     def _planner(self, llm: LLMService) -> LLMOrchestrationPlanner:
         chosen = self.settings.planner_llm
+        trial = llm.identity.digest == SMOLLM2.digest
+        guided = trial if chosen.guided == "auto" else chosen.guided == "yes"
         settings = PlannerSettings(
             max_agents=chosen.max_agents,
             shortlist=chosen.shortlist,
+            guided=guided,
+            near=GUIDED_NEAR if guided else FREE_NEAR,
             examples=chosen.examples,
             temperature=chosen.temperature,
             seed=chosen.seed,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planwarden.catalog.catalog import Catalog, build_catalog, catalog_problems
 from planwarden.configuration.respecified import RespecifiedTool
-from planwarden.configuration.yaml_lines import LinedYaml, read_yaml
+from planwarden.configuration.yaml_lines import MAX_BYTES, LinedYaml, read_yaml, too_large
 from planwarden.contracts.json_schema import schema_fault
 from planwarden.contracts.specs import AgentSpec, JsonSchema
 from planwarden.contracts.value import Name
@@ -112,7 +112,11 @@ def load_catalog_file(path: Path | None) -> LoadedCatalog:
     if path is None:
         return parse_catalog(default_catalog_text(), DEFAULT_CATALOG, Path.cwd())
     try:
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise too_large(str(path))
+        text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogRejected(
             f"The catalog file {path} cannot be read: {error}.",
@@ -192,7 +196,7 @@ def assemble(
     file, left_out = loaded.file, dict(unavailable)
     tools = {tool.spec.name: tool for tool in builtin} | dict(python_tools)
     for name, entry in file.tools.items():
-        if not entry.enabled:
+        if not entry.enabled and (name in tools or name in unavailable):
             tools.pop(name, None)
             left_out[name] = "disabled in the catalog file"
         elif name in tools:
@@ -203,6 +207,7 @@ def assemble(
                 f"'{name}' is no built-in tool and brings no `python:`",
                 "Add one, or remove it.",
             )
+    _check_rule_names(loaded, {*tools, *left_out, *file.aliases})
     tools = {name: _without_missing_alternatives(tool, left_out) for name, tool in tools.items()}
     aliases = {alias: target for alias, target in file.aliases.items() if target not in left_out}
     agents = [
@@ -219,6 +224,20 @@ def assemble(
         tools=tools,
         left_out=left_out,
     )
+
+
+def _check_rule_names(loaded: LoadedCatalog, known: set[str]) -> None:
+    """Refuse a rule that names a tool nobody has: a `deny` with a misspelt name would deny nothing."""
+    for agent, policy in loaded.file.policies.items():
+        for position, rule in enumerate(policy.rules):
+            for word in ("allow", "deny", "ask"):
+                for index, tool in enumerate(getattr(rule, word)):
+                    if tool not in known and not any(sign in tool for sign in "*?["):
+                        raise loaded.text.mistake(
+                            ("policies", agent, "rules", position, word, index),
+                            f"rule '{rule.name}' names tool '{tool}', which this catalog does not have",
+                            f"Name one of: {', '.join(sorted(known))}; or a pattern with *.",
+                        )
 
 
 def _can_work(name: str, entry: AgentEntry, left_out: dict[str, str], aliases: Mapping[str, str]) -> bool:

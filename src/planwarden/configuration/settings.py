@@ -51,6 +51,9 @@ class PlannerModel(_Model):
     """Distinct agents in one plan."""
     shortlist: Annotated[int, Field(ge=1, le=64)] = 6
     """How many tools the planner model is shown."""
+    guided: Literal["auto", "yes", "no"] = "auto"
+    """Whether retrieval decides how many steps there are, and the model only among what is near; `auto`: for
+    the embedded trial model, which was measured to choose worse than retrieval."""
     examples: Annotated[int, Field(ge=0, le=16)] = 3
     """How many worked examples the planner model is shown."""
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import yaml
 
-from planwarden.contracts.value import Json
+from planwarden.contracts.value import Json, canonical_json
 from planwarden.errors import CatalogRejected
 
 MAX_BYTES = 1_000_000
@@ -43,7 +43,7 @@ def read_yaml(text: str, source: str) -> LinedYaml:
         CatalogRejected: not YAML, more than one document, a key twice, an anchor, or too large.
     """
     if len(text) > MAX_BYTES:
-        raise CatalogRejected(f"{source}: more than {MAX_BYTES} bytes.", remedy="Is this the right file?")
+        raise too_large(source)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -52,15 +52,34 @@ def read_yaml(text: str, source: str) -> LinedYaml:
             f"{source}, line {line}: not YAML: {error.problem or error.context}.",
             remedy="Mend the line; `planwarden init` writes a file that is right.",
         ) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise CatalogRejected(
+            f"{source}, line {line}: not text: {error.reason}.",
+            remedy="`planwarden init` writes a file that is right.",
+        ) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise CatalogRejected(
-            f"{source}: not YAML: {error}.", remedy="`planwarden init` writes a file that is right."
+            f"{source}, line 1: not YAML: {error}.", remedy="`planwarden init` writes a file that is right."
         ) from error
     lines: dict[KeyPath, int] = {}
     if node is None:
         return LinedYaml(source=source, value=None, lines=lines)
     reader = _Reader(source, lines)
-    return LinedYaml(source=source, value=reader.read(node, ()), lines=lines)
+    try:
+        return LinedYaml(source=source, value=reader.read(node, ()), lines=lines)
+    except RecursionError as error:
+        raise CatalogRejected(
+            f"{source}, line 1: nested too deeply.", remedy="`planwarden init` writes a file that is right."
+        ) from error
+
+
+def too_large(source: str) -> CatalogRejected:
+    """Make the error for a file past the limit."""
+    return CatalogRejected(
+        f"{source}, line 1: more than {MAX_BYTES} bytes.",
+        remedy="Name a catalog file; is this the right one?",
+    )
 
 
 class _Reader:
@@ -112,6 +131,13 @@ class _Reader:
         finally:
             loader.dispose()
         if value is None or isinstance(value, bool | int | float | str):
+            try:
+                canonical_json(value).decode()
+            except ValueError as error:
+                raise CatalogRejected(
+                    f"{self._source}, line {line}: not a finite number or not text: {error}.",
+                    remedy="Mend the value.",
+                ) from error
             return value
         raise CatalogRejected(
             f"{self._source}, line {line}: a value of an unknown kind ({type(value).__name__}).",

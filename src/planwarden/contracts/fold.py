@@ -13,6 +13,7 @@ from planwarden.contracts.event import RunEvent
 from planwarden.contracts.model import ModelExchange, ModelUsage
 from planwarden.contracts.plan import PlanDecision
 from planwarden.contracts.run import CallState, RunState, StepState
+from planwarden.contracts.value import digest
 from planwarden.errors import StoreCorrupt
 
 
@@ -71,8 +72,8 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             return _after_plan(state, event, decision)
         case f.PlanApprovalAsked():
             return _deviate(replace(state, plan_approval="asked"), event, "confidence_gated")
-        case f.PlanApprovalGiven(approved=approved):
-            return replace(state, plan_approval="approved" if approved else "denied")
+        case f.PlanApprovalGiven():
+            return _after_plan_approval(state, event.fact)
         case f.StepStarted(step=step):
             return _on_step(state, step, lambda s: replace(s, status="running"))
         case f.CallRefused() as fact:
@@ -80,8 +81,8 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
         case f.ApprovalAsked(call=call, verdict=verdict):
             asked = CallState(call=call, status="asked", epoch=event.epoch, at=event.at, verdict=verdict)
             return _put_call(state, asked)
-        case f.ApprovalGiven(call_id=call_id, approved=approved, by=by):
-            return _after_approval(state, event, call_id, approved=approved, by=by)
+        case f.ApprovalGiven() as fact:
+            return _after_approval(state, event, fact)
         case f.CallIntended() as fact:
             return _after_intent(state, event, fact)
         case f.CallReturned(call_id=call_id, value=value, duration_s=duration):
@@ -139,11 +140,24 @@ def _after_refusal(state: RunState, event: RunEvent, fact: f.CallRefused) -> Run
     return replace(refused, deviations=(*refused.deviations, deviation))
 
 
-def _after_approval(state: RunState, event: RunEvent, call_id: str, *, approved: bool, by: str) -> RunState:
-    call = _call(state, call_id).call
-    status = "approved" if approved else "denied"
-    given = _on_call(state, call_id, lambda c: replace(c, status=status, settled_by=by))
-    return given if approved else _deviate(given, event, "approval_denied", call, f"refused by {by}")
+def _after_plan_approval(state: RunState, fact: f.PlanApprovalGiven) -> RunState:
+    """Take what a person said about the plan; said too late, or about another plan, it changes nothing."""
+    plan = state.decision.plan if state.decision else None
+    if state.plan_approval != "asked" or plan is None or fact.plan_digest != plan.digest():
+        return state
+    return replace(state, plan_approval="approved" if fact.approved else "denied")
+
+
+def _after_approval(state: RunState, event: RunEvent, fact: f.ApprovalGiven) -> RunState:
+    """Take what a person said about a call; said too late, or about other arguments, it changes nothing."""
+    asked = _call(state, fact.call_id)
+    if asked.status != "asked" or fact.arguments_digest != digest(asked.call.arguments):
+        return state
+    status = "approved" if fact.approved else "denied"
+    given = _on_call(state, fact.call_id, lambda c: replace(c, status=status, settled_by=fact.by))
+    if fact.approved:
+        return given
+    return _deviate(given, event, "approval_denied", asked.call, f"refused by {fact.by}")
 
 
 def _after_intent(state: RunState, event: RunEvent, fact: f.CallIntended) -> RunState:
@@ -169,6 +183,9 @@ def _after_failure(state: RunState, event: RunEvent, fact: f.CallFailed) -> RunS
 
 
 def _after_settlement(state: RunState, fact: f.CallSettled) -> RunState:
+    """Take what became of a call; a second opinion, after the first was acted upon, changes nothing."""
+    if _call(state, fact.call_id).status not in ("intended", "in_doubt"):
+        return state
     status = "returned" if fact.outcome == "done" else "not_done"
     return _on_call(
         state, fact.call_id, lambda c: replace(c, status=status, value=fact.value, settled_by=fact.by)

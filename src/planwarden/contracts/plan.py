@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from planwarden.contracts.value import Contract, Digest, Json, Name, Probability, digest
+from planwarden.contracts.value import Contract, Digest, Name, Probability, StorableJson, digest
 
 MAX_STEPS = 12
 
@@ -24,7 +24,7 @@ class LiteralValue(Contract):
     """A value fixed before anything untrusted is read; `origin` says who fixed it."""
 
     kind: Literal["literal"] = "literal"
-    value: Json
+    value: StorableJson
     origin: Literal["task", "planner", "person"] = "task"
 
 

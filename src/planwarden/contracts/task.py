@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from planwarden.contracts.value import Contract, Json
+from planwarden.contracts.value import Contract, StorableJson
 
 MAX_PROMPT_CHARS = 32_768
 """Longest prompt accepted, in characters. A 1B planner's context ends well before."""
@@ -41,7 +41,7 @@ class Task(Contract):
     """What was asked. `data` are the paths the tools may read beside the samples that ship."""
 
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS)]
-    metadata: dict[str, Json] = Field(default_factory=dict)
+    metadata: dict[str, StorableJson] = Field(default_factory=dict)
     exchanges: tuple[Exchange, ...] = ()
     conversation: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     data: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Json = object
 """A JSON value: null, boolean, finite number, string, array, or object with string keys."""
@@ -14,8 +14,8 @@ Json = object
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z][a-zA-Z0-9_.-]*$")]
 """A name of an agent, tool or alias."""
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-"""Finite, within 0 to 1."""
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False, strict=True)]
+"""A number, finite, within 0 to 1; neither a boolean nor a text."""
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 """`sha256:` and 64 lower-case hexadecimal digits."""
@@ -50,3 +50,16 @@ def digest(value: object) -> str:
 def digest_bytes(data: bytes) -> str:
     """Name bytes by their SHA-256."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _storable(value: object) -> object:
+    try:
+        canonical_json(value).decode()
+    except (ValueError, TypeError, RecursionError) as error:
+        msg = f"not a JSON value that can be stored: {error}"
+        raise ValueError(msg) from error
+    return value
+
+
+StorableJson = Annotated[object, AfterValidator(_storable)]
+"""A JSON value that has a canonical form: finite numbers, valid text, nothing else."""

@@ -32,6 +32,7 @@ from planwarden.orchestration.scheduler import (
 )
 from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
 from planwarden.runtime.directed import DirectedRuntime
+from planwarden.runtime.tool_run import ask_tool
 from planwarden.runtime.tool_session import ToolWorld
 from planwarden.tools.tool import Done, NotDone, ToolContext, Unknown
 
@@ -133,22 +134,20 @@ class Executor:
             return CallInDoubt(call_id=call.id, message=f"'{call.tool}' is not in the catalog any more")
         if spec.effect == "read":
             return CallSettled(call_id=call.id, outcome="not_done", by="read")
-        if not spec.verifiable:
-            message = f"the process ended while '{call.tool}' may have been running, and it cannot say"
-            return CallInDoubt(call_id=call.id, message=message)
         context = ToolContext(
             run_id=run_id,
             call_id=call.id,
             idempotency_key=call.idempotency_key(run_id),
             now=self.world.clock.now(),
         )
-        match await tool.verify(call.arguments, context):
+        match await ask_tool(tool, spec, call.arguments, context):
             case Done(value=value):
                 return CallSettled(call_id=call.id, outcome="done", value=value, by="verify")
             case NotDone():
                 return CallSettled(call_id=call.id, outcome="not_done", by="verify")
             case Unknown(reason=reason):
-                return CallInDoubt(call_id=call.id, message=reason)
+                message = f"the process ended while '{call.tool}' may have been running: {reason}"
+                return CallInDoubt(call_id=call.id, message=message)
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

@@ -161,6 +161,11 @@ class Orchestrator:
 def _resolution_fact(
     state: RunState, resolution: Resolution, by: str, call_id: str | None, result: Json
 ) -> Fact:
+    if state.ended is not None:
+        raise InputError(
+            f"Run {state.run_id} is over already: {state.ended.outcome}.",
+            remedy="There is nothing to resolve.",
+        )
     if resolution in ("done", "not_done"):
         call = _waiting_call(state, call_id, "in_doubt")
         confirmed: Json = {"text": f"Confirmed as done by {by}; its result was not recorded."}

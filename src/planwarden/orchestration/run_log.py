@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import anyio
 
@@ -13,6 +14,7 @@ from planwarden.contracts.run import RunState
 from planwarden.journal.port import Journal, Lease
 
 EventListener = Callable[[RunEvent], None]
+Decided = TypeVar("Decided")
 
 
 class RunLog:
@@ -45,6 +47,23 @@ class RunLog:
                 self._take_in(await self._journal.append(self._lease, facts))
         return self._state
 
+    async def decide(self, choose: Callable[[RunState], tuple[Decided, Sequence[Fact]]]) -> Decided:
+        """Decide from the state and record the decision, with no other fact in between; give the decision.
+
+        Without this, two calls made at the same moment could both be admitted to the same place.
+
+        Raises:
+            LeaseLost: this process does not own the run any more; nothing was written.
+        """
+        decided: list[Decided] = []
+        with anyio.CancelScope(shield=True):
+            async with self._turn:
+                decision, facts = choose(self._state)
+                decided.append(decision)
+                if facts:
+                    self._take_in(await self._journal.append(self._lease, facts))
+        return decided[0]
+
     async def absorb(self) -> RunState:
         """Take in what others posted for this run: cancellation, approvals, settlements."""
         with anyio.CancelScope(shield=True):
@@ -62,10 +81,12 @@ class RunLog:
 
     async def release(self) -> None:
         """Give the lease back."""
-        await self._journal.release(self._lease)
+        with anyio.CancelScope(shield=True):
+            await self._journal.release(self._lease)
 
     def _take_in(self, events: Sequence[RunEvent]) -> None:
         for event in events:
             self._state = advance(self._state, event)
-            if self._listener is not None:
+        if self._listener is not None:
+            for event in events:
                 self._listener(event)

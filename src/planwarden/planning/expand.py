@@ -36,6 +36,7 @@ class PlanOrigin:
     model: str
     prompt_version: str
     ways_out: WaysOut
+    guided: bool
     refusals: tuple[Refusal, ...]
 
 
@@ -105,11 +106,18 @@ def _confidences(wire: WirePlan, origin: PlanOrigin, shortlist: Shortlist) -> li
         return [_rounded(kind * (chosen or 0.0))]
     by_step: dict[tuple[str, tuple[str, ...]], float] = {}
     offsets = iter(find_choices(reply.text, [name for step in raw["steps"] for _, name in _names(step)]))
-    for step in raw["steps"]:
+    parts = shortlist.parts if origin.guided else ()
+    for position, step in enumerate(raw["steps"]):
+        near = parts[position] if position < len(parts) else shortlist.tools
+        offered = {
+            name: own
+            for name, tools in shortlist.agents.items()
+            if (own := tuple(tool for tool in tools if tool in near))
+        }
         product, agent = 1.0, step["agent"]
         for key, name in _names(step):
             offset = next(offsets)
-            allowed = tuple(shortlist.agents) if key == "agent" else shortlist.agents[agent]
+            allowed = tuple(offered) if key == "agent" else offered[agent]
             if key != "fallback_tools":
                 product *= choice_probability(reply.tokens, offset, name, allowed) or 0.0
         by_step.setdefault((agent, tuple(dict.fromkeys(step["tools"]))), product)

@@ -56,35 +56,59 @@ class WirePlan:
     none: str | None
 
 
-def wire_schema(shortlist: Shortlist, ways_out: WaysOut, *, max_agents: int) -> JsonSchema:
-    """Make the schema of this request: its agents, their tools, its limits, its ways out. Pure."""
+def wire_schema(
+    shortlist: Shortlist, ways_out: WaysOut, *, max_agents: int, guided: bool = False
+) -> JsonSchema:
+    """Make the schema of this request: its agents, their tools, its limits, its ways out. Pure.
+
+    Args:
+        shortlist: what may be named.
+        ways_out: which ways out are offered.
+        max_agents: how many steps at most; no plan can have more distinct agents then.
+        guided: one step for each part of the task that retrieval heard, with the tools near that part.
+            For models that choose worse than retrieval; they keep the near ties and the way out.
+    """
     variants: list[Json] = []
     if shortlist.agents:
-        variants.append(
-            _closed(
-                {
-                    "steps": {
-                        "type": "array",
-                        "minItems": 1,
-                        "maxItems": max_agents,
-                        "items": _one_of([_step(agent, tools) for agent, tools in shortlist.agents.items()]),
-                    },
-                    "handoff": {"enum": ["sequential", "parallel"]},
-                }
-            )
-        )
+        parts = shortlist.parts[:max_agents] if guided else ()
+        steps = _guided_steps(shortlist, parts) if parts else _free_steps(shortlist, max_agents)
+        variants.append(_closed({"steps": steps, "handoff": {"enum": ["sequential", "parallel"]}}))
     if ways_out.names:
         variants.append(_closed({"none": {"enum": list(ways_out.names)}}))
     return _one_of(variants)
 
 
-def _step(agent: str, tools: tuple[str, ...]) -> JsonSchema:
-    names: JsonSchema = {"enum": list(tools)}
+def _free_steps(shortlist: Shortlist, max_steps: int) -> JsonSchema:
+    variants: list[Json] = [
+        _step(agent, tools, shortlist.stand_ins[agent], MAX_TOOLS_PER_STEP)
+        for agent, tools in shortlist.agents.items()
+    ]
+    return {"type": "array", "minItems": 1, "maxItems": max_steps, "items": _one_of(variants)}
+
+
+def _guided_steps(shortlist: Shortlist, parts: tuple[tuple[str, ...], ...]) -> JsonSchema:
+    steps: list[Json] = [_guided_step(shortlist, part) for part in parts]
+    count = len(steps)
+    return {"type": "array", "prefixItems": steps, "items": False, "minItems": count, "maxItems": count}
+
+
+def _guided_step(shortlist: Shortlist, part: tuple[str, ...]) -> JsonSchema:
+    return _one_of(
+        [
+            _step(agent, near, shortlist.stand_ins[agent], 1)
+            for agent, tools in shortlist.agents.items()
+            if (near := tuple(tool for tool in part if tool in tools))
+        ]
+    )
+
+
+def _step(agent: str, tools: tuple[str, ...], fallback_tools: tuple[str, ...], max_tools: int) -> JsonSchema:
+    stand_ins: JsonSchema = {"enum": list(fallback_tools)}
     return _closed(
         {
             "agent": {"enum": [agent]},
-            "tools": {"type": "array", "minItems": 1, "maxItems": MAX_TOOLS_PER_STEP, "items": names},
-            "fallback_tools": {"type": "array", "maxItems": MAX_FALLBACKS_PER_STEP, "items": names},
+            "tools": {"type": "array", "minItems": 1, "maxItems": max_tools, "items": {"enum": list(tools)}},
+            "fallback_tools": {"type": "array", "maxItems": MAX_FALLBACKS_PER_STEP, "items": stand_ins},
             "reason": {"type": "string", "maxLength": MAX_REASON_CHARS},
         }
     )

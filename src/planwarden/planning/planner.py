@@ -31,6 +31,10 @@ class PlannerSettings:
 
     max_agents: int = 4
     shortlist: int = 6
+    near: float = 0.5
+    """A tool is shown when retrieval scores it at least this share of the best one for the same clause."""
+    guided: bool = False
+    """Let retrieval decide how many steps there are, and the model only among what is near each of them."""
     examples: int = 3
     temperature: float = 0.0
     seed: int = 7
@@ -97,7 +101,10 @@ class LLMOrchestrationPlanner:
     def _begin(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> _Attempt:
         earlier = " ".join(exchange.content for exchange in task.exchanges[-2:] if exchange.role == "user")
         text = f"{task.prompt}\n{earlier}"
-        shortlist = self._retriever.shortlist(text, catalog, policy, size=self._settings.shortlist)
+        settings = self._settings
+        shortlist = self._retriever.shortlist(
+            text, catalog, policy, size=settings.shortlist, near=settings.near
+        )
         return _Attempt(
             task=task,
             catalog=catalog,
@@ -132,6 +139,7 @@ class LLMOrchestrationPlanner:
             model=self._llm.identity.model,
             prompt_version=PROMPT_VERSION,
             ways_out=attempt.ways_out,
+            guided=self._settings.guided,
             refusals=tuple(attempt.refusals),
         )
         plan = expand(wire, origin, attempt.shortlist, attempt.catalog, attempt.policy)
@@ -150,7 +158,12 @@ class LLMOrchestrationPlanner:
             prompt = build_prompt(
                 attempt.task, attempt.catalog, attempt.shortlist, attempt.ways_out, examples=examples
             )
-            schema = wire_schema(attempt.shortlist, attempt.ways_out, max_agents=self._settings.max_agents)
+            schema = wire_schema(
+                attempt.shortlist,
+                attempt.ways_out,
+                max_agents=self._settings.max_agents,
+                guided=self._settings.guided,
+            )
             messages = (*prompt.messages, *more)
             try:
                 return await self._exchange(attempt, purpose, messages, schema), schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from planwarden.catalog.catalog import Catalog
@@ -15,7 +16,7 @@ from planwarden.planning.shortlist import Shortlist
 PROMPT_VERSION = "2026-11-23.1"
 MAX_CONTEXT_CHARS = 600
 """Of metadata and prior exchanges together, newest kept."""
-MAX_DESCRIPTION_CHARS = 90
+MAX_DESCRIPTION_CHARS = 70
 
 SYSTEM = (
     "You plan tasks. Choose the agent and the tools that can do the task, from the list only. "
@@ -46,10 +47,14 @@ def build_prompt(
     system = Message(role="system", content=f"{SYSTEM}\n{_offer(catalog, shortlist)}")
     shown = [tool for tool in shortlist.tools[:examples] if tool in shortlist.nearest_example]
     turns: list[Message] = []
-    if "answer" in ways_out.names and examples:
-        turns += _turn("Hello! Who are you?", {"none": "answer"})
     for tool in reversed(shown):
-        turns += _turn(shortlist.nearest_example[tool], _worked(tool, catalog, shortlist))
+        turns += _turn(shortlist.nearest_example[tool], _worked((tool,), catalog, shortlist))
+    several = tuple(part[0] for part in shortlist.parts if part[0] in shown)
+    if len(several) > 1:
+        asked_for = ", and then ".join(shortlist.nearest_example[tool] for tool in several)
+        turns += _turn(asked_for, _worked(several, catalog, shortlist))
+    if "answer" in ways_out.names and examples and not shortlist.parts:
+        turns += _turn("Hello! Who are you?", {"none": "answer"})
     asked = Message(role="user", content=f"{_context(task)}{task.prompt}")
     return PlannerPrompt(messages=(system, *turns, asked))
 
@@ -75,12 +80,15 @@ def _short(description: str) -> str:
     return first if len(first) <= MAX_DESCRIPTION_CHARS else first[: MAX_DESCRIPTION_CHARS - 1] + "…"
 
 
-def _worked(tool: str, catalog: Catalog, shortlist: Shortlist) -> Json:
+def _worked(tools: tuple[str, ...], catalog: Catalog, shortlist: Shortlist) -> Json:
+    return {"steps": [_worked_step(tool, catalog, shortlist) for tool in tools], "handoff": "sequential"}
+
+
+def _worked_step(tool: str, catalog: Catalog, shortlist: Shortlist) -> Json:
     agent = next(name for name, tools in shortlist.agents.items() if tool in tools)
-    stand_ins = [name for name in catalog.tools[tool].alternatives if name in shortlist.agents[agent]]
-    reason = _short(catalog.tools[tool].description)[:50].lower()
-    step = {"agent": agent, "tools": [tool], "fallback_tools": stand_ins[:1], "reason": reason}
-    return {"steps": [step], "handoff": "sequential"}
+    stand_ins = [name for name in catalog.tools[tool].alternatives if name in shortlist.stand_ins[agent]]
+    reason = " ".join(re.findall(r"[\w'-]+", catalog.tools[tool].description)[:6]).lower()
+    return {"agent": agent, "tools": [tool], "fallback_tools": stand_ins[:1], "reason": reason}
 
 
 def _turn(request: str, reply: Json) -> list[Message]:

@@ -9,15 +9,31 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.verdict import Denied
 from planwarden.policy.rules import ToolPolicy
 
 _WORD = re.compile(r"\w+")
+_CLAUSE = re.compile(
+    r"[.;!?。！？\n]+\s|\b(?:and|then|also|und|dann|et|puis|y|luego)\b|[,:]\s", re.IGNORECASE
+)
+# fmt: off
+_FUNCTION_WORDS = frozenset((
+    "a", "about", "an", "and", "are", "as", "at", "be", "but", "by", "can", "could", "did", "do", "does",
+    "for", "from", "get", "give", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me",
+    "my", "no", "not", "of", "on", "or", "our", "please", "show", "such", "tell", "that", "the", "their",
+    "then", "there", "these", "they", "this", "to", "us", "was", "we", "what", "when", "where", "which",
+    "who", "will", "with", "would", "you", "your",
+))
+# fmt: on
+"""Words that say nothing about which tool is meant; a task of nothing else retrieves nothing."""
 _KEPT_INDEXES = 8
+HEARD = 0.35
+"""A clause counts when its best tool scores at least this share of the best clause's."""
+MAX_CLAUSES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +42,14 @@ class Shortlist:
 
     agents: Mapping[str, tuple[str, ...]]
     """Agent → its tools, both best first. The only pairs that a plan may name."""
+    stand_ins: Mapping[str, tuple[str, ...]]
+    """Agent → what it may fall back to: its tools shown, and the alternatives that those declare."""
     tools: tuple[str, ...]
     """All tools shown, best first."""
     nearest_example: Mapping[str, str]
     """Tool → the one of its examples that is most like the task."""
+    parts: tuple[tuple[str, ...], ...] = ()
+    """For each part of the task that asks for a tool of its own: the tools near it, best first."""
 
     @property
     def empty(self) -> bool:
@@ -44,7 +64,8 @@ class Shortlist:
             for agent, tools in self.agents.items()
             if (own := tuple(tool for tool in tools if tool in kept))
         }
-        return Shortlist(agents=agents, tools=kept, nearest_example=self.nearest_example)
+        parts = tuple(own for part in self.parts if (own := tuple(tool for tool in part if tool in kept)))
+        return replace(self, agents=agents, tools=kept, parts=parts)
 
 
 def allowed_pairs(catalog: Catalog, policy: ToolPolicy) -> dict[str, tuple[str, ...]]:
@@ -62,18 +83,30 @@ class Retriever:
     def __init__(self) -> None:
         self._indexes: OrderedDict[str, _Index] = OrderedDict()
 
-    def shortlist(self, text: str, catalog: Catalog, policy: ToolPolicy, *, size: int) -> Shortlist:
+    def shortlist(
+        self, text: str, catalog: Catalog, policy: ToolPolicy, *, size: int, near: float
+    ) -> Shortlist:
         """Choose at most `size` tools for a text from catalog ∩ policy, best first.
 
-        Tools without any word in common with the text follow in catalog order, so that a task in a
-        language the catalog does not speak still has something to choose from.
+        Each clause of the text asks for itself. A text without any word that the catalog knows (another
+        language, say) is shown the catalog's first tools.
+
+        Args:
+            text: what was asked.
+            catalog: as it is now.
+            policy: as it is now.
+            size: how many tools at most.
+            near: a tool is shown when it scores at least this share of the best one for the same clause.
         """
         pairs = allowed_pairs(catalog, policy)
-        usable = list(dict.fromkeys(tool for tools in pairs.values() for tool in tools))
-        ranked = self._index(catalog).rank(text)
-        best = [tool for tool in ranked.order if tool in set(usable)]
-        rest = [tool for tool in usable if tool not in set(best)]
-        kept = tuple((best + rest)[:size])
+        usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
+        index = self._index(catalog)
+        whole = index.rank(text).only(usable)
+        clauses = [index.rank(clause).only(usable) for clause in _clauses(text)]
+        best = max((ranking.best for ranking in clauses), default=0.0)
+        heard = [ranking for ranking in clauses if ranking.best >= HEARD * best and ranking.best > 0]
+        found = dict.fromkeys(tool for ranking in (heard or [whole]) for tool in ranking.near(near))
+        kept = tuple(found or usable)[:size]
         order = {tool: position for position, tool in enumerate(kept)}
         agents = {
             agent: tuple(sorted((tool for tool in tools if tool in order), key=order.__getitem__))
@@ -81,7 +114,15 @@ class Retriever:
         }
         shown = {agent: tools for agent, tools in agents.items() if tools}
         best_first = dict(sorted(shown.items(), key=lambda item: order[item[1][0]]))
-        return Shortlist(agents=best_first, tools=kept, nearest_example=ranked.examples)
+        parts = {ranking.order[0]: ranking.near(near) for ranking in heard}
+        stand_ins = {agent: _stand_ins(tools, pairs[agent], catalog) for agent, tools in best_first.items()}
+        return Shortlist(
+            agents=best_first,
+            stand_ins=stand_ins,
+            tools=kept,
+            nearest_example=whole.examples,
+            parts=tuple(own for tools in parts.values() if (own := tuple(t for t in tools if t in order))),
+        )
 
     def _index(self, catalog: Catalog) -> _Index:
         key = catalog.digest
@@ -98,10 +139,34 @@ class Retriever:
             self._indexes.popitem()[1].close()
 
 
+def _stand_ins(shown: tuple[str, ...], allowed: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
+    declared = (name for tool in shown for name in catalog.tools[tool].alternatives if name in allowed)
+    return tuple(dict.fromkeys((*shown, *declared)))
+
+
+def _clauses(text: str) -> list[str]:
+    parts = [part.strip() for part in _CLAUSE.split(text) if part and part.strip()]
+    return parts[:MAX_CLAUSES] or [text]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ranking:
-    order: tuple[str, ...]
+    scores: Mapping[str, float]
     examples: Mapping[str, str]
+
+    @property
+    def best(self) -> float:
+        return max(self.scores.values(), default=0.0)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        return tuple(sorted(self.scores, key=lambda tool: -self.scores[tool]))
+
+    def only(self, usable: Iterable[str]) -> _Ranking:
+        return replace(self, scores={tool: self.scores[tool] for tool in usable if tool in self.scores})
+
+    def near(self, share: float) -> tuple[str, ...]:
+        return tuple(tool for tool in self.order if self.scores[tool] >= share * self.best)
 
 
 class _Index:
@@ -120,15 +185,16 @@ class _Index:
         self._database.executemany("INSERT INTO said VALUES (?, ?, ?)", rows)
 
     def rank(self, text: str) -> _Ranking:
-        words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))[:64]
-        if not words:
-            return _Ranking(order=(), examples=self._examples)
-        query = " OR ".join(f'"{word}"' for word in words)
+        words = dict.fromkeys(word.lower() for word in _WORD.findall(text))
+        said = [word for word in words if word not in _FUNCTION_WORDS][:64]
+        examples = dict(self._examples)
+        if not said:
+            return _Ranking(scores={}, examples=examples)
+        query = " OR ".join(f'"{word}"' for word in said)
         found = self._database.execute(
             "SELECT tool, example, -bm25(said) FROM said WHERE said MATCH ? ORDER BY rank", (query,)
         ).fetchall()
         scores: dict[str, float] = {}
-        examples = dict(self._examples)
         seen: set[tuple[str, bool]] = set()
         for tool, example, score in found:
             part = (tool, bool(example))
@@ -138,8 +204,7 @@ class _Index:
             scores[tool] = scores.get(tool, 0.0) + score
             if example:
                 examples[tool] = example
-        order = tuple(sorted(scores, key=lambda tool: -scores[tool]))
-        return _Ranking(order=order, examples=examples)
+        return _Ranking(scores=scores, examples=examples)
 
     def close(self) -> None:
         self._database.close()

@@ -22,6 +22,7 @@ from planwarden.contracts.plan import (
 )
 from planwarden.contracts.specs import ToolSpec
 from planwarden.contracts.verdict import Denied
+from planwarden.errors import PlanRejected
 from planwarden.policy.rules import ToolPolicy
 
 MAX_PLAN_BYTES = 1_000_000
@@ -39,17 +40,27 @@ def read_plan(text: str | bytes) -> PlannerPlan | Refusal:
     if len(text) > MAX_PLAN_BYTES:
         return _refusal("parse", "too_large", "", f"more than {MAX_PLAN_BYTES} bytes")
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         return _refusal("parse", "not_json", "", f"not JSON: {error}")
     try:
-        return PlannerPlan.model_validate_json(json.dumps(value))
+        return PlannerPlan.model_validate_json(json.dumps(value, allow_nan=False), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = _field(first["loc"])
         return _refusal("schema", "contract_broken", field, f"{field or 'plan'}: {first['msg']}")
     except (ValueError, RecursionError) as error:
         return _refusal("schema", "contract_broken", "", str(error))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice: which of the two a reader means would be anyone's guess."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        msg = f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object"
+        raise ValueError(msg)
+    return found
 
 
 def _field(path: Iterable[str | int]) -> str:
@@ -60,7 +71,11 @@ def _field(path: Iterable[str | int]) -> str:
 
 
 def canonical_plan(plan: PlannerPlan, catalog: Catalog) -> PlannerPlan:
-    """Give the plan with tool aliases resolved. Pure."""
+    """Give the plan with tool aliases resolved. Pure.
+
+    Raises:
+        PlanRejected: an alias stands for a tool that the same step names as well.
+    """
 
     def resolved(step: PlannedAgentStep) -> PlannedAgentStep:
         return step.model_copy(
@@ -74,9 +89,14 @@ def canonical_plan(plan: PlannerPlan, catalog: Catalog) -> PlannerPlan:
             }
         )
 
-    return PlannerPlan.model_validate(
-        plan.model_copy(update={"steps": tuple(resolved(step) for step in plan.steps)}).model_dump()
-    )
+    steps = tuple(resolved(step) for step in plan.steps)
+    try:
+        return PlannerPlan.model_validate(plan.model_copy(update={"steps": steps}).model_dump())
+    except ValidationError as error:
+        raise PlanRejected(
+            f"The plan names one tool twice, once by an alias: {error.errors(include_url=False)[0]['msg']}.",
+            remedy="Name each tool once in a step; `planwarden tools` lists the aliases.",
+        ) from error
 
 
 def plan_issues(
@@ -95,6 +115,9 @@ def plan_issues(
     if len(agents) > limits.max_agents:
         message = f"{len(agents)} distinct agents, at most {limits.max_agents} are allowed"
         issues.append(_refusal("semantics", "too_many_agents", "steps", message))
+    if plan.metadata.way_out is not None and (len(plan.steps) > 1 or plan.steps[0].tools):
+        message = "a way out is one step without tools; leave it out of a plan that does something"
+        issues.append(_refusal("semantics", "way_out_mismatch", "metadata.way_out", message))
     for position, step in enumerate(plan.steps):
         issues += _step_issues(step, f"steps[{position}]", plan, catalog, policy)
     return tuple(issues)
@@ -108,7 +131,7 @@ def _step_issues(
         yield _refusal("semantics", "unknown_agent", f"{where}.agent", message)
         return
     if not step.tools:
-        yield from _toolless_issues(step, where, catalog, policy)
+        yield from _toolless_issues(step, where, plan, catalog, policy)
     for key, names in (("tools", step.tools), ("fallback_tools", step.fallback_tools)):
         for index, tool in enumerate(names):
             yield from _tool_issues(step.agent, tool, f"{where}.{key}[{index}]", catalog, policy)
@@ -117,12 +140,15 @@ def _step_issues(
 
 
 def _toolless_issues(
-    step: PlannedAgentStep, where: str, catalog: Catalog, policy: ToolPolicy
+    step: PlannedAgentStep, where: str, plan: PlannerPlan, catalog: Catalog, policy: ToolPolicy
 ) -> Iterable[Refusal]:
     if not catalog.agents[step.agent].may_answer_without_tools:
         message = f"a step of '{step.agent}' must name at least one tool"
         yield _refusal("semantics", "tools_missing", f"{where}.tools", message)
         return
+    if plan.metadata.way_out is None:
+        message = "a step names at least one tool; the one exception is a plan that declares its way out"
+        yield _refusal("semantics", "way_out_undeclared", f"{where}.tools", message)
     verdict = policy.may_answer_without_tools(step.agent)
     if isinstance(verdict, Denied):
         yield _refusal("semantics", "answer_without_tools_denied", f"{where}.tools", verdict.reason)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from planwarden.contracts.json_schema import schema_problems
+from planwarden.contracts.json_schema import schema_fault, schema_problems
 from planwarden.contracts.specs import JsonSchema
 from planwarden.contracts.value import Contract, Json, digest
 from planwarden.contracts.verdict import Allowed, Denied, NeedsApproval, Verdict
@@ -28,6 +28,14 @@ class Rule(Contract):
     arguments: JsonSchema | None = None
     """What the arguments must satisfy (JSON Schema); a call that breaks it is denied by this rule."""
     reason: str = ""
+
+    @field_validator("arguments")
+    @classmethod
+    def _is_a_schema(cls, arguments: JsonSchema | None) -> JsonSchema | None:
+        if arguments is not None and (fault := schema_fault(arguments)):
+            msg = f"not a JSON Schema: {fault}"
+            raise ValueError(msg)
+        return arguments
 
     def speaks_of(self, tool: str) -> bool:
         """Say whether this rule decides about that tool."""

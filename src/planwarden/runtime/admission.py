@@ -58,7 +58,7 @@ def admit(state: RunState, wanted: Wanted) -> Admission:
     step = state.steps.get(wanted.step)
     if step is None or step.status != "running" or state.ended is not None or state.cancelled_by is not None:
         return Refused(refusal="step_over", message=f"step '{wanted.step}' is not running")
-    refused = _planned(step, wanted) or _within_budget(state, step) or _in_turn(step, wanted.tool)
+    refused = _planned(step, wanted) or _in_turn(step, wanted.tool)
     if refused is not None:
         return refused
     earlier = step.call_for(wanted.tool)
@@ -68,6 +68,9 @@ def admit(state: RunState, wanted: Wanted) -> Admission:
         return Refused(
             refusal="already_used", message=f"'{wanted.tool}' has an effect and was used once in this step"
         )
+    refused = _within_budget(state, step)
+    if refused is not None:
+        return refused
     role: CallRole = "primary" if wanted.tool in step.planned.tools else "fallback"
     call = ToolCall(
         id=f"{wanted.step}.{len(step.calls) + 1}",
@@ -152,5 +155,8 @@ def _again(earlier: CallState, wanted: Wanted) -> Admission:
     if earlier.status == "approved":
         return Admitted(call=call, verdict=earlier.verdict)
     if earlier.status == "not_done":
-        return Admitted(call=call.model_copy(update={"attempt": call.attempt + 1}), verdict=earlier.verdict)
+        again = call.model_copy(update={"attempt": call.attempt + 1})
+        if isinstance(wanted.verdict, NeedsApproval) and not isinstance(earlier.verdict, NeedsApproval):
+            return AwaitsApproval(call=again, verdict=wanted.verdict, asked=False)
+        return Admitted(call=again, verdict=earlier.verdict)
     return Refused(refusal="already_used", message=f"the outcome of call {call.id} is not known")

@@ -11,7 +11,7 @@ from planwarden.contracts.calls import StepAnswer
 from planwarden.contracts.run import CallState, StepState
 from planwarden.contracts.value import Json
 
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d+)*(?:\.\d+)?")
 _CITATION = re.compile(r"\[[a-z][a-z0-9_]*\.\d+\]")
 _LIST_MARK = re.compile(r"(?m)^\s*\d+[.)]\s")
 MAX_SHOWN_CHARS = 1_500
@@ -62,7 +62,7 @@ def checked_prose(
     """
     known = [*(ref for answer in inputs for ref in answer.evidence), *(call.call.id for call in calls)]
     cited = [ref for ref in known if f"[{ref}]" in text]
-    sources = [json.dumps(call.value, ensure_ascii=False) for call in calls]
+    sources = [text for call in calls for text in _texts(call.value)]
     sources += [answer.text for answer in inputs]
     return StepAnswer(
         text=text.strip(),
@@ -71,6 +71,19 @@ def checked_prose(
         unsupported_numbers=unsupported_numbers(text, [*sources, task]),
         grounded=bool(known),
     )
+
+
+def _texts(value: Json) -> Iterable[str]:
+    """Give every text and number of a JSON value, as they are: JSON's own escapes would glue to numbers."""
+    if isinstance(value, dict):
+        for key, inner in cast("dict[str, Json]", value).items():
+            yield key
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in cast("list[Json]", value):
+            yield from _texts(inner)
+    else:
+        yield str(value)
 
 
 def unsupported_numbers(text: str, sources: Iterable[str]) -> tuple[str, ...]:

@@ -16,13 +16,22 @@ from planwarden.contracts.model import Message, ModelExchange, Purpose
 from planwarden.contracts.specs import JsonSchema
 from planwarden.contracts.value import Json
 from planwarden.errors import ModelError
-from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.llm.service import LLMRequest, LLMService
 from planwarden.runtime.answer import checked_prose, render_from_evidence, returned_calls
 from planwarden.runtime.binding import BoundCall, bind
 from planwarden.runtime.context import AgentContext, answer_messages, arguments_messages, context_for
+from planwarden.runtime.grounding import grounded_schema
 from planwarden.runtime.next_action import Action, Answer, Fail, FillAndCall, Repeat, Wait, next_action
 from planwarden.runtime.recorder import Recorder
 from planwarden.runtime.tool_session import ToolSession, ToolWorld, open_session
+
+SHORT_ANSWER: JsonSchema = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "maxLength": 240}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+"""Bounds the prose of a model whose prose does not end by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +122,14 @@ class DirectedRuntime:
         """Give the open arguments; a sentence saying what is wrong with a reply that holds none."""
         if not bound.open_schema.get("properties"):
             return {}
-        spec = self._world.catalog.tools[tool].model_copy(update={"parameters": bound.open_schema})
+        schema = bound.open_schema
+        if self._llm.identity.answer_style == "evidence":
+            schema = grounded_schema(schema, context.prompt)
+        spec = self._world.catalog.tools[tool].model_copy(update={"parameters": schema})
         messages = arguments_messages(context, spec, told)
-        reply = await self._ask(recorder, context, "arguments", messages, bound.open_schema)
+        reply = await self._ask(recorder, context, "arguments", messages, schema)
         try:
-            value = json.loads(reply.text)
+            value = json.loads(reply)
         except (ValueError, RecursionError) as error:
             return f"the model's arguments are not JSON: {error}"
         if not isinstance(value, dict):
@@ -133,11 +145,14 @@ class DirectedRuntime:
             return StepAnswered(step=step_id, answer=_question(self._world))
         if self._llm.identity.answer_style == "evidence" and calls:
             return StepAnswered(step=step_id, answer=render_from_evidence(context.inputs, calls))
+        short = self._llm.identity.answer_style == "evidence"
+        schema = SHORT_ANSWER if short else None
         try:
-            reply = await self._ask(recorder, context, "answer", answer_messages(context, calls), None)
+            reply = await self._ask(recorder, context, "answer", answer_messages(context, calls), schema)
         except ModelError as error:
             return StepFailed(step=step_id, code=error.code, message=str(error))
-        answer = checked_prose(reply.text, context.inputs, calls, context.prompt)
+        text = _short_answer(reply) if short else reply
+        answer = checked_prose(text, context.inputs, calls, context.prompt)
         return StepAnswered(step=step_id, answer=answer)
 
     async def _ask(
@@ -147,7 +162,7 @@ class DirectedRuntime:
         purpose: Purpose,
         messages: tuple[Message, ...],
         schema: JsonSchema | None,
-    ) -> LLMReply:
+    ) -> str:
         settings = self._settings
         request = LLMRequest(
             messages=messages,
@@ -165,9 +180,10 @@ class DirectedRuntime:
             told = asked.model_copy(update={"error_code": error.code, "error": str(error)})
             await recorder.record(ModelAnswered(step=step_id, exchange=told))
             raise
-        said = asked.model_copy(update={"reply": reply.text, "usage": reply.usage})
+        text = reply.text.encode("utf-8", "replace").decode()  # half a character pair could not be recorded
+        said = asked.model_copy(update={"reply": text, "usage": reply.usage})
         await recorder.record(ModelAnswered(step=step_id, exchange=said))
-        return reply
+        return text
 
 
 def _over_token_budget(recorder: Recorder) -> Fail | None:
@@ -177,6 +193,14 @@ def _over_token_budget(recorder: Recorder) -> Fail | None:
     if spent <= limit:
         return None
     return Fail(code="budget_exceeded", message=f"{spent} tokens spent, the run's budget is {limit}")
+
+
+def _short_answer(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return str(cast("dict[str, Any]", value).get("answer", text)) if isinstance(value, dict) else text
 
 
 def _unreadable(step_id: str, tool: str, message: str) -> CallRefused:

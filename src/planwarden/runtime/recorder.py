@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from planwarden.contracts.facts import Fact
 from planwarden.contracts.run import RunState
+
+Decided = TypeVar("Decided")
 
 
 class Recorder(Protocol):
@@ -18,6 +21,14 @@ class Recorder(Protocol):
 
     async def record(self, *facts: Fact) -> RunState:
         """Put facts on disk, in one transaction; give the state after them.
+
+        Raises:
+            LeaseLost: this process does not own the run any more; nothing was written.
+        """
+        ...
+
+    async def decide(self, choose: Callable[[RunState], tuple[Decided, Sequence[Fact]]]) -> Decided:
+        """Decide from the state and record the decision, with no other fact in between; give the decision.
 
         Raises:
             LeaseLost: this process does not own the run any more; nothing was written.

@@ -61,7 +61,13 @@ def calculator_tools() -> tuple[FunctionTool, ...]:
 )
 def calculator(
     expression: Annotated[
-        str, Field(description="Numbers and operators, like (3 + 4) * 2", min_length=1, max_length=200)
+        str,
+        Field(
+            description="Numbers and operators, like (3 + 4) * 2",
+            min_length=1,
+            max_length=200,
+            pattern=r"^(?:[-+(.0-9]|sqrt|abs|round|min|max).*$",
+        ),
     ],
 ) -> Calculation:
     """Calculate an arithmetic expression."""

@@ -86,7 +86,15 @@ def _query_tool(tables: Tables, seconds: float) -> FunctionTool:
         ),
     )
     async def query(
-        sql: Annotated[str, Field(description="One SELECT statement", min_length=1, max_length=4_000)],
+        sql: Annotated[
+            str,
+            Field(
+                description="One SELECT statement",
+                min_length=1,
+                max_length=4_000,
+                pattern=r"^(?:[Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh])[\s\S]*$",
+            ),
+        ],
     ) -> QueryResult:
         _check_statement(sql)
         found = await tables.query(sql, limit=MAX_ROWS, seconds=seconds)

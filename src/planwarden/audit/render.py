@@ -1,0 +1,193 @@
+"""The dossier as Markdown, for people. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from planwarden.contracts.dossier import Dossier, DossierCall
+from planwarden.contracts.model import ModelIdentity
+from planwarden.contracts.plan import PlanDecision
+
+MAX_CELL = 300
+
+
+def dossier_markdown(dossier: Dossier) -> str:
+    """Write a dossier as Markdown: what was asked, planned, done, answered, and how it can be checked."""
+    sections = (
+        _head(dossier),
+        _plan(dossier.decision),
+        _calls(dossier.calls),
+        _answer(dossier),
+        _deviations(dossier),
+        _approvals(dossier),
+        _models(dossier),
+        _record(dossier),
+    )
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _head(dossier: Dossier) -> list[str]:
+    adherence = "–" if dossier.adherence is None else f"{dossier.adherence:.0%}"
+    reason = f" ({dossier.outcome_code}: {dossier.outcome_message})" if dossier.outcome_code else ""
+    asked_by = f"{dossier.task.principal.kind} {dossier.task.principal.id}, tenant {dossier.task.tenant}"
+    lines = [
+        f"# Dossier of run {dossier.run_id}",
+        "",
+        f"- **Status:** {dossier.status}{_cell(reason)}",
+        f"- **Adherence:** {adherence}",
+        f"- **Asked by:** {_cell(asked_by)}",
+        f"- **From** {dossier.started_at.isoformat()} **to** {dossier.updated_at.isoformat()}",
+    ]
+    if dossier.task.data:
+        lines.append(f"- **Data:** {_cell(', '.join(dossier.task.data))}")
+    return [*lines, "", "## Task", "", *_quoted(dossier.task.prompt)]
+
+
+def _plan(decision: PlanDecision | None) -> list[str]:
+    if decision is None:
+        return ["## Plan", "", "No plan was decided."]
+    lines = ["## Plan", ""]
+    plan = decision.plan
+    if plan is None:
+        lines.append("Nothing may be done under this policy.")
+    else:
+        meta = plan.metadata
+        calibrated = "calibrated" if meta.confidence_method.calibrated else "uncalibrated"
+        lines += [
+            f"Source **{meta.source}**, hand-off {meta.handoff_strategy}, digest `{plan.digest()}`.",
+            f"Confidence {plan.confidence:.2f} ({meta.confidence_method.method}, {calibrated}).",
+            "",
+            *_table(
+                ("step", "agent", "tools", "fallbacks", "after", "sure", "why"),
+                [
+                    (
+                        step.id,
+                        step.agent,
+                        ", ".join(step.tools) or "none",
+                        ", ".join(step.fallback_tools),
+                        ", ".join(step.depends_on),
+                        f"{step.confidence:.2f}",
+                        step.reason,
+                    )
+                    for step in plan.steps
+                ],
+            ),
+        ]
+    if decision.refusals:
+        rows = [
+            (refusal.rung, refusal.reason, refusal.field, refusal.message) for refusal in decision.refusals
+        ]
+        lines += ["", "Refused on the way:", "", *_table(("rung", "reason", "field", "message"), rows)]
+    return lines
+
+
+def _calls(calls: Sequence[DossierCall]) -> list[str]:
+    if not calls:
+        return ["## Calls", "", "No tool was called."]
+    rows = [
+        (
+            call.id or "–",
+            call.tool,
+            call.role or "–",
+            json.dumps(call.arguments, ensure_ascii=False),
+            f"{call.verdict.verdict} ({call.verdict.rule})" if call.verdict else "–",
+            call.status + (f" ({call.refusal or call.failure})" if call.refusal or call.failure else ""),
+            f"{call.duration_s * 1000:.0f}" if call.duration_s is not None else "–",
+            call.message or (call.result_digest or ""),
+        )
+        for call in calls
+    ]
+    header = ("call", "tool", "role", "arguments", "verdict", "outcome", "ms", "message or result digest")
+    return ["## Calls", "", *_table(header, rows)]
+
+
+def _answer(dossier: Dossier) -> list[str]:
+    if dossier.answer is None:
+        return ["## Answer", "", "None."]
+    answer = dossier.answer
+    evidence = ", ".join(answer.evidence) or "none"
+    lines = ["## Answer", "", *_quoted(answer.text), "", f"Evidence: {evidence}. Style: {answer.style}."]
+    if answer.unsupported_numbers:
+        lines.append(f"Numbers that no evidence contains: {', '.join(answer.unsupported_numbers)}.")
+    if not answer.grounded:
+        lines.append("No tool backs this answer.")
+    return lines
+
+
+def _deviations(dossier: Dossier) -> list[str]:
+    if not dossier.deviations:
+        return ["## Deviations", "", "None: everything went as planned."]
+    rows = [
+        (str(deviation.seq), deviation.kind, deviation.step or "", deviation.tool or "", deviation.detail)
+        for deviation in dossier.deviations
+    ]
+    return ["## Deviations", "", *_table(("event", "kind", "step", "tool", "detail"), rows)]
+
+
+def _approvals(dossier: Dossier) -> list[str]:
+    if not dossier.approvals:
+        return []
+    rows = [
+        (approval.at.isoformat(), approval.by, approval.what, approval.subject, approval.decision)
+        for approval in dossier.approvals
+    ]
+    return ["## Who decided what", "", *_table(("at", "by", "what", "subject", "decision"), rows)]
+
+
+def _models(dossier: Dossier) -> list[str]:
+    usage = dossier.usage
+    return [
+        "## Models",
+        "",
+        f"- planner: {_model(dossier.planner)}",
+        f"- agents: {_model(dossier.agents)}",
+        f"- {dossier.model_calls} calls, {usage.prompt_tokens} tokens in, {usage.output_tokens} out",
+        f"- {usage.latency_s:.2f} s in all; every exchange is in the JSON dossier",
+    ]
+
+
+def _model(identity: ModelIdentity) -> str:
+    digest = f", `{identity.digest}`" if identity.digest else ""
+    return f"{identity.model} ({identity.provider}{digest}): {_cell(identity.chosen_because)}"
+
+
+def _record(dossier: Dossier) -> list[str]:
+    rows = [
+        (str(event.seq), event.at.isoformat(), event.kind, str(event.epoch), f"`{event.hash[7:23]}…`")
+        for event in dossier.events
+    ]
+    return [
+        "## Record",
+        "",
+        f"- catalog `{dossier.catalog_digest}`",
+        f"- policy `{dossier.policy_digest}`",
+        f"- head `{dossier.head}`",
+        f"- planwarden {dossier.planwarden_version}; check with `planwarden dossier verify {dossier.run_id}`",
+        "",
+        *_table(("event", "at", "kind", "epoch", "hash"), rows),
+    ]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(header)} |",
+        f"|{'|'.join('---' for _ in header)}|",
+        *(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows),
+    ]
+
+
+def _cell(text: str) -> str:
+    """Keep a value from breaking out of its place in the page."""
+    flat = " ".join(text.split())
+    short = flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"
+    safe = short.replace("|", "\\|").replace("<", "&lt;")
+    return safe if _is_code(safe) else safe.replace("`", "'")
+
+
+def _is_code(text: str) -> bool:
+    return text.startswith("`") and text.endswith("`") and text.count("`") == 2
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"> {line.replace('<', '&lt;')}" for line in text.splitlines()] or ["> "]

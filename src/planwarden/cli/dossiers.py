@@ -1,0 +1,66 @@
+"""Commands over the record: dossier show, dossier verify."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from planwarden.app import Planwarden
+from planwarden.audit.dossier import dossier_bytes
+from planwarden.audit.render import dossier_markdown
+from planwarden.cli.exits import Exit
+from planwarden.cli.output import err, out, print_json, stop
+from planwarden.cli.running import AsJson, RunId, with_planwarden
+from planwarden.contracts.dossier import Dossier
+from planwarden.contracts.event import ChainFault
+
+app = typer.Typer(help="The record of a run: show it, verify it.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How a dossier is shown."""
+
+    json = "json"
+    md = "md"
+
+
+@app.command()
+def show(
+    run_id: RunId,
+    form: Annotated[Format, typer.Option("--format", help="json or md.")] = Format.md,
+) -> None:
+    """Show the dossier of a run, built from its journal."""
+
+    async def work(planwarden: Planwarden) -> Dossier:
+        return await planwarden.dossier(run_id)
+
+    dossier = with_planwarden(work, as_json=form is Format.json)
+    if form is Format.json:
+        typer.echo(dossier_bytes(dossier).decode(), nl=False)
+    else:
+        typer.echo(dossier_markdown(dossier))
+
+
+@app.command()
+def verify(run_id: RunId, as_json: AsJson = False) -> None:
+    """Recompute a run's hash chain from the stored bytes, and compare the exported dossier with it."""
+
+    async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], str, int]:
+        faults = await planwarden.verify(run_id)
+        links = await (await planwarden.journal()).links(run_id)
+        return faults, links[-1].hash if links else "", len(links)
+
+    faults, head, events = with_planwarden(work, as_json=as_json)
+    if as_json:
+        told = [fault.model_dump(mode="json") for fault in faults]
+        print_json({"run_id": run_id, "ok": not faults, "events": events, "head": head, "faults": told})
+    elif faults:
+        for fault in faults:
+            place = f"event {fault.seq}: " if fault.seq is not None else ""
+            err.print(f"[bold red]altered[/]  {escape(place + fault.problem)}", soft_wrap=True)
+    else:
+        out.print(f"[green]intact[/]  {run_id}: {events} events, head {head}", soft_wrap=True)
+    stop(Exit.VERIFICATION_FAILED if faults else Exit.DONE)

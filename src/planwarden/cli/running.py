@@ -1,0 +1,320 @@
+"""Commands that plan and run: plan, run, runs, resume, resolve, cancel."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import anyio
+import typer
+from pydantic import ValidationError
+from rich.markup import escape
+from rich.table import Table
+
+from planwarden.app import Planwarden, RunResult
+from planwarden.cli.exits import exit_of_run
+from planwarden.cli.output import err, fail, out, print_json, stop
+from planwarden.cli.report import run_report
+from planwarden.cli.show import Progress, show_answer, show_model, show_outcome, show_plan, show_refusals
+from planwarden.configuration.settings import load_settings
+from planwarden.contracts.plan import PlannerPlan
+from planwarden.contracts.run import final_answer
+from planwarden.contracts.task import MAX_PROMPT_CHARS, Task
+from planwarden.contracts.value import Json
+from planwarden.errors import (
+    InputError,
+    PlanDenied,
+    PlanRejected,
+    PlanwardenError,
+    PromptTooLong,
+    TaskRejected,
+)
+from planwarden.orchestration.orchestrator import Resolution
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
+Config = Annotated[Path | None, typer.Option("--config", help="The catalog file to use.", dir_okay=False)]
+TaskText = Annotated[str, typer.Argument(metavar="TASK", help="What is to be done; '-' reads it from stdin.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option("--data", help="A file or folder with tables or documents; may be given again."),
+]
+Conversation = Annotated[
+    str | None, typer.Option("--conversation", help="Earlier runs of this id are what was said before.")
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run id, as `planwarden runs` lists them.")]
+
+
+def with_planwarden(
+    work: Callable[[Planwarden], Awaitable[T]], *, as_json: bool, config: Path | None = None
+) -> T:
+    """Run some async work with an open Planwarden; say errors as a person needs them."""
+
+    async def opened() -> T:
+        settings = load_settings({"planwarden_config": config} if config else None)
+        async with Planwarden.open(settings) as planwarden:
+            return await work(planwarden)
+
+    try:
+        return anyio.run(opened)
+    except PlanwardenError as error:
+        fail(error, as_json=as_json)
+
+
+def make_task(text: str, data: list[str] | None, conversation: str | None) -> Task:
+    """Make the task of a command line.
+
+    Raises:
+        TaskRejected: it is empty, too large, or not text.
+    """
+    if text == "-":
+        read = typer.get_binary_stream("stdin").read(4 * MAX_PROMPT_CHARS + 1)
+        try:
+            text = read.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise TaskRejected("The task on stdin is not UTF-8 text.", remedy="Send text.") from error
+    try:
+        return Task(prompt=text, data=tuple(data or ()), conversation=conversation)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = first["msg"].removeprefix("Value error, ")
+        remedy = f"Say in words what is to be done, in at most {MAX_PROMPT_CHARS} characters."
+        raise TaskRejected(f"The task cannot be used: {what}.", remedy=remedy) from error
+
+
+def plan(
+    task: TaskText,
+    as_json: AsJson = False,
+    data: Data = None,
+    config: Config = None,
+    conversation: Conversation = None,
+) -> None:
+    """Plan a task and show the plan; run nothing."""
+
+    async def work(planwarden: Planwarden) -> PlannerPlan:
+        wanted = make_task(task, data, conversation)
+        if not as_json:
+            show_model("planner", (await planwarden.models()).planner.identity)
+        planning = await planwarden.plan_task(wanted)
+        show_refusals(planning.decision)
+        if planning.decision.plan is None:
+            last = planning.decision.refusals[-1]
+            if last.reason == PromptTooLong.code:
+                raise TaskRejected(last.message, remedy="Shorten the task, or raise PLANNER_LLM__NUM_CTX.")
+            raise PlanDenied(
+                f"Nothing may be planned: {last.message}.", remedy="Look at the policies in the catalog file."
+            )
+        return planning.decision.plan
+
+    made = with_planwarden(work, as_json=as_json, config=config)
+    if as_json:
+        print_json(made.model_dump(mode="json"))
+    else:
+        show_plan(made)
+
+
+def run(
+    task: TaskText,
+    as_json: AsJson = False,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option("--plan", help="Follow this plan (JSON, schema version 2) in place of a new one."),
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+    conversation: Conversation = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan, show every verdict, run nothing.")
+    ] = False,
+) -> None:
+    """Plan a task, carry it out under the plan and the policy, answer, and write the dossier."""
+    listener = None if as_json else Progress()
+
+    async def work(planwarden: Planwarden) -> RunResult | None:
+        wanted = make_task(task, data, conversation)
+        brought = await planwarden.accept_plan(_read(plan_file), wanted) if plan_file else None
+        if dry_run:
+            await _dry_run(planwarden, wanted, brought, as_json=as_json)
+            return None
+        return await planwarden.route_task(wanted, brought, listener)
+
+    result = with_planwarden(work, as_json=as_json, config=config)
+    if result is not None:
+        _finish(result, as_json=as_json)
+
+
+async def _dry_run(planwarden: Planwarden, task: Task, brought: PlannerPlan | None, *, as_json: bool) -> None:
+    world = await planwarden.world(task.data)
+    decided = brought
+    if decided is None:
+        planning = await planwarden.plan_task(task)
+        show_refusals(planning.decision)
+        decided = planning.decision.plan
+    if decided is None:
+        raise PlanDenied("Nothing may be planned.", remedy="Look at the policies in the catalog file.")
+    verdicts: list[dict[str, Any]] = [
+        {
+            "step": step.id,
+            "agent": step.agent,
+            "tool": tool,
+            **_verdict(world.policy.decide(step.agent, tool)),
+        }
+        for step in decided.steps
+        for tool in (*step.tools, *step.fallback_tools)
+    ]
+    if as_json:
+        print_json({"dry_run": True, "plan": decided.model_dump(mode="json"), "verdicts": verdicts})
+        return
+    show_plan(decided)
+    out.print()
+    for verdict in verdicts:
+        said = f"{verdict['verdict']} ({verdict['rule']}: {verdict['reason']})"
+        out.print(escape(f"{verdict['step']} {verdict['tool']}: {said}"))
+    out.print("[dim]dry run: nothing was run, nothing was recorded[/]")
+
+
+def _verdict(verdict: Any) -> dict[str, Any]:  # noqa: ANN401 - one of the verdicts
+    return verdict.model_dump(mode="json")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PlanRejected(
+            f"The plan file {path} cannot be read: {error.strerror}.", remedy="Name an existing file."
+        ) from error
+
+
+def _finish(result: RunResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json(run_report(result.dossier))
+    else:
+        show_answer(result.answer)
+        show_outcome(result.dossier, str(result.dossier_path))
+    stop(exit_of_run(result.state))
+
+
+def runs(
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> None:
+    """List the runs in the journal, newest first."""
+
+    async def work(planwarden: Planwarden) -> list[dict[str, Any]]:
+        return [
+            {
+                "run_id": head.run_id,
+                "status": state.status,
+                "owned": head.owned,
+                "started_at": state.started_at.isoformat(),
+                "adherence": state.adherence,
+                "task": state.started.task.prompt,
+                "answer": answer.text if (answer := final_answer(state)) else None,
+            }
+            for head, state in await planwarden.runs(limit=limit)
+        ]
+
+    rows = with_planwarden(work, as_json=as_json)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("run", "status", "adherence"):
+        table.add_column(column, no_wrap=True, min_width=9)
+    table.columns[0].min_width = 23
+    table.add_column("task", overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
+        task = " ".join(str(row["task"]).split())
+        table.add_row(row["run_id"], row["status"], adherence, escape(task[:120]))
+    out.print(table if rows else 'no runs yet: planwarden run "What is the latest price of IBM?"')
+
+
+def resume(run_id: RunId, as_json: AsJson = False, config: Config = None) -> None:
+    """Go on with an interrupted run from where its journal ends."""
+    listener = None if as_json else Progress()
+
+    async def work(planwarden: Planwarden) -> RunResult:
+        return await planwarden.resume(run_id, listener)
+
+    _finish(with_planwarden(work, as_json=as_json, config=config), as_json=as_json)
+
+
+def resolve(
+    run_id: RunId,
+    done: Annotated[bool, typer.Option("--done", help="The call in doubt did happen.")] = False,
+    not_done: Annotated[bool, typer.Option("--not-done", help="The call in doubt did not happen.")] = False,
+    approve: Annotated[bool, typer.Option("--approve", help="What waits may happen.")] = False,
+    deny: Annotated[bool, typer.Option("--deny", help="What waits must not happen.")] = False,
+    call: Annotated[str | None, typer.Option("--call", help="Which call, where several wait.")] = None,
+    result: Annotated[
+        str | None, typer.Option("--result", help="With --done: what it returned, as JSON.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who says so; else the user of this machine.")
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Release a waiting run: settle a call in doubt, or approve what needs a person; then go on with it."""
+    said: list[tuple[Resolution, bool]] = [
+        ("done", done),
+        ("not_done", not_done),
+        ("approve", approve),
+        ("deny", deny),
+    ]
+    chosen: list[Resolution] = [resolution for resolution, given in said if given]
+    listener = None if as_json else Progress()
+
+    async def work(planwarden: Planwarden) -> RunResult:
+        if len(chosen) != 1:
+            raise InputError(
+                "Say exactly one thing about the run.", remedy="One of --done, --not-done, --approve, --deny."
+            )
+        return await planwarden.resolve(
+            run_id,
+            chosen[0],
+            by=by or getpass.getuser(),
+            call_id=call,
+            result=_json(result),
+            listener=listener,
+        )
+
+    _finish(with_planwarden(work, as_json=as_json, config=config), as_json=as_json)
+
+
+def _json(text: str | None) -> Json:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(
+            f"--result is not JSON: {error}.", remedy='For example --result \'{"text": "sent"}\'.'
+        ) from error
+
+
+def cancel(run_id: RunId, as_json: AsJson = False) -> None:
+    """Stop a run; a live process that runs it stops within about a second."""
+
+    async def work(planwarden: Planwarden) -> RunResult:
+        return await planwarden.cancel(run_id, by=getpass.getuser())
+
+    result = with_planwarden(work, as_json=as_json)
+    if as_json:
+        print_json(run_report(result.dossier))
+    elif result.status == "cancelled":
+        out.print(f"{run_id} is cancelled")
+    else:
+        err.print(f"{run_id} is being run by another process, which stops it within about a second")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (plan, run, runs, resume, resolve, cancel):
+        app.command()(command)

@@ -1,0 +1,123 @@
+"""Arguments grounded in the request, for models too small to be trusted with free ones. Pure.
+
+Where a model's measured capability does not carry free arguments, the schema is narrowed before it is asked:
+an enum to the values that the request speaks of, a text to spans of the request, a number to the numbers in
+it; an optional argument stays only where the request names its value. The model chooses among what is left,
+and the tool's own schema still decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from os.path import commonpath
+from typing import cast
+
+from planwarden.contracts.json_schema import schema_problems
+from planwarden.contracts.specs import JsonSchema
+from planwarden.contracts.value import Json
+
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
+_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|'([^']{3,})'|`([^`]+)`")
+_NAMED_FILE = re.compile(r"[\w./-]+\.[A-Za-z][A-Za-z0-9]{0,5}\b")
+_ARITHMETIC = re.compile(r"[\d(][\d\s.,+*/^%()-]*[\d)%](?:\s+of\s+[\d.,]+)?")
+_AFTER_COLON = re.compile(r":\s+(\S.*)$", re.DOTALL)
+MIN_SHARED = 3
+"""How many letters a word and a name must begin with in common to count as the same."""
+MAX_SPANS = 6
+
+
+def grounded_schema(schema: JsonSchema, request: str) -> JsonSchema:
+    """Narrow the schema of a call's arguments to what a request speaks of.
+
+    Args:
+        schema: of the arguments; an object.
+        request: the user's words, and what earlier steps found.
+    """
+    properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
+    required = cast("list[str]", schema.get("required", []))
+    narrowed: dict[str, Json] = {}
+    taken: list[Json] = []
+    for name in [*required, *(name for name in properties if name not in required)]:
+        values = _values(properties[name], request, optional=name not in required)
+        left = [value for value in values if name in required or value not in taken]
+        if left:
+            narrowed[name] = {"enum": left}
+            taken += left
+        elif name in required:
+            narrowed[name] = properties[name]
+    ordered = {name: narrowed[name] for name in properties if name in narrowed}
+    return {**schema, "properties": ordered, "required": list(ordered)}
+
+
+def _values(wanted: JsonSchema, request: str, *, optional: bool) -> list[Json]:
+    """Give the values of one argument that the request speaks of; empty when it speaks of none."""
+    plain = _without_null(wanted)
+    values = plain.get("enum")
+    if isinstance(values, list):
+        return _spoken_of(cast("list[Json]", values), request, whole_words=optional)
+    found: list[Json] = []
+    if plain.get("type") in ("integer", "number"):
+        found = _numbers(request)
+    elif plain.get("type") == "string":
+        found = [*(_quoted(request) if optional else _spans(request))]
+    return [value for value in found if not schema_problems(plain, value)][:MAX_SPANS]
+
+
+def _without_null(wanted: JsonSchema) -> JsonSchema:
+    """Give the one alternative of a nullable schema that is not null."""
+    options = cast("list[JsonSchema]", wanted.get("anyOf", []))
+    real = [option for option in options if option.get("type") != "null"]
+    if options and len(real) == 1:
+        return {**{key: value for key, value in wanted.items() if key != "anyOf"}, **real[0]}
+    values = wanted.get("enum")
+    if isinstance(values, list) and None in values:
+        return {**wanted, "enum": [value for value in cast("list[Json]", values) if value is not None]}
+    return wanted
+
+
+def _spoken_of(values: Sequence[Json], request: str, *, whole_words: bool) -> list[Json]:
+    """Give the values that share most words with the request; a word may be cut short in either."""
+    words = [word.lower() for word in _WORD.findall(request)]
+    scores = [_shared(str(value), words, whole_words=whole_words) for value in values]
+    best = max(scores, default=0.0)
+    return [value for value, score in zip(values, scores, strict=True) if score == best] if best else []
+
+
+def _shared(value: str, words: Sequence[str], *, whole_words: bool) -> float:
+    parts = [part.lower() for part in re.findall(r"[^\W_]+", value)]
+    same = _equal if whole_words else _alike
+    found = sum(1 for part in parts if any(same(part, word) for word in words))
+    return found if found < len(parts) else found + 0.5
+
+
+def _equal(part: str, word: str) -> bool:
+    return part == word
+
+
+def _alike(part: str, word: str) -> bool:
+    """Say whether two words may be forms of one: begun alike for most of the longer, or one cut short."""
+    shorter, longer = sorted((part, word), key=len)
+    shared = len(commonpath([part, word]))
+    cut_short = shared == len(shorter) >= MIN_SHARED
+    return cut_short or shared >= max(MIN_SHARED + 1, 0.6 * len(longer))
+
+
+def _numbers(request: str) -> list[Json]:
+    found = dict.fromkeys(_NUMBER.findall(request))
+    return [float(number) if "." in number else int(number) for number in found]
+
+
+def _quoted(request: str) -> list[str]:
+    return ["".join(groups) for groups in _QUOTED.findall(request)]
+
+
+def _spans(request: str) -> list[str]:
+    """Give the parts of a request that could be meant as a value, the most particular first."""
+    named = _NAMED_FILE.findall(request)
+    sums = [found.strip() for found in _ARITHMETIC.findall(request) if len(found.strip()) > 2]
+    after = [match.group(1).strip() for match in [_AFTER_COLON.search(request)] if match]
+    return [
+        span for span in dict.fromkeys([*_quoted(request), *named, *sums, *after, request.strip()]) if span
+    ]
