@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
-import structlog
 import typer
 
 from planwarden.cli import dossiers, inventory, running
@@ -28,11 +26,6 @@ app.add_typer(dossiers.app, name="dossier")
 
 def main() -> None:
     """Run the command line."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer()],
-    )
     try:
         app()
     except KeyboardInterrupt:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
+import structlog
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +17,20 @@ from planwarden.errors import PlanwardenError
 
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
+
+
+def configure_log(form: Literal["off", "json"]) -> None:
+    """Send the structured log to stderr as JSON, or nowhere."""
+    level = logging.INFO if form == "json" else logging.CRITICAL + 1
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+    )
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds

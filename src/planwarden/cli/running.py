@@ -16,7 +16,7 @@ from rich.table import Table
 
 from planwarden.app import Planwarden, RunResult
 from planwarden.cli.exits import exit_of_run
-from planwarden.cli.output import err, fail, out, print_json, stop
+from planwarden.cli.output import configure_log, err, fail, out, print_json, stop
 from planwarden.cli.report import run_report
 from planwarden.cli.show import Progress, show_answer, show_model, show_outcome, show_plan, show_refusals
 from planwarden.configuration.settings import load_settings
@@ -56,6 +56,7 @@ def with_planwarden(
 
     async def opened() -> T:
         settings = load_settings({"planwarden_config": config} if config else None)
+        configure_log(settings.planwarden_log)
         async with Planwarden.open(settings) as planwarden:
             return await work(planwarden)
 

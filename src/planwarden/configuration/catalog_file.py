@@ -138,7 +138,8 @@ def parse_catalog(text: str, source: str, folder: Path) -> LoadedCatalog:
     try:
         file = CatalogFile.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        found = error.errors(include_url=False)
+        first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
         path = tuple(part for part in first["loc"] if part != "[key]")
         place = ".".join(str(part) for part in path)
         raise document.mistake(path, f"{place}: {first['msg']}", _remedy(first)) from error

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="ignore",
+        env_ignore_empty=True,
         env_nested_delimiter="__",
         case_sensitive=False,
         use_attribute_docstrings=True,
@@ -88,6 +89,8 @@ class Settings(BaseSettings):
     """The catalog file; else `planwarden.yaml` in the working directory, else the catalog that ships."""
     planwarden_workspace: Path | None = None
     """The folder that `files.read` and `files.write` may touch; else `workspace` in the home."""
+    planwarden_log: Literal["off", "json"] = "off"
+    """`json`: the command line writes its structured log to stderr, one JSON object a line."""
     planwarden_lease_s: Seconds = 15.0
     """How long a silent owner keeps a run before another process may take it over."""
 

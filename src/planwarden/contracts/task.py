@@ -38,7 +38,7 @@ class TaskLimits(Contract):
 
 
 class Task(Contract):
-    """What was asked. `data` are the paths the tools may read beside the samples that ship."""
+    """What was asked. `data` are the paths that the tools may read; without any, the samples that ship."""
 
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS)]
     metadata: dict[str, StorableJson] = Field(default_factory=dict)

@@ -119,8 +119,10 @@ class Executor:
         limit = state.started.task.limits.max_wall_s
         left = limit - (self.world.clock.now() - state.active_since).total_seconds()
         with anyio.move_on_after(max(0.0, left)) as scope:
-            await self.runtime.run_step(log, step)
-        if scope.cancelled_caught and log.state.steps[step].status in ("pending", "running"):
+            if left > 0:
+                await self.runtime.run_step(log, step)
+        over = left <= 0 or scope.cancelled_caught
+        if over and log.state.steps[step].status in ("pending", "running"):
             message = f"the run's wall time of {limit:g} s is spent"
             await log.record(StepFailed(step=step, code="budget_exceeded", message=message))
 

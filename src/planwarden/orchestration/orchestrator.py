@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from planwarden.audit.log import log_event
 from planwarden.contracts.clock import Ids
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.facts import (
@@ -147,11 +148,15 @@ class Orchestrator:
     async def _go_on(
         self, lease: Lease, events: tuple[RunEvent, ...], listener: EventListener | None
     ) -> RunState:
-        if listener is not None:
-            for event in events:
-                if event.epoch == lease.epoch:
-                    listener(event)
-        log = RunLog(self.journal, lease, fold(events), listener)
+        def tell(event: RunEvent) -> None:
+            log_event(event)
+            if listener is not None:
+                listener(event)
+
+        for event in events:
+            if event.epoch == lease.epoch:
+                tell(event)
+        log = RunLog(self.journal, lease, fold(events), tell)
         try:
             return await self.executor.carry_out(log)
         finally:
