@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import file_faults, write_dossier
-from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
-from planwarden.configuration.python_tools import load_python_tools
 from planwarden.configuration.settings import Settings, load_settings
 from planwarden.contracts.calls import StepAnswer
 from planwarden.contracts.dossier import Dossier
@@ -32,20 +31,17 @@ from planwarden.errors import PlanDenied, PlanRejected, StoreCorrupt
 from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.port import Journal, RunHead
 from planwarden.journal.sqlite.journal import SqliteJournal
-from planwarden.llm.model_file import SMOLLM2
-from planwarden.llm.retrying import RetryingLLM
-from planwarden.llm.selection import LLMSettings, ModelOpener
-from planwarden.llm.service import LLMService, ModelHealth
-from planwarden.orchestration.executor import Executor
-from planwarden.orchestration.orchestrator import Orchestrator, Resolution
-from planwarden.orchestration.run_log import EventListener
-from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings, Planning
-from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
-from planwarden.runtime.directed import AgentSettings, DirectedRuntime
-from planwarden.runtime.tool_session import ToolWorld
-from planwarden.tools.builtin import open_builtins
-from planwarden.tools.data_sources import open_sources
-from planwarden.tools.tool import Tool
+
+# Catalog, models, planner and runtime bring in DuckDB, httpx, jsonschema and PyYAML, over half a second of
+# imports: the methods that need them import them, so that `runs`, `dossier` and `--help` start at once.
+if TYPE_CHECKING:
+    from planwarden.configuration.catalog_file import AssembledCatalog
+    from planwarden.llm.selection import ModelOpener
+    from planwarden.llm.service import LLMService, ModelHealth
+    from planwarden.orchestration.orchestrator import Orchestrator, Resolution
+    from planwarden.orchestration.run_log import EventListener
+    from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
+    from planwarden.tools.tool import Tool
 
 VERSION = version("planwarden")
 GUIDED_NEAR, FREE_NEAR = 0.9, 0.5

@@ -21,7 +21,7 @@ err = Console(stderr=True, highlight=False)
 
 def configure_log(form: Literal["off", "json"]) -> None:
     """Send the structured log to stderr as JSON, or nowhere."""
-    level = logging.INFO if form == "json" else logging.CRITICAL + 1
+    level = logging.INFO if form == "json" else logging.CRITICAL
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

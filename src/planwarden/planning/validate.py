@@ -115,7 +115,7 @@ def plan_issues(
     if len(agents) > limits.max_agents:
         message = f"{len(agents)} distinct agents, at most {limits.max_agents} are allowed"
         issues.append(_refusal("semantics", "too_many_agents", "steps", message))
-    if plan.metadata.way_out is not None and (len(plan.steps) > 1 or plan.steps[0].tools):
+    if plan.metadata.way_out is not None and (len(plan.steps) > 1 or any(step.tools for step in plan.steps)):
         message = "a way out is one step without tools; leave it out of a plan that does something"
         issues.append(_refusal("semantics", "way_out_mismatch", "metadata.way_out", message))
     for position, step in enumerate(plan.steps):
