@@ -60,4 +60,8 @@ REQUIREMENTS: dict[str, str] = {
     "CON-4": "Every error has a code of its own, a remedy, and its place in the drawn tree.",
     "CON-5": "The public door is sorted, complete and at most 25 names.",
     "CON-6": "Each requirement has a test and each test a requirement, checked both ways.",
+    "E2E-1": "A task over the user's own data is planned, enforced and answered by the embedded model.",
+    "E2E-2": "A task that asks for two things becomes two steps that hand off in order.",
+    "E2E-3": "When nothing fits, the plan says so and the answer is marked as backed by no tool.",
+    "E2E-4": "The embedded planner gives a valid plan for a task in any language.",
 }

@@ -123,9 +123,7 @@ class Planwarden:
         self.ids = SystemIds()
         self._tools = {tool.spec.name: tool for tool in tools}
         self._owner = this_process(self.ids.nonce())
-        self._opener = ModelOpener(
-            clock=self.clock, ids=self.ids, cache_dir=settings.planwarden_cache / "models"
-        )
+        self._opener: ModelOpener | None = None
         self._journal: SqliteJournal | None = None
         self._models: dict[tuple[str, str], Models] = {}
         self._worlds: dict[tuple[str, ...], AssembledCatalog] = {}
@@ -190,15 +188,20 @@ class Planwarden:
         return self._worlds[key]
 
     def _assemble(self, data: tuple[str, ...]) -> AssembledCatalog:
+        from planwarden.configuration import catalog_file as catalogs  # noqa: PLC0415 - heavy; see above
+        from planwarden.configuration.python_tools import load_python_tools  # noqa: PLC0415 - heavy; see above
+        from planwarden.tools.builtin import open_builtins  # noqa: PLC0415 - heavy; see above
+        from planwarden.tools.data_sources import open_sources  # noqa: PLC0415 - heavy; see above
+
         settings = self.settings
-        here = Path(FILE_NAME)
+        here = Path(catalogs.FILE_NAME)
         path = settings.planwarden_config or (here if here.is_file() else None)
-        loaded = load_catalog_file(path)
+        loaded = catalogs.load_catalog_file(path)
         builtins = open_builtins(
             open_sources(data, folder=Path.cwd()), settings.workspace, settings.planwarden_home / "tools"
         )
         own = load_python_tools(loaded) | self._tools
-        return assemble(loaded, builtins.tools, own, builtins.unavailable)
+        return catalogs.assemble(loaded, builtins.tools, own, builtins.unavailable)
 
     async def models(self, pinned: RunStarted | None = None) -> Models:
         """Open the models; for a run begun earlier, from the providers that its journal pins.
@@ -221,6 +224,12 @@ class Planwarden:
         return self._models[providers]
 
     async def _open_model(self, group: str, provider: str) -> LLMService:
+        from planwarden.llm.retrying import RetryingLLM  # noqa: PLC0415 - heavy; see above
+        from planwarden.llm.selection import LLMSettings, ModelOpener  # noqa: PLC0415 - heavy; see above
+
+        self._opener = self._opener or ModelOpener(
+            clock=self.clock, ids=self.ids, cache_dir=self.settings.planwarden_cache / "models"
+        )
         chosen = getattr(self.settings, group)
         settings = LLMSettings(
             model=chosen.model,
@@ -267,6 +276,13 @@ class Planwarden:
             PlanRejected: not a plan, or it names what is not there.
             PlanDenied: policy does not allow it.
         """
+        from planwarden.planning.validate import (  # noqa: PLC0415 - heavy; see above
+            PlanLimits,
+            canonical_plan,
+            plan_issues,
+            read_plan,
+        )
+
         world = await self.world(task.data)
         read = read_plan(text)
         remedy = "docs/reference/plan.md describes the contract; `planwarden plan TASK --json` writes one."
@@ -351,6 +367,11 @@ class Planwarden:
         return await self._orchestrator(started.task.data, started)
 
     async def _orchestrator(self, data: Sequence[str], pinned: RunStarted | None) -> Orchestrator:
+        from planwarden.orchestration.executor import Executor  # noqa: PLC0415 - heavy; see above
+        from planwarden.orchestration.orchestrator import Orchestrator  # noqa: PLC0415 - heavy; see above
+        from planwarden.runtime.directed import AgentSettings, DirectedRuntime  # noqa: PLC0415 - heavy; see above
+        from planwarden.runtime.tool_session import ToolWorld  # noqa: PLC0415 - heavy; see above
+
         world = await self.world(data)
         journal = await self.journal()
         models = await self.models(pinned)
@@ -379,6 +400,9 @@ class Planwarden:
         )
 
     def _planner(self, llm: LLMService) -> LLMOrchestrationPlanner:
+        from planwarden.llm.model_file import SMOLLM2  # noqa: PLC0415 - heavy; see above
+        from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings  # noqa: PLC0415 - heavy; see above
+
         chosen = self.settings.planner_llm
         trial = llm.identity.digest == SMOLLM2.digest
         guided = trial if chosen.guided == "auto" else chosen.guided == "yes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import typer
@@ -16,10 +16,12 @@ from planwarden.app import VERSION, Planwarden
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import err, out, print_json, stop
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
-from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, default_catalog_text
 from planwarden.contracts.verdict import Allowed, Denied
 from planwarden.errors import ConfigurationError, PlanwardenError
 from planwarden.llm import model_file
+
+if TYPE_CHECKING:
+    from planwarden.configuration.catalog_file import AssembledCatalog
 
 models = typer.Typer(help="The embedded model's file.", no_args_is_help=True)
 
@@ -29,6 +31,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file that is there.")] = False,
 ) -> None:
     """Write a commented planwarden.yaml: agents, tools, aliases, policies."""
+    # Imported here, for it brings in PyYAML and jsonschema, which `--help` and `runs` start faster without.
+    from planwarden.configuration.catalog_file import FILE_NAME, default_catalog_text  # noqa: PLC0415 - see above
+
     path = folder / FILE_NAME
 
     async def work(_: Planwarden) -> None:

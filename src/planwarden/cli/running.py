@@ -6,7 +6,7 @@ import getpass
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
 import typer
@@ -32,7 +32,9 @@ from planwarden.errors import (
     PromptTooLong,
     TaskRejected,
 )
-from planwarden.orchestration.orchestrator import Resolution
+
+if TYPE_CHECKING:
+    from planwarden.orchestration.orchestrator import Resolution
 
 T = TypeVar("T")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -61,21 +60,20 @@ VALID: dict[str, Any] = {
 }
 
 
-def changed(change: Callable[[dict[str, Any]], object]) -> str:
-    value = copy.deepcopy(VALID)
-    change(value)
-    return json.dumps(value)
+def with_value(path: str, value: object) -> str:
+    """Write the valid plan with one part set."""
+    keys: list[str | int] = [int(key) if key.isdigit() else key for key in path.split(".")]
+    changed: Any = copy.deepcopy(VALID)
+    place = changed
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    return json.dumps(changed)
 
 
 def replaced(path: str, value: str) -> str:
     """Write the valid plan with one value replaced by raw text."""
-    keys: list[str | int] = [int(key) if key.isdigit() else key for key in path.split(".")]
-    changed_plan: Any = copy.deepcopy(VALID)
-    place = changed_plan
-    for key in keys[:-1]:
-        place = place[key]
-    place[keys[-1]] = "@@"
-    return json.dumps(changed_plan).replace('"@@"', value)
+    return with_value(path, "@@").replace('"@@"', value)
 
 
 def refused(text: str | bytes) -> Refusal:
@@ -134,37 +132,37 @@ def test_a_broken_field_is_refused_by_its_path(path: str, value: str, field: str
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("path", "value", "field"),
     [
-        (lambda p: p.update(agents=["finance_agent"]), "agents"),
-        (lambda p: p.update(override=True), "override"),
-        (lambda p: p["steps"][0].update(allow_unplanned=True), "steps[0].allow_unplanned"),
-        (lambda p: p["metadata"].update(override="policy"), "metadata.override"),
+        ("agents", ["finance_agent"], "agents"),
+        ("override", True, "override"),
+        ("steps.0.allow_unplanned", True, "steps[0].allow_unplanned"),
+        ("metadata.override", "policy", "metadata.override"),
     ],
 )
-def test_unknown_fields_and_the_legacy_agents_array_are_refused(
-    change: Callable[[dict[str, Any]], object], field: str
-) -> None:
-    assert refused(changed(change)).field == field
+def test_unknown_fields_and_the_legacy_agents_array_are_refused(path: str, value: object, field: str) -> None:
+    assert refused(with_value(path, value)).field == field
+
+
+BINDING = VALID["steps"][1]["bindings"][0]
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("path", "value", "says"),
     [
-        (lambda p: p["steps"][1].update(depends_on=["s2"]), "'s2' is not an earlier step"),
-        (lambda p: p["steps"][0].update(depends_on=["s2"]), "'s2' is not an earlier step"),
-        (lambda p: p["steps"][0].update(depends_on=["s9"]), "'s9' is not an earlier step"),
-        (lambda p: p["steps"][1].update(id="s1"), "'s1' is used twice"),
-        (lambda p: p["steps"][0].update(fallback_tools=["finance.snapshot"]), "named twice"),
-        (lambda p: p["steps"][0].update(tools=[]), "nothing to fall back from"),
-        (lambda p: p["steps"][1].update(depends_on=[]), "not in depends_on"),
-        (lambda p: p["steps"][1]["bindings"].append(p["steps"][1]["bindings"][0]), "one binding at most"),
+        ("steps.1.depends_on", ["s2"], "'s2' is not an earlier step"),
+        ("steps.0.depends_on", ["s2"], "'s2' is not an earlier step"),
+        ("steps.0.depends_on", ["s9"], "'s9' is not an earlier step"),
+        ("steps.1.id", "s1", "'s1' is used twice"),
+        ("steps.0.fallback_tools", ["finance.snapshot"], "named twice"),
+        ("steps.0.tools", [], "nothing to fall back from"),
+        ("steps.1.depends_on", [], "not in depends_on"),
+        ("steps.1.bindings", [BINDING, BINDING], "one binding at most"),
+        ("steps.0.bindings", [BINDING], "one binding at most"),
     ],
 )
-def test_steps_that_contradict_each_other_are_refused(
-    change: Callable[[dict[str, Any]], object], says: str
-) -> None:
-    refusal = refused(changed(change))
+def test_steps_that_contradict_each_other_are_refused(path: str, value: object, says: str) -> None:
+    refusal = refused(with_value(path, value))
     assert (refusal.rung, says in refusal.message) == ("schema", True), refusal
 
 
@@ -223,10 +221,21 @@ def test_anything_at_all_gives_a_plan_or_a_typed_refusal(text: str | bytes) -> N
     assert isinstance(read_plan(text), PlannerPlan | Refusal)
 
 
-KEYS = (
-    "schema_version steps metadata confidence agents id agent tools fallback_tools depends_on reason bindings "
-    "handoff_strategy source way_out model latency_s shortlist refusals kind value step tool pointer"
-).split()
+KEYS = [
+    *(
+        "schema_version",
+        "steps",
+        "metadata",
+        "confidence",
+        "agents",
+        "id",
+        "agent",
+        "tools",
+        "fallback_tools",
+    ),
+    *("depends_on", "reason", "bindings", "handoff_strategy", "source", "way_out", "model", "latency_s"),
+    *("shortlist", "refusals", "kind", "value", "step", "tool", "pointer"),
+]
 NAMES = [
     "s1",
     "s2",
@@ -241,32 +250,33 @@ NAMES = [
 ]
 
 
+def inner_places(value: Any) -> list[Any]:
+    """Give every object and list inside a plan, itself first."""
+    inside: list[Any] = list(value.values()) if isinstance(value, dict) else list(value)
+    return [
+        value,
+        *(place for part in inside if isinstance(part, dict | list) for place in inner_places(part)),
+    ]
+
+
 @st.composite
 def mutated_plans(draw: st.DrawFn) -> str:
     """Draw the valid plan with one to four of its parts replaced, removed or added."""
-    value = copy.deepcopy(VALID)
+    value: Any = copy.deepcopy(VALID)
     for _ in range(draw(st.integers(1, 4))):
-        place: Any = value
-        while True:
-            keys: list[Any] = list(place) if isinstance(place, dict) else list(range(len(place)))
-            key = draw(st.sampled_from(keys)) if keys else None
-            inner = place[key] if keys else None
-            if isinstance(inner, dict | list) and draw(st.integers(0, 3)):
-                place = inner
-                continue
-            break
-        new = draw(JSON_VALUES | st.sampled_from(NAMES) | st.lists(st.sampled_from(NAMES), max_size=5))
-        match draw(st.sampled_from(["replace", "remove", "add"])), place:
-            case "remove", _ if key is not None:
-                del place[key]
-            case "add", list():
-                place.append(new)
-            case _, dict():
-                place[draw(st.sampled_from(KEYS)) if draw(st.booleans()) else (key or "steps")] = new
-            case _ if key is not None:
-                place[key] = new
-            case _:
-                place.append(new)
+        place: Any = draw(st.sampled_from(inner_places(value)))
+        listed = isinstance(place, list)
+        keys: list[Any] = list(range(len(place))) if listed else list(place)
+        new: Any = draw(JSON_VALUES | st.sampled_from(NAMES) | st.lists(st.sampled_from(NAMES), max_size=5))
+        act = draw(st.sampled_from(["replace", "remove", "add"]))
+        if act == "remove" and keys:
+            del place[draw(st.sampled_from(keys))]
+        elif act == "replace" and keys:
+            place[draw(st.sampled_from(keys))] = new
+        elif listed:
+            place.append(new)
+        else:
+            place[draw(st.sampled_from(KEYS))] = new
     return json.dumps(value)
 
 

@@ -67,7 +67,7 @@ def test_an_agent_without_a_policy_may_call_nothing_and_answer_nothing() -> None
         ("A.x", "a.x", False),
     ],
 )
-def test_a_star_stands_for_anything_and_all_else_is_literal(pattern: str, tool: str, speaks: bool) -> None:
+def test_a_star_stands_for_anything_and_a_name_for_itself(pattern: str, tool: str, speaks: bool) -> None:
     assert rule("r", "allow", pattern).speaks_of(tool) is speaks
 
 
@@ -82,7 +82,8 @@ def test_a_rule_may_speak_of_several_tools() -> None:
 
 @pytest.mark.requirement("POL-2")
 def test_arguments_that_break_the_rules_constraint_are_denied_by_it() -> None:
-    for says, kind in (("allow", Allowed), ("ask", NeedsApproval)):
+    kinds: dict[Says, type[Allowed | NeedsApproval]] = {"allow": Allowed, "ask": NeedsApproval}
+    for says, kind in kinds.items():
         limited = policy(rule("short", says, "a.x", arguments=SHORT), rule("rest", "allow", "*"))
         assert isinstance(limited.decide("agent", "a.x", {"path": "12345"}), kind)
         for arguments in ({"path": "123456"}, {"path": 5}, {}):
@@ -118,7 +119,8 @@ def test_arguments_too_deep_to_be_judged_are_denied() -> None:
     deep: object = 1
     for _ in range(3000):
         deep = [deep]
-    endless: JsonSchema = {"$defs": {"n": {"items": {"$ref": "#/$defs/n"}}}, "additionalProperties": {"$ref": "#/$defs/n"}}  # fmt: skip
+    lists: JsonSchema = {"items": {"$ref": "#/$defs/n"}}
+    endless: JsonSchema = {"$defs": {"n": lists}, "additionalProperties": lists}
     verdict = policy(rule("r", "allow", "*", arguments=endless)).decide("agent", "a.x", {"a": deep})
     assert isinstance(verdict, Denied)
     assert "deep" in verdict.reason
