@@ -1,16 +1,15 @@
 """Arguments grounded in the request, for models too small to be trusted with free ones. Pure.
 
 Where a model's measured capability does not carry free arguments, the schema is narrowed before it is asked:
-an enum to the values that the request speaks of, a text to spans of the request, a number to the numbers in
-it; an optional argument stays only where the request names its value. The model chooses among what is left,
-and the tool's own schema still decides.
+an enum, or a text with `examples`, to the values that the request speaks of; any other text to spans of the
+request; a number to the numbers in it. An optional argument stays only where the request names its value.
+The model chooses among what is left, and the tool's own schema still decides.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from os.path import commonpath
 from typing import cast
 
 from planwarden.contracts.json_schema import schema_problems
@@ -54,7 +53,7 @@ def grounded_schema(schema: JsonSchema, request: str) -> JsonSchema:
 def _values(wanted: JsonSchema, request: str, *, optional: bool) -> list[Json]:
     """Give the values of one argument that the request speaks of; empty when it speaks of none."""
     plain = _without_null(wanted)
-    values = plain.get("enum")
+    values = plain.get("enum", plain.get("examples"))
     if isinstance(values, list):
         return _spoken_of(cast("list[Json]", values), request, whole_words=optional)
     found: list[Json] = []
@@ -88,8 +87,9 @@ def _spoken_of(values: Sequence[Json], request: str, *, whole_words: bool) -> li
 def _shared(value: str, words: Sequence[str], *, whole_words: bool) -> float:
     parts = [part.lower() for part in re.findall(r"[^\W_]+", value)]
     same = _equal if whole_words else _alike
-    found = sum(1 for part in parts if any(same(part, word) for word in words))
-    return found if found < len(parts) else found + 0.5
+    telling = [part for part in parts if len(part) >= MIN_SHARED] or parts
+    found = sum(1 for part in telling if any(same(part, word) for word in words))
+    return found if found < len(telling) else found + 0.5
 
 
 def _equal(part: str, word: str) -> bool:
@@ -99,7 +99,7 @@ def _equal(part: str, word: str) -> bool:
 def _alike(part: str, word: str) -> bool:
     """Say whether two words may be forms of one: begun alike for most of the longer, or one cut short."""
     shorter, longer = sorted((part, word), key=len)
-    shared = len(commonpath([part, word]))
+    shared = next((at for at, (a, b) in enumerate(zip(part, word, strict=False)) if a != b), len(shorter))
     cut_short = shared == len(shorter) >= MIN_SHARED
     return cut_short or shared >= max(MIN_SHARED + 1, 0.6 * len(longer))
 
@@ -114,10 +114,9 @@ def _quoted(request: str) -> list[str]:
 
 
 def _spans(request: str) -> list[str]:
-    """Give the parts of a request that could be meant as a value, the most particular first."""
+    """Give the parts of a request that could be meant as a value; the whole of it when none stands out."""
     named = _NAMED_FILE.findall(request)
     sums = [found.strip() for found in _ARITHMETIC.findall(request) if len(found.strip()) > 2]
     after = [match.group(1).strip() for match in [_AFTER_COLON.search(request)] if match]
-    return [
-        span for span in dict.fromkeys([*_quoted(request), *named, *sums, *after, request.strip()]) if span
-    ]
+    particular = [span for span in dict.fromkeys([*_quoted(request), *named, *sums, *after]) if span]
+    return particular or [request.strip()]

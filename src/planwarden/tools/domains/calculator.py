@@ -66,7 +66,7 @@ def calculator(
             description="Numbers and operators, like (3 + 4) * 2",
             min_length=1,
             max_length=200,
-            pattern=r"^(?:[-+(.0-9]|sqrt|abs|round|min|max).*$",
+            pattern=r"^\s*(?:[-+=(.0-9]|sqrt|abs|round|min|max).*$",
         ),
     ],
 ) -> Calculation:

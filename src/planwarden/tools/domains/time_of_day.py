@@ -46,7 +46,12 @@ def clock_tools() -> tuple[FunctionTool, ...]:
 def clock(
     *,
     zone: Annotated[
-        str, Field(description="IANA time zone, like Europe/Berlin, or UTC", max_length=64)
+        str,
+        Field(
+            description="IANA time zone, like Europe/Berlin, or UTC",
+            max_length=64,
+            examples=sorted(name for name in available_timezones() if name.count("/") == 1),
+        ),
     ] = "UTC",
     context: ToolContext,
 ) -> ClockReading:
