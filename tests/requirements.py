@@ -90,6 +90,7 @@ REQUIREMENTS: dict[str, str] = {
     "RUN-12": "Only the owner of a run's lease goes on with it; who lost it stops before the effect.",
     "RUN-13": "A run killed with SIGKILL at any write or around any effect ends the same, no effect twice.",
     "RUN-14": "A run resumes from every prefix of its journal to the same answer with the same effects.",
+    "RUN-15": "The doubles that ship note every invocation, repeat themselves, and strike where told.",
     "DOS-1": "Every outcome has a dossier, the same bytes each time, that reads back.",
     "DOS-2": "The dossier holds refused calls, verdicts, results, approvals and the models' raw words.",
     "DOS-3": "A dossier is written whole or not at all; any changed byte of the file is found.",

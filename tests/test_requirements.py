@@ -73,8 +73,14 @@ def test_it_works_as_a_plugin_too(tmp_path: Path) -> None:
     assert checked(tmp_path, GOOD.replace("pytestmark =", "unused =")).returncode == 1
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "requirements_plugin"]
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60, env={"PYTHONPATH": str(HERE)}
-    )  # fmt: skip
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PYTHONPATH": str(HERE)},
+    )
     assert done.returncode == 1
     assert "names no requirement" in done.stdout
 

@@ -265,7 +265,7 @@ class Planwarden:
         Raises:
             PlanwardenError: see errors.py; whatever began stays in the journal and can be resumed.
         """
-        orchestrator = await self._orchestrator(task.data, None)
+        orchestrator = await self._orchestrator(task.data, await self.models())
         state = await orchestrator.route_task(await self._with_exchanges(task), plan, listener)
         return await self._result(state)
 
@@ -328,14 +328,26 @@ class Planwarden:
 
     async def cancel(self, run_id: str, *, by: str) -> RunResult:
         """Stop a run."""
-        orchestrator = await self._orchestrator_of(run_id)
+        journal = await self.journal()
+        started = fold(await journal.read(run_id)).started
+        from planwarden.llm.absent import AbsentLLM  # noqa: PLC0415 - heavy; see above
+
+        models = Models(planner=AbsentLLM(started.planner), agents=AbsentLLM(started.agents))
+        orchestrator = await self._orchestrator((), models)
         return await self._result(await orchestrator.cancel(run_id, by=by))
 
-    async def runs(self, *, limit: int = 50) -> tuple[tuple[RunHead, RunState], ...]:
-        """Give the newest runs, newest first."""
+    async def runs(self, *, limit: int = 50) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+        """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
         journal = await self.journal()
         heads = await journal.heads(limit=limit)
-        return tuple([(head, fold(await journal.read(head.run_id))) for head in heads])
+        return tuple([(head, await self._state_or_damage(journal, head.run_id)) for head in heads])
+
+    @staticmethod
+    async def _state_or_damage(journal: Journal, run_id: str) -> RunState | StoreCorrupt:
+        try:
+            return fold(await journal.read(run_id))
+        except StoreCorrupt as damage:
+            return damage
 
     async def dossier(self, run_id: str) -> Dossier:
         """Build a run's dossier from its journal."""
@@ -364,9 +376,9 @@ class Planwarden:
     async def _orchestrator_of(self, run_id: str) -> Orchestrator:
         journal = await self.journal()
         started = fold(await journal.read(run_id)).started
-        return await self._orchestrator(started.task.data, started)
+        return await self._orchestrator(started.task.data, await self.models(started))
 
-    async def _orchestrator(self, data: Sequence[str], pinned: RunStarted | None) -> Orchestrator:
+    async def _orchestrator(self, data: Sequence[str], models: Models) -> Orchestrator:
         from planwarden.orchestration.executor import Executor  # noqa: PLC0415 - heavy; see above
         from planwarden.orchestration.orchestrator import Orchestrator  # noqa: PLC0415 - heavy; see above
         from planwarden.runtime.directed import AgentSettings, DirectedRuntime  # noqa: PLC0415 - heavy; see above
@@ -374,7 +386,6 @@ class Planwarden:
 
         world = await self.world(data)
         journal = await self.journal()
-        models = await self.models(pinned)
         agent = self.settings.llm
         tool_world = ToolWorld(
             catalog=world.catalog, policy=world.policy, tools=world.tools, clock=self.clock

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from planwarden.contracts.plan import PlannedAgentStep
 from planwarden.contracts.run import RunState, final_answer
@@ -26,7 +26,7 @@ from planwarden.journal.port import Journal
 from planwarden.journal.sqlite import SqliteJournal
 from planwarden.llm.service import LLMRequest
 from planwarden.testing.counting_ids import CountingIds
-from planwarden.testing.failing_journal import FailingJournal, kill_nine
+from planwarden.testing.failing_journal import FailingJournal, Moment, kill_nine
 from planwarden.testing.scripted_llm import FunctionLLM
 from planwarden.testing.stage import Stage, plan_of
 from planwarden.testing.ticking_clock import TickingClock
@@ -35,7 +35,6 @@ from planwarden.tools.domains.files import file_tools
 from planwarden.tools.function import tool
 from planwarden.tools.tool import Tool, ToolContext, Verification
 
-Moment = Literal["before", "after"]
 ANSWER = "ANSWER "
 """Begins each line that is meant for the test."""
 ANSWERS = {

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killed_run import ANSWER, Moment, Order
+from killed_run import ANSWER, Order
+
+from planwarden.testing.failing_journal import Moment
 
 pytestmark = pytest.mark.requirement("RUN-13")
 

@@ -6,13 +6,12 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from planwarden.app import Planwarden
 from planwarden.audit.dossier import dossier_bytes
 from planwarden.audit.render import dossier_markdown
 from planwarden.cli.exits import Exit
-from planwarden.cli.output import err, out, print_json, stop
+from planwarden.cli.output import out, plain, print_json, stop, tell
 from planwarden.cli.running import AsJson, RunId, with_planwarden
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
@@ -60,7 +59,7 @@ def verify(run_id: RunId, as_json: AsJson = False) -> None:
     elif faults:
         for fault in faults:
             place = f"event {fault.seq}: " if fault.seq is not None else ""
-            err.print(f"[bold red]altered[/]  {escape(place + fault.problem)}", soft_wrap=True)
+            tell(f"[bold red]altered[/]  {plain(place + fault.problem)}")
     else:
         out.print(f"[green]intact[/]  {run_id}: {events} events, head {head}", soft_wrap=True)
     stop(Exit.VERIFICATION_FAILED if faults else Exit.DONE)

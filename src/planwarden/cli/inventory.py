@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -9,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from planwarden.app import VERSION, Planwarden
 from planwarden.cli.exits import Exit
-from planwarden.cli.output import err, out, print_json, stop
+from planwarden.cli.output import out, plain, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
 from planwarden.contracts.verdict import Allowed, Denied
 from planwarden.errors import ConfigurationError, PlanwardenError
@@ -39,16 +39,21 @@ def init(
     async def work(_: Planwarden) -> None:
         if path.exists() and not force:
             raise ConfigurationError(f"{path} is there already.", remedy="Use --force to overwrite it.")
+        part = path.with_name(f".{FILE_NAME}.{os.getpid()}")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(default_catalog_text(), "utf-8")
+            try:
+                part.write_text(default_catalog_text(), "utf-8")
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise ConfigurationError(
                 f"{path} cannot be written: {error.strerror}.", remedy="Choose a folder that can be written."
             ) from error
 
     with_planwarden(work, as_json=False)
-    out.print(f"wrote {path}: edit it, then look with `planwarden agents` and `planwarden tools`")
+    say(f"wrote {plain(str(path))}: edit it, then look with `planwarden agents` and `planwarden tools`")
 
 
 def agents(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
@@ -59,13 +64,14 @@ def agents(as_json: AsJson = False, config: Config = None, data: Data = None) ->
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
-    for column in ("agent", "for", "tools: verdict of its policy"):
-        table.add_column(column, overflow="fold")
+    table.add_column("agent", no_wrap=True)
+    table.add_column("for", overflow="fold")
+    table.add_column("tools: verdict of its policy", no_wrap=True)
     for row in rows:
         said = [f"{tool['tool']}: {tool['verdict']}" for tool in row["tools"]]
         if row["may_answer_without_tools"]:
             said.append(f"[dim]without tools: {row['answer_without_tools']}[/]")
-        table.add_row(f"[bold]{row['name']}[/]", escape(row["description"]), "\n".join(said))
+        table.add_row(f"[bold]{row['name']}[/]", plain(row["description"]), "\n".join(said))
     out.print(table)
     _left_out(world)
 
@@ -88,14 +94,19 @@ def tools(as_json: AsJson = False, config: Config = None, data: Data = None) -> 
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
-    for column in ("tool", "effect", "what it does", "parameters", "agents"):
-        table.add_column(column, overflow="fold")
+    table.add_column("tool", no_wrap=True)
+    table.add_column("what it does", overflow="fold")
     for row in rows:
-        parameters = "\n".join(row["parameters"].get("properties", {})) or "[dim]none[/]"
-        allowed = "\n".join(row["agents"]) or "[dim]none[/]"
-        table.add_row(
-            f"[bold]{row['name']}[/]", row["effect"], escape(row["description"]), parameters, allowed
-        )
+        told = [plain(row["description"])]
+        for label, names in (
+            ("parameters", row["parameters"].get("properties", {})),
+            ("alternatives", row["alternatives"]),
+            ("also called", row["aliases"]),
+            ("agents that may call it", row["agents"] or ["none"]),
+        ):
+            if names:
+                told.append(f"[dim]{label}:[/] {plain(', '.join(names))}")
+        table.add_row(f"[bold]{row['name']}[/]\n[dim]{row['effect']}[/]", "\n".join(told))
     out.print(table)
     _left_out(world)
 
@@ -113,7 +124,7 @@ def _tool(world: AssembledCatalog, name: str) -> dict[str, Any]:
 
 def _left_out(world: AssembledCatalog) -> None:
     for name, reason in world.left_out.items():
-        err.print(f"[dim]left out: {name}: {escape(reason)}[/]")
+        tell(f"[dim]left out: {name}: {plain(reason)}[/]")
 
 
 @models.command("fetch")
@@ -122,10 +133,10 @@ def fetch() -> None:
 
     async def work(planwarden: Planwarden) -> Path:
         folder = planwarden.settings.planwarden_cache / "models"
-        return await model_file.fetch(folder, progress=lambda line: err.print(escape(line)))
+        return await model_file.fetch(folder, progress=lambda line: tell(plain(line)))
 
     path = with_planwarden(work, as_json=False)
-    out.print(f"{path} ({model_file.SMOLLM2.label}, {model_file.SMOLLM2.licence})", soft_wrap=True)
+    say(f"{plain(str(path))} ({model_file.SMOLLM2.label}, {model_file.SMOLLM2.licence})")
 
 
 def doctor(as_json: AsJson = False, config: Config = None) -> None:
@@ -136,9 +147,9 @@ def doctor(as_json: AsJson = False, config: Config = None) -> None:
     else:
         for check in checks:
             mark = "[green]ok[/]  " if check["ok"] else "[red]bad[/] "
-            out.print(f"{mark} {check['check']}: {escape(check['detail'])}", soft_wrap=True)
+            say(f"{mark} {check['check']}: {plain(check['detail'])}")
             if check["remedy"]:
-                out.print(f"     [bold]what to do[/]  {escape(check['remedy'])}", soft_wrap=True)
+                say(f"     [bold]what to do[/]  {plain(check['remedy'])}")
     stop(Exit.DONE if all(check["ok"] for check in checks) else Exit.BAD_INPUT)
 
 

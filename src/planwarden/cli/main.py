@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
+from typing import Annotated, Any
 
 import typer
 
+from planwarden.app import VERSION
 from planwarden.cli import dossiers, inventory, running
 from planwarden.cli.exits import Exit
-from planwarden.cli.output import err, out
+from planwarden.cli.output import print_json
 
 app = typer.Typer(
     name="planwarden",
@@ -19,6 +21,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"planwarden {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 running.register(app)
 inventory.register(app)
 app.add_typer(dossiers.app, name="dossier")
@@ -26,14 +45,24 @@ app.add_typer(dossiers.app, name="dossier")
 
 def main() -> None:
     """Run the command line."""
+    stdout: Any = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(errors="replace")
     try:
         app()
-    except KeyboardInterrupt:
-        err.print("interrupted; what began is in the journal: see `planwarden runs`, `planwarden resume RUN`")
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(int(Exit.DONE))
+    except SystemExit as end:
+        _tell_usage_error(end)
+        if isinstance(end.__context__, BrokenPipeError):
+            sys.exit(int(Exit.DONE))
+        raise
 
 
-__all__ = ["app", "main", "out"]
+def _tell_usage_error(end: SystemExit) -> None:
+    """Print a mistake in the command line as JSON too, where JSON was asked for."""
+    message = getattr(end.__context__, "format_message", None)
+    if message is not None and "--json" in sys.argv:
+        remedy = "See `planwarden --help`, or --help of the command."
+        print_json({"error": {"code": "usage_error", "message": message(), "remedy": remedy}})
+
+
+__all__ = ["app", "main"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from typing import Any, Literal, NoReturn
 
@@ -15,8 +16,11 @@ from rich.markup import escape
 from planwarden.cli.exits import Exit, exit_of_error
 from planwarden.errors import PlanwardenError
 
-out = Console(highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, marks that reorder text, halves of characters: a terminal would obey or refuse them."""
 
 
 def configure_log(form: Literal["off", "json"]) -> None:
@@ -33,9 +37,29 @@ def configure_log(form: Literal["off", "json"]) -> None:
     )
 
 
+def plain(text: str) -> str:
+    """Make any text safe to print: no markup, and nothing in it that a terminal would obey."""
+    return escape(_UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def say(text: str = "") -> None:
+    """Print to stdout, wrapped at words on a terminal, in whole lines elsewhere."""
+    out.print(text, soft_wrap=not out.is_terminal)
+
+
+def tell(text: str) -> None:
+    """Print to stderr, wrapped at words on a terminal, in whole lines elsewhere."""
+    err.print(text, soft_wrap=not err.is_terminal)
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
     """Print one JSON document and nothing else."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    sys.stdout.write(text + "\n")
 
 
 def stop(code: Exit) -> NoReturn:
@@ -47,7 +71,7 @@ def fail(error: PlanwardenError, *, as_json: bool) -> NoReturn:
     """Say what happened and what to do, and end the command."""
     if as_json:
         print_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}})
-    err.print(f"[bold red]{error.code}[/]  {escape(error.message)}")
+    tell(f"[bold red]{error.code}[/]  {plain(error.message)}")
     if error.remedy:
-        err.print(f"  [bold]what to do[/]  {escape(error.remedy)}")
+        tell(f"  [bold]what to do[/]  {plain(error.remedy)}")
     stop(exit_of_error(error))

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
 import typer
-from pydantic import ValidationError
-from rich.markup import escape
 from rich.table import Table
 
 from planwarden.app import Planwarden, RunResult
 from planwarden.cli.exits import exit_of_run
-from planwarden.cli.output import configure_log, err, fail, out, print_json, stop
+from planwarden.cli.output import configure_log, fail, out, plain, print_json, say, stop, tell
 from planwarden.cli.report import run_report
 from planwarden.cli.show import Progress, show_answer, show_model, show_outcome, show_plan, show_refusals
+from planwarden.cli.task_input import make_task
 from planwarden.configuration.settings import load_settings
 from planwarden.contracts.plan import PlannerPlan
-from planwarden.contracts.run import final_answer
-from planwarden.contracts.task import MAX_PROMPT_CHARS, Task
+from planwarden.contracts.run import RunState, final_answer
+from planwarden.contracts.task import Task
 from planwarden.contracts.value import Json
 from planwarden.errors import (
     InputError,
@@ -30,6 +29,7 @@ from planwarden.errors import (
     PlanRejected,
     PlanwardenError,
     PromptTooLong,
+    StoreCorrupt,
     TaskRejected,
 )
 
@@ -38,15 +38,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+INTERRUPTED = 130
+"""The exit code that shells give a command ended by Ctrl-C."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
 Config = Annotated[Path | None, typer.Option("--config", help="The catalog file to use.", dir_okay=False)]
 TaskText = Annotated[str, typer.Argument(metavar="TASK", help="What is to be done; '-' reads it from stdin.")]
 Data = Annotated[
     list[str] | None,
-    typer.Option("--data", help="A file or folder with tables or documents; may be given again."),
+    typer.Option(
+        "--data", metavar="PATH", help="A file or folder with tables or documents; may be given again."
+    ),
 ]
 Conversation = Annotated[
-    str | None, typer.Option("--conversation", help="Earlier runs of this id are what was said before.")
+    str | None,
+    typer.Option("--conversation", metavar="ID", help="Earlier runs of this id are what was said before."),
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run id, as `planwarden runs` lists them.")]
 
@@ -66,27 +72,9 @@ def with_planwarden(
         return anyio.run(opened)
     except PlanwardenError as error:
         fail(error, as_json=as_json)
-
-
-def make_task(text: str, data: list[str] | None, conversation: str | None) -> Task:
-    """Make the task of a command line.
-
-    Raises:
-        TaskRejected: it is empty, too large, or not text.
-    """
-    if text == "-":
-        read = typer.get_binary_stream("stdin").read(4 * MAX_PROMPT_CHARS + 1)
-        try:
-            text = read.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise TaskRejected("The task on stdin is not UTF-8 text.", remedy="Send text.") from error
-    try:
-        return Task(prompt=text, data=tuple(data or ()), conversation=conversation)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        what = first["msg"].removeprefix("Value error, ")
-        remedy = f"Say in words what is to be done, in at most {MAX_PROMPT_CHARS} characters."
-        raise TaskRejected(f"The task cannot be used: {what}.", remedy=remedy) from error
+    except KeyboardInterrupt:
+        tell("interrupted; what began is in the journal: see `planwarden runs`, `planwarden resume RUN`")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def plan(
@@ -100,24 +88,35 @@ def plan(
 
     async def work(planwarden: Planwarden) -> PlannerPlan:
         wanted = make_task(task, data, conversation)
-        if not as_json:
-            show_model("planner", (await planwarden.models()).planner.identity)
-        planning = await planwarden.plan_task(wanted)
-        show_refusals(planning.decision)
-        if planning.decision.plan is None:
-            last = planning.decision.refusals[-1]
-            if last.reason == PromptTooLong.code:
-                raise TaskRejected(last.message, remedy="Shorten the task, or raise PLANNER_LLM__NUM_CTX.")
-            raise PlanDenied(
-                f"Nothing may be planned: {last.message}.", remedy="Look at the policies in the catalog file."
-            )
-        return planning.decision.plan
+        return await _planned(planwarden, wanted, as_json=as_json)
 
     made = with_planwarden(work, as_json=as_json, config=config)
     if as_json:
         print_json(made.model_dump(mode="json"))
     else:
         show_plan(made)
+
+
+async def _planned(planwarden: Planwarden, task: Task, *, as_json: bool) -> PlannerPlan:
+    """Have a task planned; refuse where nothing may be planned.
+
+    Raises:
+        TaskRejected: it does not fit the model's context.
+        PlanDenied: policy leaves nothing to plan.
+    """
+    if not as_json:
+        show_model("planner", (await planwarden.models()).planner.identity)
+    planning = await planwarden.plan_task(task)
+    show_refusals(planning.decision)
+    if planning.decision.plan is not None:
+        return planning.decision.plan
+    last = planning.decision.refusals[-1]
+    if last.reason == PromptTooLong.code:
+        raise TaskRejected(last.message, remedy="Shorten the task, or raise PLANNER_LLM__NUM_CTX.")
+    raise PlanDenied(
+        f"Nothing may be planned: {last.message.rstrip('.')}.",
+        remedy="Look at the policies in the catalog file.",
+    )
 
 
 def run(
@@ -152,13 +151,7 @@ def run(
 
 async def _dry_run(planwarden: Planwarden, task: Task, brought: PlannerPlan | None, *, as_json: bool) -> None:
     world = await planwarden.world(task.data)
-    decided = brought
-    if decided is None:
-        planning = await planwarden.plan_task(task)
-        show_refusals(planning.decision)
-        decided = planning.decision.plan
-    if decided is None:
-        raise PlanDenied("Nothing may be planned.", remedy="Look at the policies in the catalog file.")
+    decided = brought or await _planned(planwarden, task, as_json=as_json)
     verdicts: list[dict[str, Any]] = [
         {
             "step": step.id,
@@ -173,11 +166,11 @@ async def _dry_run(planwarden: Planwarden, task: Task, brought: PlannerPlan | No
         print_json({"dry_run": True, "plan": decided.model_dump(mode="json"), "verdicts": verdicts})
         return
     show_plan(decided)
-    out.print()
+    say()
     for verdict in verdicts:
         said = f"{verdict['verdict']} ({verdict['rule']}: {verdict['reason']})"
-        out.print(escape(f"{verdict['step']} {verdict['tool']}: {said}"))
-    out.print("[dim]dry run: nothing was run, nothing was recorded[/]")
+        say(plain(f"{verdict['step']} {verdict['tool']}: {said}"))
+    say("[dim]dry run: nothing was run, nothing was recorded[/]")
 
 
 def _verdict(verdict: Any) -> dict[str, Any]:  # noqa: ANN401 - one of the verdicts
@@ -210,15 +203,7 @@ def runs(
 
     async def work(planwarden: Planwarden) -> list[dict[str, Any]]:
         return [
-            {
-                "run_id": head.run_id,
-                "status": state.status,
-                "owned": head.owned,
-                "started_at": state.started_at.isoformat(),
-                "adherence": state.adherence,
-                "task": state.started.task.prompt,
-                "answer": answer.text if (answer := final_answer(state)) else None,
-            }
+            {"run_id": head.run_id, "owned": head.owned, **_row(state)}
             for head, state in await planwarden.runs(limit=limit)
         ]
 
@@ -234,8 +219,25 @@ def runs(
     for row in rows:
         adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
         task = " ".join(str(row["task"]).split())
-        table.add_row(row["run_id"], row["status"], adherence, escape(task[:120]))
-    out.print(table if rows else 'no runs yet: planwarden run "What is the latest price of IBM?"')
+        table.add_row(row["run_id"], row["status"], adherence, plain(task[:200]))
+    if rows:
+        out.print(table)
+    else:
+        say('no runs yet: planwarden run "What is the latest price of IBM?"')
+
+
+def _row(state: RunState | StoreCorrupt) -> dict[str, Any]:
+    if isinstance(state, StoreCorrupt):
+        told = f"{state.message} {state.remedy}"
+        return {"status": "damaged", "started_at": None, "adherence": None, "task": told, "answer": None}
+    answer = final_answer(state)
+    return {
+        "status": state.status,
+        "started_at": state.started_at.isoformat(),
+        "adherence": state.adherence,
+        "task": state.started.task.prompt,
+        "answer": answer.text if answer else None,
+    }
 
 
 def resume(run_id: RunId, as_json: AsJson = False, config: Config = None) -> None:
@@ -312,9 +314,9 @@ def cancel(run_id: RunId, as_json: AsJson = False) -> None:
     if as_json:
         print_json(run_report(result.dossier))
     elif result.status == "cancelled":
-        out.print(f"{run_id} is cancelled")
+        say(f"{run_id} is cancelled")
     else:
-        err.print(f"{run_id} is being run by another process, which stops it within about a second")
+        tell(f"{run_id} is being run by another process, which stops it within about a second")
 
 
 def register(app: typer.Typer) -> None:

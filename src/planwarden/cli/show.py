@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rich.markup import escape
+from rich.cells import cell_len
+from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from planwarden.cli.output import err, out
+from planwarden.cli.output import out, plain, say, tell
 from planwarden.contracts import facts as f
 from planwarden.contracts.calls import StepAnswer
 from planwarden.contracts.dossier import Dossier
@@ -16,6 +18,9 @@ from planwarden.contracts.event import RunEvent
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlanDecision, PlannerPlan
 from planwarden.contracts.value import Json
+
+MIN_REASON_WIDTH = 24
+"""Columns that the reasons of a plan need at least to stand beside the rest."""
 
 _STATUS_STYLE = {
     "completed": "green",
@@ -27,30 +32,69 @@ _STATUS_STYLE = {
 
 
 def show_plan(plan: PlannerPlan) -> None:
-    """Print a plan as a table."""
+    """Print a plan as a table; the reasons below it where they do not fit beside the rest."""
+    table = _plan_table(plan, with_reasons=True)
+    fits = _width(table) + MIN_REASON_WIDTH <= out.width
+    if not fits:
+        table = _plan_table(plan, with_reasons=False)
+    if fits or _width(table) <= out.width:
+        out.print(table)
+    else:
+        _list_steps(plan)
+    if not fits:
+        for step in plan.steps:
+            say(f"[dim]{step.id} because:[/] {plain(step.reason) or '–'}")
     meta = plan.metadata
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("step", "agent", "tools", "fallbacks", "after", "sure"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("why", overflow="fold", min_width=12)
-    for step in plan.steps:
-        table.add_row(
-            step.id,
-            step.agent,
-            "\n".join(step.tools) or "[dim]none[/]",
-            "\n".join(step.fallback_tools) or "[dim]–[/]",
-            ", ".join(step.depends_on) or "[dim]–[/]",
-            f"{step.confidence:.2f}",
-            escape(step.reason),
-        )
-    out.print(table)
     parts = [f"source {meta.source}", f"hand-off {meta.handoff_strategy}"]
     if meta.way_out:
         parts.append(f"way out: {meta.way_out}")
     if meta.latency_s is not None:
         parts.append(f"{meta.latency_s:.1f} s, {meta.prompt_tokens} tokens in, {meta.output_tokens} out")
     parts.append(f"confidence {plan.confidence:.2f} ({_method(plan)})")
-    out.print(f"[dim]{' · '.join(parts)}[/]")
+    say(f"[dim]{' · '.join(parts)}[/]")
+
+
+def _plan_table(plan: PlannerPlan, *, with_reasons: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("step", "agent", "tools", "fallbacks", "after", "sure"):
+        table.add_column(column, no_wrap=True)
+    if with_reasons:
+        table.add_column("why", overflow="fold")
+    for step in plan.steps:
+        cells = [
+            step.id,
+            step.agent,
+            "\n".join(step.tools) or "[dim]none[/]",
+            "\n".join(step.fallback_tools) or "[dim]–[/]",
+            ", ".join(step.depends_on) or "[dim]–[/]",
+            f"{step.confidence:.2f}",
+        ]
+        table.add_row(*cells, *([plain(step.reason)] if with_reasons else []))
+    return table
+
+
+def _width(table: Table) -> int:
+    """Give how many characters a table's unbreakable columns take."""
+    return sum(
+        max(cell_len(line) for cell in [column.header, *column.cells] for line in _lines(cell)) + 2
+        for column in table.columns
+        if column.no_wrap
+    )
+
+
+def _lines(cell: RenderableType) -> list[str]:
+    return str(Text.from_markup(str(cell))).splitlines() or [""]
+
+
+def _list_steps(plan: PlannerPlan) -> None:
+    """Print steps one below the other, for terminals too narrow for their names side by side."""
+    for step in plan.steps:
+        after = f", after {', '.join(step.depends_on)}" if step.depends_on else ""
+        say(f"[bold]{step.id}[/] {step.agent} [dim](sure {step.confidence:.2f}{after})[/]")
+        for tool in step.tools:
+            say(f"   {tool}")
+        for tool in step.fallback_tools:
+            say(f"   [dim]fallback[/] {tool}")
 
 
 def _method(plan: PlannerPlan) -> str:
@@ -63,7 +107,7 @@ def _method(plan: PlannerPlan) -> str:
 def show_refusals(decision: PlanDecision) -> None:
     """Print why the model's own plan was refused, where it was."""
     for refusal in decision.refusals:
-        err.print(f"[yellow]refused at {refusal.rung}[/] ({refusal.reason}): {escape(refusal.message)}")
+        tell(f"[yellow]refused at {refusal.rung}[/] ({refusal.reason}): {plain(refusal.message)}")
 
 
 class Progress:
@@ -80,34 +124,33 @@ class Progress:
             case f.PlanDecided(decision=decision):
                 show_refusals(decision)
                 if decision.plan is not None:
-                    out.print()
+                    say()
                     show_plan(decision.plan)
-                    out.print()
+                    say()
             case f.StepStarted(step=step, agent=agent):
-                out.print(f"[bold]{step}[/] {agent}")
+                say(f"[bold]{step}[/] {agent}")
             case f.CallIntended(call=call, verdict=verdict):
                 self._tools[call.id] = call.tool
                 arguments = _arguments(call.arguments)
-                out.print(f"   {call.id} {call.tool} {arguments}")
+                say(f"   {call.id} {call.tool} {arguments}")
                 role = "fallback, " if call.role == "fallback" else ""
-                out.print(f"      [green]{verdict.verdict}[/] [dim]{role}rule {verdict.rule}[/]")
+                say(f"      [green]{verdict.verdict}[/] [dim]{role}rule {plain(verdict.rule)}[/]")
             case f.CallReturned(call_id=call_id, duration_s=seconds):
-                out.print(f"      [green]returned[/] [dim]{call_id} in {seconds * 1000:.0f} ms[/]")
+                say(f"      [green]returned[/] [dim]{call_id} in {seconds * 1000:.0f} ms[/]")
             case f.CallFailed(message=message, failure=failure):
-                out.print(f"      [red]failed[/] ({failure}) {escape(message)}")
+                say(f"      [red]failed[/] ({failure}) {plain(message)}")
             case f.CallRefused(tool=tool, refusal=refusal, message=message):
-                out.print(f"   {escape(tool)}  [red]refused[/] ({refusal}) {escape(message)}")
+                say(f"   {plain(tool)}  [red]refused[/] ({refusal}) {plain(message)}")
             case f.ApprovalAsked(call=call, verdict=verdict):
-                out.print(f"   {call.id} {call.tool} {_arguments(call.arguments)}")
-                out.print(
-                    f"      [yellow]needs approval[/] [dim]rule {verdict.rule}: {escape(verdict.reason)}[/]"
-                )
+                say(f"   {call.id} {call.tool} {_arguments(call.arguments, whole=True)}")
+                why = plain(f"rule {verdict.rule}: {verdict.reason}")
+                say(f"      [yellow]needs approval[/] [dim]{why}[/]")
             case f.CallInDoubt(call_id=call_id, message=message):
-                out.print(f"      [yellow]in doubt[/] {call_id}: {escape(message)}")
+                say(f"      [yellow]in doubt[/] {call_id}: {plain(message)}")
             case f.StepFailed(step=step, code=code, message=message):
-                out.print(f"[bold]{step}[/] [red]failed[/] ({code}) {escape(message)}")
+                say(f"[bold]{step}[/] [red]failed[/] ({code}) {plain(message)}")
             case f.StepAnswered(step=step):
-                out.print(f"[bold]{step}[/] [green]answered[/]")
+                say(f"[bold]{step}[/] [green]answered[/]")
             case _:
                 pass
 
@@ -119,56 +162,63 @@ class Progress:
 
 def show_model(role: str, identity: ModelIdentity) -> None:
     """Print which model has a role, and why."""
-    err.print(f"[dim]{role}: {identity.model} ({identity.provider}): {escape(identity.chosen_because)}[/]")
+    tell(f"[dim]{role}: {identity.model} ({identity.provider}): {plain(identity.chosen_because)}[/]")
 
 
-def _arguments(arguments: Mapping[str, Json]) -> str:
+def _arguments(arguments: Mapping[str, Json], *, whole: bool = False) -> str:
+    """Write arguments on one line; whole where a person has to judge them."""
     text = json.dumps(dict(arguments), ensure_ascii=False)
-    return f"[dim]{escape(text if len(text) <= 160 else text[:159] + '…')}[/]"
+    return f"[dim]{plain(text if whole or len(text) <= 160 else text[:159] + '…')}[/]"
 
 
 def show_answer(answer: StepAnswer | None) -> None:
     """Print an answer with what it rests on."""
     if answer is None:
         return
-    out.print()
-    out.print(escape(answer.text), soft_wrap=True)
-    out.print()
+    say()
+    say(plain(answer.text))
+    say()
     if answer.evidence:
-        out.print(f"[dim]evidence: {', '.join(answer.evidence)}[/]")
+        say(f"[dim]evidence: {', '.join(answer.evidence)}[/]")
     elif not answer.grounded and answer.style != "question":
-        out.print("[yellow]no tool backs this answer: it is the model's own word[/]")
+        say("[yellow]no tool backs this answer: it is the model's own word[/]")
     if answer.unsupported_numbers:
         numbers = ", ".join(answer.unsupported_numbers)
-        out.print(f"[yellow]numbers that no evidence contains: {numbers}[/]")
+        say(f"[yellow]numbers that no evidence contains: {numbers}[/]")
 
 
 def show_outcome(dossier: Dossier, path: str) -> None:
     """Print how a run ended, how far it kept to its plan, and where the dossier is."""
     style = _STATUS_STYLE.get(dossier.status, "red")
     adherence = "no tools planned" if dossier.adherence is None else f"{dossier.adherence:.0%}"
-    out.print(f"[bold {style}]{dossier.status}[/]  [dim]{escape(dossier.outcome_message)}[/]")
+    say(f"[bold {style}]{dossier.status}[/]  [dim]{plain(dossier.outcome_message)}[/]")
     kinds = [deviation.kind for deviation in dossier.deviations]
     counted = ", ".join(f"{kind} ×{kinds.count(kind)}" for kind in dict.fromkeys(kinds)) or "none"
     tokens = dossier.usage.prompt_tokens + dossier.usage.output_tokens
-    out.print(f"adherence  {adherence}")
-    out.print(f"deviations {counted}")
-    out.print(f"models     {dossier.model_calls} calls, {tokens} tokens, {dossier.usage.latency_s:.1f} s")
-    out.print(f"run        {dossier.run_id}")
-    out.print(f"dossier    {escape(path)}", soft_wrap=True)
+    say(f"adherence  {adherence}")
+    say(f"deviations {counted}")
+    say(f"models     {dossier.model_calls} calls, {tokens} tokens, {dossier.usage.latency_s:.1f} s")
+    say(f"run        {dossier.run_id}")
+    out.print(f"dossier    {plain(path)}", soft_wrap=True)
     _what_next(dossier)
 
 
 def _what_next(dossier: Dossier) -> None:
     run = dossier.run_id
-    for call in dossier.calls:
-        if call.status == "asked":
-            out.print(f"[yellow]call {call.id} waits:[/] planwarden resolve {run} --approve  (or --deny)")
-        if call.status == "in_doubt":
-            out.print(
-                f"[yellow]call {call.id} is in doubt:[/] planwarden resolve {run} --done  (or --not-done)"
-            )
-    if dossier.status == "waiting" and not any(call.status == "asked" for call in dossier.calls):
-        out.print(f"[yellow]the plan waits:[/] planwarden resolve {run} --approve  (or --deny)")
+    asked = [call for call in dossier.calls if call.status == "asked"]
+    in_doubt = [call for call in dossier.calls if call.status == "in_doubt"]
+    for calls, what, choice in (
+        (asked, "waits", "--approve  (or --deny)"),
+        (in_doubt, "is in doubt", "--done  (or --not-done)"),
+    ):
+        for call in calls:
+            which = f"--call {call.id} " if len(calls) > 1 else ""
+            _do_next(f"call {call.id} {what}:", f"planwarden resolve {run} {which}{choice}")
+    if dossier.status == "waiting" and not asked:
+        _do_next("the plan waits:", f"planwarden resolve {run} --approve  (or --deny)")
     if dossier.status == "running":
-        out.print(f"[yellow]not finished:[/] planwarden resume {run}")
+        _do_next("not finished:", f"planwarden resume {run}")
+
+
+def _do_next(why: str, command: str) -> None:
+    out.print(f"[yellow]{why}[/] {command}", soft_wrap=True)

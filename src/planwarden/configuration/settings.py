@@ -24,7 +24,9 @@ class _Model(BaseModel):
     base_url: str = "http://127.0.0.1:11434"
     """Of the Ollama server."""
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
+    """0 takes the likeliest token each time; sent to the model with every request."""
     seed: Annotated[int, Field(ge=0)] = 7
+    """Of the sampling; matters above temperature 0."""
     num_ctx: Annotated[int, Field(ge=512, le=1_048_576)] = 4096
     """Context length in tokens, sent to the server; a prompt that does not fit is refused, never cut."""
     keep_alive: str = "10m"
@@ -41,12 +43,15 @@ class PlannerModel(_Model):
     """`PLANNER_LLM__*`: the model that writes plans."""
 
     model: str = "llama3.2:1b"
+    """The name under which Ollama has it; the embedded provider does not look at it."""
     max_output_tokens: Annotated[int, Field(ge=16)] = 320
+    """Of one plan; a reply cut there is an error, never a plan."""
     timeout_s: Seconds = 60.0
     """For one exchange with the model, all retries included."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Plans below go to `on_low_confidence`. Not calibrated yet, hence 0."""
     on_low_confidence: Literal["fallback", "person"] = "fallback"
+    """`fallback` follows the fallback plan instead; `person` lets the plan wait for `planwarden resolve`."""
     max_agents: Annotated[int, Field(ge=1, le=4)] = 4
     """Distinct agents in one plan."""
     shortlist: Annotated[int, Field(ge=1, le=64)] = 6
@@ -62,7 +67,9 @@ class AgentModel(_Model):
     """`LLM__*`: the model that agents work with."""
 
     model: str = "llama3.1:8b"
+    """The name under which Ollama has it; the embedded provider does not look at it."""
     max_output_tokens: Annotated[int, Field(ge=16)] = 512
+    """Of one reply; a reply cut there is an error, never an answer."""
     timeout_s: Seconds = 180.0
     """For one exchange with the model, all retries included."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import anyio
+
 from planwarden.audit.log import log_event
 from planwarden.contracts.clock import Ids
 from planwarden.contracts.event import RunEvent
@@ -160,7 +162,8 @@ class Orchestrator:
         try:
             return await self.executor.carry_out(log)
         finally:
-            await log.release()
+            with anyio.CancelScope(shield=True):
+                await log.release()
 
 
 def _resolution_fact(

@@ -137,7 +137,8 @@ def read_wire(value: Json, schema: JsonSchema) -> WirePlan | tuple[str, ...]:
     for raw in reply.get("steps", ()):
         tools = tuple(dict.fromkeys(raw["tools"]))
         fallbacks = tuple(name for name in dict.fromkeys(raw["fallback_tools"]) if name not in tools)
-        step = WireStep(agent=raw["agent"], tools=tools, fallback_tools=fallbacks, reason=raw["reason"])
+        reason = raw["reason"].encode("utf-8", "replace").decode()  # half a character pair cannot be stored
+        step = WireStep(agent=raw["agent"], tools=tools, fallback_tools=fallbacks, reason=reason)
         if not any(step.agent == other.agent and step.tools == other.tools for other in steps):
             steps.append(step)
     return WirePlan(steps=tuple(steps), handoff=reply.get("handoff", "sequential"), none=reply.get("none"))

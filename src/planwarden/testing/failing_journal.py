@@ -11,6 +11,8 @@ from planwarden.contracts.event import ChainFault, EventLink, RunEvent
 from planwarden.contracts.facts import Fact
 from planwarden.journal.port import Journal, Lease, Owner, RunHead
 
+Moment = Literal["before", "after"]
+
 
 def kill_nine() -> None:
     """End this process as a power cut would: nothing is flushed, nothing is cleaned up."""
@@ -20,9 +22,7 @@ def kill_nine() -> None:
 class FailingJournal:
     """Counts `create` and `append`; right before or right after write `at` (1, 2, …) calls `strike`."""
 
-    def __init__(
-        self, journal: Journal, *, at: int, when: Literal["before", "after"], strike: Callable[[], None]
-    ) -> None:
+    def __init__(self, journal: Journal, *, at: int, when: Moment, strike: Callable[[], None]) -> None:
         self._journal = journal
         self._at = at
         self._when = when

@@ -32,8 +32,14 @@ def test_what_is_wrong_with_a_schema_is_said(schema: JsonSchema) -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [{}, {"$ref": "#/$defs/a", "$defs": {"a": {}}}, {"properties": {"$ref": {"type": "string"}}}, {"$ref": "#"}]
-)  # fmt: skip
+    "schema",
+    [
+        {},
+        {"$ref": "#/$defs/a", "$defs": {"a": {}}},
+        {"properties": {"$ref": {"type": "string"}}},
+        {"$ref": "#"},
+    ],
+)
 def test_a_right_schema_has_no_fault(schema: JsonSchema) -> None:
     assert schema_fault(schema) is None
 
@@ -51,7 +57,8 @@ def test_a_value_that_cannot_be_judged_does_not_fit() -> None:
     for _ in range(3000):
         deep = [deep]
     endless: JsonSchema = {"items": {"$ref": "#"}}
-    for schema, value in ((endless, deep), ({"$ref": "#"}, 1), ({"pattern": "["}, "a")):
+    cases: list[tuple[JsonSchema, object]] = [(endless, deep), ({"$ref": "#"}, 1), ({"pattern": "["}, "a")]
+    for schema, value in cases:
         assert schema_problems(schema, value)
 
 

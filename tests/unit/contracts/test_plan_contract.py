@@ -102,7 +102,7 @@ def test_a_plan_is_steps_metadata_confidence_and_its_version() -> None:
 def test_a_plan_cannot_be_changed() -> None:
     plan = a_plan()
     with pytest.raises(ValidationError, match="frozen"):
-        plan.steps[0].tools = ("other",)  # pyright: ignore[reportAttributeAccessIssue] - the point of the test
+        plan.steps[0].tools = ("other",)
     with pytest.raises(KeyError):
         plan.step("ghost")
     assert plan.step("s1") is plan.steps[0]

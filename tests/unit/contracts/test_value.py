@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,11 +21,12 @@ VALUES = st.recursive(
 )
 
 
-def shuffled(value: object) -> object:
-    if isinstance(value, dict):
-        items = [(key, shuffled(inner)) for key, inner in value.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - any JSON
-        random.Random(7).shuffle(items)  # pyright: ignore[reportUnknownArgumentType] - any JSON
-        return dict(items)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - any JSON
+def shuffled(value: Any) -> Any:
+    """Give the same value with the keys of its objects in another order."""
+    if hasattr(value, "items"):
+        items: list[Any] = [(key, shuffled(value[key])) for key in value]
+        random.Random(7).shuffle(items)
+        return dict(items)
     return [shuffled(inner) for inner in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType] - any JSON
 
 

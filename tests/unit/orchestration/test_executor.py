@@ -1,4 +1,4 @@
-"""The run loop: what agents see of each other, and how a run stops, waits, is resolved."""
+"""The run loop: what agents see of each other, how a run stops, and who may go on with it."""
 
 from __future__ import annotations
 
@@ -6,60 +6,21 @@ from typing import Any
 
 import anyio
 import pytest
+from runs import WIRE, a_stage, a_step, ask_everything, carried_out, general, worker
 
-from planwarden.contracts.facts import ApprovalGiven, CallSettled
-from planwarden.contracts.plan import PlannedAgentStep, PlannerPlan
 from planwarden.contracts.run import RunState, final_answer
-from planwarden.contracts.specs import AgentSpec
-from planwarden.contracts.task import Task, TaskLimits
-from planwarden.contracts.value import digest
+from planwarden.contracts.task import Task
 from planwarden.errors import InputError, LeaseHeld, LeaseLost, ModelUnavailable, ToolFailed
 from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.orchestration import executor as executor_module
 from planwarden.planning.planner import PlannerSettings
-from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
+from planwarden.policy.rules import ToolPolicy
 from planwarden.testing.canned_tool import CannedTool
-from planwarden.testing.recording_tool import Invocation, recording
 from planwarden.testing.scripted_llm import FunctionLLM, ScriptedLLM
-from planwarden.testing.stage import Stage, plan_of
+from planwarden.testing.stage import plan_of
 from planwarden.tools.function import tool
-from planwarden.tools.tool import Done, NotDone, Tool, Unknown
 
 pytestmark = pytest.mark.anyio
-
-CRASH = RuntimeError("cable pulled")
-WIRE = (
-    '{"steps":[{"agent":"worker","tools":["look"],"fallback_tools":[],"reason":"x"}],"handoff":"sequential"}'
-)
-
-
-def worker(*tools: str) -> AgentSpec:
-    return AgentSpec(name="worker", description="Works", tools=tools)
-
-
-def general(*tools: str, toolless: bool = True) -> AgentSpec:
-    return AgentSpec(
-        name="general_agent", description="Helps", tools=tools, may_answer_without_tools=toolless
-    )
-
-
-def a_stage(*tools: Tool, **given: Any) -> tuple[Stage, list[Invocation]]:
-    wrapped, ran = recording(tools)
-    given.setdefault("agents", (worker(*wrapped),))
-    given.setdefault("agent_llm", FunctionLLM(lambda _: "Done."))
-    return Stage(tools=wrapped, **given), ran
-
-
-def a_step(*tools: str, name: str = "s1", after: tuple[str, ...] = (), **more: Any) -> PlannedAgentStep:
-    return PlannedAgentStep(id=name, agent="worker", tools=tools, depends_on=after, **more)
-
-
-async def carried_out(stage: Stage, plan: PlannerPlan | None, **limits: Any) -> RunState:
-    task = Task(prompt="Do it.", limits=TaskLimits(**limits))
-    state = await stage.orchestrator().route_task(task, plan)
-    assert await stage.state(state.run_id) == state
-    assert await stage.record.verify(state.run_id) == ()
-    return state
 
 
 # ---- hand-off --------------------------------------------------------------------------------------
@@ -248,7 +209,7 @@ async def test_tokens_spent_by_all_steps_count_against_one_budget() -> None:
 async def test_however_a_reading_tool_fails_it_is_a_failed_call_and_its_fallback_stands_in(
     result: Any, failure: str
 ) -> None:
-    output = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    output: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     stage, ran = a_stage(CannedTool("seek", result, output=output), CannedTool("spare"))
     state = await carried_out(stage, plan_of(a_step("seek", fallback_tools=("spare",))))
     assert [(call.status, call.failure) for call in state.calls] == [("failed", failure), ("returned", None)]
@@ -281,168 +242,6 @@ async def test_a_tool_that_takes_too_long_is_stopped() -> None:
     assert (state.calls[0].status, state.status) == ("in_doubt", "in_doubt")
 
 
-# ---- doubt -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.requirement("RUN-9")
-@pytest.mark.parametrize("says", [None, Unknown(reason="no idea"), ToolFailed("down.", remedy="x"), CRASH])
-async def test_an_effect_whose_outcome_nobody_knows_waits_for_a_person_and_unlocks_nothing(says: Any) -> None:
-    send = CannedTool("send", CRASH, {"text": "sent"}, effect="external", says=says)
-    stage, ran = a_stage(send, CannedTool("spare"))
-    orchestrator = stage.orchestrator()
-    plan = plan_of(a_step("send", fallback_tools=("spare",)), a_step("spare", name="s2", after=("s1",)))
-    parked = await orchestrator.route_task(Task(prompt="Do it."), plan)
-    assert (parked.status, [each.tool for each in ran]) == ("in_doubt", ["send"])
-    assert [d.kind for d in parked.deviations] == ["outcome_in_doubt"]
-    again = await orchestrator.resume(parked.run_id)
-    assert (again.status, [each.tool for each in ran]) == ("in_doubt", ["send"])
-    with pytest.raises(InputError, match="waits for approval"):
-        await orchestrator.resolve(parked.run_id, "approve", by="ann")
-    with pytest.raises(InputError, match=r"call s9\.9"):
-        await orchestrator.resolve(parked.run_id, "done", by="ann", call_id="s9.9")
-    state = await orchestrator.resolve(parked.run_id, "done", by="ann", result={"text": "went out"})
-    assert (state.status, [each.tool for each in ran]) == ("completed", ["send", "spare"])
-    assert (state.calls[0].value, state.calls[0].settled_by) == ({"text": "went out"}, "ann")
-    with pytest.raises(InputError, match="over already"):
-        await orchestrator.resolve(parked.run_id, "not_done", by="ann")
-
-
-@pytest.mark.requirement("RUN-9")
-async def test_a_call_that_a_person_says_did_not_happen_is_made_again_under_the_same_key() -> None:
-    stage, ran = a_stage(CannedTool("send", CRASH, {"text": "sent"}, effect="external"))
-    orchestrator = stage.orchestrator()
-    parked = await orchestrator.route_task(Task(prompt="Do it."), plan_of(a_step("send")))
-    state = await orchestrator.resolve(parked.run_id, "not_done", by="ann")
-    assert (state.status, [call.call.attempt for call in state.calls]) == ("completed", [2])
-    assert len({each.context.idempotency_key for each in ran}) == 1
-    assert len(ran) == 2
-
-
-@pytest.mark.requirement("RUN-9")
-async def test_a_second_opinion_about_a_settled_call_never_repeats_it() -> None:
-    stage, ran = a_stage(CannedTool("send", CRASH, {"text": "sent"}, effect="external"))
-    orchestrator = stage.orchestrator()
-    plan = plan_of(a_step("send"), a_step("send", name="s2", after=("s1",)))
-    parked = await orchestrator.route_task(Task(prompt="Do it."), plan)
-    for _ in range(3):  # three people answer at once
-        await stage.record.post(parked.run_id, CallSettled(call_id="s1.1", outcome="not_done", by="ann"))
-    late = CallSettled(call_id="s1.1", outcome="not_done", by="bob")
-
-    posted: list[str] = []
-    original = stage.tools["send"].invoke
-
-    async def invoke(arguments: Any, context: Any) -> Any:
-        if context.call_id == "s1.1":
-            posted.append(context.call_id)
-            await stage.record.post(parked.run_id, late)  # and a fourth one while it runs
-        return await original(arguments, context)
-
-    stage.tools["send"].invoke = invoke  # type: ignore[method-assign]  # the double is opened on purpose
-    state = await orchestrator.resume(parked.run_id)
-    assert posted == ["s1.1"]
-    assert state.status == "completed"
-    assert [each.context.call_id for each in ran] == ["s1.1", "s1.1", "s2.1"]
-
-
-@pytest.mark.requirement("RUN-9")
-@pytest.mark.parametrize(
-    ("says", "status", "calls"), [(Done(value={"text": "it is"}), "completed", 1), (NotDone(), "failed", 1)]
-)
-async def test_a_tool_that_can_say_whether_it_did_is_asked(says: Any, status: str, calls: int) -> None:
-    stage, ran = a_stage(CannedTool("send", CRASH, effect="external", says=says))
-    state = await carried_out(stage, plan_of(a_step("send")))
-    assert (state.status, len(ran)) == (status, calls)
-
-
-@pytest.mark.requirement("RUN-9")
-@pytest.mark.parametrize(
-    ("says", "status", "calls"),
-    [
-        (Done(value={"text": "it is"}), "completed", 1),
-        (NotDone(), "completed", 2),
-        (Unknown(reason="?"), "in_doubt", 1),
-        (CRASH, "in_doubt", 1),
-        (None, "in_doubt", 1),
-        (Done(value=object()), "in_doubt", 1),
-    ],
-)
-async def test_an_intent_found_open_is_settled_by_asking_the_tool(says: Any, status: str, calls: int) -> None:
-    stage, ran = a_stage(CannedTool("send", effect="external", says=says))
-    log = await stage.begin(plan_of(a_step("send")), Task(prompt="Do it."))
-    session = await stage.open_step(log)
-    original = stage.record.append
-
-    async def dies_after_the_effect(lease: Any, facts: Any) -> Any:
-        if any(fact.kind == "call_returned" for fact in facts):
-            raise ConnectionResetError
-        return await original(lease, facts)
-
-    stage.record.append = dies_after_the_effect  # type: ignore[method-assign]  # the process ends here
-    with pytest.raises(ConnectionResetError):
-        await session.call("send", {})
-    stage.record.append = original  # type: ignore[method-assign]  # another process begins
-    await stage.record.release(log._lease)  # pyright: ignore[reportPrivateUsage] - as a lease that ran out
-    state = await stage.orchestrator().resume(log.state.run_id)
-    assert (state.status, len(ran)) == (status, calls)
-
-
-# ---- approval --------------------------------------------------------------------------------------
-
-
-def ask_everything() -> ToolPolicy:
-    rule = Rule(name="ask", says="ask", tools=("*",), reason="effects need a person")
-    return ToolPolicy(agents={"worker": AgentPolicy(rules=(rule,))})
-
-
-@pytest.mark.requirement("RUN-10")
-@pytest.mark.parametrize("approve", [True, False])
-async def test_a_call_that_needs_a_person_runs_only_when_it_was_approved(approve: bool) -> None:
-    stage, ran = a_stage(CannedTool("save", effect="write"), policy=ask_everything())
-    orchestrator = stage.orchestrator()
-    waiting = await orchestrator.route_task(Task(prompt="Do it."), plan_of(a_step("save")))
-    assert (waiting.status, ran) == ("waiting", [])
-    state = await orchestrator.resolve(waiting.run_id, "approve" if approve else "deny", by="ann")
-    assert (state.status, len(ran)) == (("completed", 1) if approve else ("failed", 0))
-    assert [d.kind for d in state.deviations] == ([] if approve else ["approval_denied", "tool_skipped"])
-    assert (state.ended and state.ended.code) == ("" if approve else "approval_denied")
-
-
-@pytest.mark.requirement("RUN-10")
-async def test_an_approval_of_other_arguments_or_after_another_answer_changes_nothing() -> None:
-    stage, ran = a_stage(CannedTool("save", effect="write"), policy=ask_everything())
-    orchestrator = stage.orchestrator()
-    waiting = await orchestrator.route_task(Task(prompt="Do it."), plan_of(a_step("save")))
-
-    def said(arguments: Any, *, approved: bool) -> ApprovalGiven:
-        return ApprovalGiven(
-            call_id="s1.1", arguments_digest=digest(arguments), approved=approved, by="mallory"
-        )
-
-    await stage.record.post(waiting.run_id, said({"path": "elsewhere"}, approved=True))
-    state = await orchestrator.resume(waiting.run_id)
-    assert (state.status, ran) == ("waiting", [])
-    await stage.record.post(waiting.run_id, said({}, approved=False))
-    await stage.record.post(waiting.run_id, said({}, approved=True))
-    state = await orchestrator.resume(waiting.run_id)
-    assert (state.status, ran) == ("failed", [])
-
-
-@pytest.mark.requirement("RUN-10")
-async def test_a_policy_that_became_stricter_meanwhile_is_the_one_that_counts() -> None:
-    stage, ran = a_stage(CannedTool("send", CRASH, {"text": "sent"}, effect="external"))
-    parked = await stage.orchestrator().route_task(Task(prompt="Do it."), plan_of(a_step("send")))
-    stage.policy = ask_everything()
-    waiting = await stage.orchestrator().resolve(parked.run_id, "not_done", by="ann")
-    assert (waiting.status, len(ran)) == ("waiting", 1)
-    state = await stage.orchestrator().resolve(parked.run_id, "approve", by="ann")
-    assert (state.status, len(ran)) == ("completed", 2)
-    stage, ran = a_stage(CannedTool("save", effect="write"), policy=ask_everything())
-    waiting = await stage.orchestrator().route_task(Task(prompt="Do it."), plan_of(a_step("save")))
-    stage.policy = ToolPolicy()
-    state = await stage.orchestrator().resolve(waiting.run_id, "approve", by="ann")
-    assert (state.status, ran) == ("failed", [])
-
-
 # ---- plans -----------------------------------------------------------------------------------------
 
 
@@ -467,7 +266,7 @@ async def test_a_plan_the_model_was_not_sure_of_waits_for_a_person_who_never_cau
     state = await orchestrator.resolve(waiting.run_id, "approve" if approve else "deny", by="ann")
     assert (state.status, len(ran)) == (("completed", 1) if approve else ("refused", 0))
     assert state.decision == waiting.decision
-    assert len(stage.planner_llm.requests) == asked  # type: ignore[attr-defined]  # the double counts
+    assert len(stage.planner_llm.requests) == asked
 
 
 @pytest.mark.requirement("RUN-11")
@@ -498,9 +297,7 @@ async def test_a_policy_that_leaves_nothing_refuses_the_run_without_asking_a_mod
 
 
 @pytest.mark.requirement("RUN-12")
-async def test_a_run_that_is_alive_cannot_be_resumed_and_one_that_was_taken_over_stops_before_its_effect() -> (
-    None
-):
+async def test_a_living_run_cannot_be_resumed_and_one_whose_lease_ran_out_stops_before_its_effect() -> None:
     stage, ran = a_stage(CannedTool("save", effect="write"))
     log = await stage.begin(plan_of(a_step("save")), Task(prompt="Do it."))
     session = await stage.open_step(log)

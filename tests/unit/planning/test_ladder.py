@@ -337,7 +337,7 @@ def measured_reply() -> LLMReply:
 
 @pytest.mark.requirement("PLAN-5")
 async def test_confidence_is_the_product_of_the_renormalised_choices_and_labelled_uncalibrated() -> None:
-    with ScriptedLLM(measured_reply()) as llm:
+    with ScriptedLLM((None, measured_reply())) as llm:
         plan = the_plan(await plan_with(llm))
     expected = 0.75 * 0.5 * 0.8
     assert plan.confidence == pytest.approx(expected, abs=1e-4)
@@ -348,7 +348,7 @@ async def test_confidence_is_the_product_of_the_renormalised_choices_and_labelle
 
 @pytest.mark.requirement("PLAN-5")
 async def test_a_model_without_token_probabilities_is_trusted_with_nothing() -> None:
-    with ScriptedLLM(LLMReply(text=GOOD, usage=ModelUsage())) as llm:
+    with ScriptedLLM((None, LLMReply(text=GOOD, usage=ModelUsage()))) as llm:
         plan = the_plan(await plan_with(llm))
     assert plan.confidence == 0.0
     assert plan.metadata.confidence_method.method == "none"
@@ -357,7 +357,7 @@ async def test_a_model_without_token_probabilities_is_trusted_with_nothing() -> 
 @pytest.mark.requirement("PLAN-5")
 @pytest.mark.parametrize(("minimum", "source"), [(0.29, "planner"), (0.31, "fallback")])
 async def test_below_the_minimum_the_fallback_is_followed_instead(minimum: float, source: str) -> None:
-    with ScriptedLLM(measured_reply()) as llm:
+    with ScriptedLLM((None, measured_reply())) as llm:
         planning = await plan_with(llm, min_confidence=minimum, on_low_confidence="fallback")
     assert the_plan(planning).metadata.source == source
     assert not planning.needs_person
@@ -367,7 +367,7 @@ async def test_below_the_minimum_the_fallback_is_followed_instead(minimum: float
 
 @pytest.mark.requirement("PLAN-5")
 async def test_below_the_minimum_a_person_is_asked_where_that_is_configured() -> None:
-    with ScriptedLLM(measured_reply()) as llm:
+    with ScriptedLLM((None, measured_reply())) as llm:
         planning = await plan_with(llm, min_confidence=0.9, on_low_confidence="person")
     assert planning.needs_person
     assert the_plan(planning).metadata.source == "planner"

@@ -116,7 +116,12 @@ SOMETHING = st.fixed_dictionaries(
     optional={
         "steps": st.lists(
             st.fixed_dictionaries(
-                {"agent": NAMES, "tools": st.lists(NAMES, max_size=4), "fallback_tools": st.lists(NAMES, max_size=3), "reason": st.text(max_size=70) | st.none()},
+                {
+                    "agent": NAMES,
+                    "tools": st.lists(NAMES, max_size=4),
+                    "fallback_tools": st.lists(NAMES, max_size=3),
+                    "reason": st.text(max_size=70) | st.none(),
+                },
             ),
             max_size=4,
         )
@@ -125,7 +130,7 @@ SOMETHING = st.fixed_dictionaries(
         "none": NAMES,
         "extra": NAMES,
     },
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200, deadline=None)

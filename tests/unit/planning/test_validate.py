@@ -114,6 +114,7 @@ def test_a_literal_that_no_digest_could_name_is_refused(number: str) -> None:
         ("metadata.handoff_strategy", '"round_robin"', "metadata.handoff_strategy"),
         ("metadata.source", '"oracle"', "metadata.source"),
         ("metadata", "{}", "metadata.source"),
+        ("metadata.prompt_tokens", "true", "metadata.prompt_tokens"),
         ("steps", "[]", "steps"),
         ("steps", '"s1"', "steps"),
         ("steps", "{}", "steps"),
@@ -250,9 +251,13 @@ NAMES = [
 ]
 
 
+def keys_of(place: Any) -> list[Any]:
+    return list(place) if hasattr(place, "keys") else list(range(len(place)))
+
+
 def inner_places(value: Any) -> list[Any]:
     """Give every object and list inside a plan, itself first."""
-    inside: list[Any] = list(value.values()) if isinstance(value, dict) else list(value)
+    inside: list[Any] = [value[key] for key in keys_of(value)]
     return [
         value,
         *(place for part in inside if isinstance(part, dict | list) for place in inner_places(part)),
@@ -265,18 +270,17 @@ def mutated_plans(draw: st.DrawFn) -> str:
     value: Any = copy.deepcopy(VALID)
     for _ in range(draw(st.integers(1, 4))):
         place: Any = draw(st.sampled_from(inner_places(value)))
-        listed = isinstance(place, list)
-        keys: list[Any] = list(range(len(place))) if listed else list(place)
+        keys = keys_of(place)
         new: Any = draw(JSON_VALUES | st.sampled_from(NAMES) | st.lists(st.sampled_from(NAMES), max_size=5))
         act = draw(st.sampled_from(["replace", "remove", "add"]))
         if act == "remove" and keys:
             del place[draw(st.sampled_from(keys))]
         elif act == "replace" and keys:
             place[draw(st.sampled_from(keys))] = new
-        elif listed:
-            place.append(new)
-        else:
+        elif hasattr(place, "keys"):
             place[draw(st.sampled_from(KEYS))] = new
+        else:
+            place.append(new)
     return json.dumps(value)
 
 
@@ -405,8 +409,11 @@ def test_bindings_name_parameters_and_results_that_there_are() -> None:
     assert issues(bound(literal, "ghost")) == [("unknown_parameter", f"{field}.ghost")]
     assert issues(bound(reference | {"tool": "research.search"})) == [("reference_unknown", f"{field}.word")]
     extraction: dict[str, object] = {
-        "kind": "extraction", "step": "s1", "tool": "finance.snapshot", "json_type": "number",
-    }  # fmt: skip
+        "kind": "extraction",
+        "step": "s1",
+        "tool": "finance.snapshot",
+        "json_type": "number",
+    }
     assert issues(bound(extraction)) == [("binding_unsupported", f"{field}.word")]
 
 

@@ -163,8 +163,9 @@ def assert_record_kept(scene: Scene, played: Played) -> None:
     assert sum(isinstance(outcome, CallSucceeded) for outcome in outcomes) == len(returned)
     got = {(call.call.step, call.call.tool) for call in returned}
     kept = sum(all((step.id, tool) in got for tool in step.tools) for step in scene.steps)
-    assert state.adherence == kept / len(scene.steps)
+    assert state.adherence is not None
     assert 0 <= state.adherence <= 1
+    assert state.adherence == kept / len(scene.steps)
 
 
 async def play_and_check(scene: Scene) -> None:
