@@ -5,7 +5,6 @@ python examples/own_tool.py
 
 import sys
 import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -49,9 +48,9 @@ def count(item: Annotated[str, Field(description="What is counted")]) -> Stock:
 async def main() -> int:
     """Ask for the stock; give an exit code."""
     with tempfile.TemporaryDirectory() as folder:
-        catalog = Path(folder, "planwarden.yaml")
-        catalog.write_text(CATALOG, "utf-8")
-        settings = load_settings({"planwarden_config": catalog})
+        catalog = anyio.Path(folder, "planwarden.yaml")
+        await catalog.write_text(CATALOG, "utf-8")
+        settings = load_settings({"planwarden_config": str(catalog)})
         async with Planwarden.open(settings, tools=[count]) as pw:
             result = await pw.route_task(Task(prompt="How many washers do we have in stock?"))
     print(f"{result.status}: {result.answer.text if result.answer else 'no answer'}")

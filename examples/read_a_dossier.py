@@ -38,7 +38,9 @@ def main(path: str, kept: str | None = None) -> int:
     print(f"asked: {dossier['task']['prompt']}")
     for call in dossier["calls"]:
         verdict = call["verdict"] or {"verdict": "refused", "rule": call["refusal"]}
-        print(f"call {call['id']} {call['tool']}: {verdict['verdict']} by {verdict['rule']}, {call['status']}")
+        print(
+            f"call {call['id']} {call['tool']}: {verdict['verdict']} by {verdict['rule']}, {call['status']}"
+        )
     for deviation in dossier["deviations"]:
         print(f"deviation: {deviation['kind']} at event {deviation['seq']}")
     print(f"{dossier['status']}, adherence {dossier['adherence']}")

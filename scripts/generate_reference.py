@@ -1,7 +1,7 @@
 """Writes the generated pages of docs/reference from the code: settings, errors, command line, plan schema.
 
-    python scripts/generate_reference.py            writes them
-    python scripts/generate_reference.py --check    says which are not up to date, and ends with 1 if any is
+python scripts/generate_reference.py            writes them
+python scripts/generate_reference.py --check    says which are not up to date, and ends with 1 if any is
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PLACES = {
 EXITS = {
     Exit.DONE: "done: the run completed, or the command did what it says",
     Exit.BAD_INPUT: "bad usage, input or configuration, or a journal that cannot be read or written",
-    Exit.NO_GOOD_ANSWER: "ended without a good answer: failed, cancelled, a question back, or no usable model",
+    Exit.NO_GOOD_ANSWER: "ended without a good answer: failed, cancelled, a question back, no usable model",
     Exit.REFUSED: "refused by plan, policy or budget",
     Exit.WAITING: "waits for a person, is in doubt, or another process has the run",
     Exit.VERIFICATION_FAILED: "verification failed: the record is not what was written",
@@ -42,10 +42,14 @@ def settings_page() -> str:
     """Write every variable with its type, default and meaning."""
     parts = [
         "# Settings",
-        "Environment variables, read once when Planwarden opens. An empty one counts as unset; a value that "
-        "cannot be used is refused as `settings_rejected` with the variable's name.",
-        "Agents, tools, aliases and policies are not settings: they stand in "
-        "[planwarden.yaml](../guides/agent.md).",
+        (
+            "Environment variables, read once when Planwarden opens. An empty one counts as unset; a value "
+            "that cannot be used is refused as `settings_rejected` with the variable's name."
+        ),
+        (
+            "Agents, tools, aliases and policies are not settings: they stand in "
+            "[planwarden.yaml](../guides/agent.md)."
+        ),
     ]
     groups: list[tuple[str, str, type[Any]]] = [
         ("The model that writes plans", "PLANNER_LLM__", PlannerModel),
@@ -53,7 +57,10 @@ def settings_page() -> str:
         ("Everything else", "", Settings),
     ]
     for title, prefix, model in groups:
-        parts += [f"## {title}", _table(("variable", "value", "default", "what it does"), _rows(prefix, model))]
+        parts += [
+            f"## {title}",
+            _table(("variable", "value", "default", "what it does"), _rows(prefix, model)),
+        ]
     return HEAD + "\n\n".join(parts) + "\n"
 
 
@@ -76,20 +83,26 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return f"{option['type']} above {option['exclusiveMinimum']:g}"
     if low is not None:
         return f"{option['type']} from {low}" + ("" if high is None else f" to {high}")
-    return {"path": "path", "file-path": "path"}.get(option.get("format", ""), option["type"])
+    return "path" if option.get("format") == "path" else str(option["type"])
 
 
 def errors_page() -> str:
     """Write the tree of errors: code, who must react, exit code."""
-    reacts = dict(re.findall(r"^[│├└─ ]*── (\w+) {2,}(.+?)(?: {2,}exit \d)?$", errors.__doc__ or "", re.MULTILINE))
+    reacts = dict(
+        re.findall(r"^[│├└─ ]*── (\w+) {2,}(.+?)(?: {2,}exit \d)?$", errors.__doc__ or "", re.MULTILINE)
+    )
     parts = [
         "# Errors",
-        "Each error says what happened and where (`message`) and what to do (`remedy`). With `--json` it is "
-        'the one document on stdout: `{"error": {"code", "message", "remedy"}}`. Codes are stable.',
+        (
+            "Each error says what happened and where (`message`) and what to do (`remedy`). With `--json` it "
+            'is the one document on stdout: `{"error": {"code", "message", "remedy"}}`. Codes are stable.'
+        ),
     ]
     for family in errors.PlanwardenError.__subclasses__():
         members = [family, *(each for each in family.__subclasses__() if each.__module__ == errors.__name__)]
-        rows = [(f"`{each.code}`", each.__name__, _first_line(each), str(int(_exit(each)))) for each in members]
+        rows = [
+            (f"`{each.code}`", each.__name__, _first_line(each), str(int(_exit(each)))) for each in members
+        ]
         who = f"Who reacts: {reacts[family.__name__]}." if family.__name__ in reacts else ""
         parts += [f"## {family.__name__}", who, _table(("code", "class", "what happened", "exit"), rows)]
     return HEAD + "\n\n".join(part for part in parts if part) + "\n"
@@ -121,13 +134,17 @@ def cli_page() -> str:
     """Write every command with its arguments and options, and the exit codes."""
     parts = [
         "# Command line",
-        "Results go to stdout, progress and errors to stderr. With `--json`, stdout holds one JSON document and "
-        "nothing else. A TASK of `-` is read from stdin.",
+        (
+            "Results go to stdout, errors to stderr. With `--json`, stdout holds one JSON document and "
+            "nothing else. A TASK of `-` is read from stdin."
+        ),
     ]
     for words, command in commands():
         arguments = [each for each in command.params if each.param_type_name == "argument"]
         options = [each for each in command.params if each.param_type_name == "option"]
-        shown = "".join(f" {_metavar(each)}" if each.required else f" [{_metavar(each)}]" for each in arguments)
+        shown = "".join(
+            f" {_metavar(each)}" if each.required else f" [{_metavar(each)}]" for each in arguments
+        )
         parts += [f"## {' '.join(words)}", " ".join((command.help or "").split())]
         parts.append(f"```text\n{' '.join(words)}{shown}{' [OPTIONS]' if options else ''}\n```")
         rows = [(f"`{_metavar(each)}`", " ".join((each.help or "").split())) for each in arguments]

@@ -95,4 +95,11 @@ REQUIREMENTS: dict[str, str] = {
     "DOS-2": "The dossier holds refused calls, verdicts, results, approvals and the models' raw words.",
     "DOS-3": "A dossier is written whole or not at all; any changed byte of the file is found.",
     "ARG-1": "A small model's arguments are chosen among what the request itself names.",
+    "DOC-1": "The generated reference pages (settings, errors, command line, plan schema) are up to date.",
+    "DOC-2": "Every block of code in README and docs runs, parses or loads.",
+    "DOC-3": "Every command, option and make target that the documents mention exists.",
+    "DOC-4": "Every relative link in the documents resolves, and every page is in the navigation.",
+    "DOC-5": "Every environment variable that the documents mention exists.",
+    "DOC-6": "Deviation kinds, refusal reasons by rung and exit codes are listed completely.",
+    "DOC-7": "Each example runs, does what it says, and has at most 80 lines.",
 }

@@ -93,7 +93,13 @@ async def test_a_task_that_no_tool_fits_is_answered_without_tools_and_says_so(se
 @pytest.mark.requirement("E2E-4")
 @pytest.mark.parametrize(
     "prompt",
-    ["苹果公司的股价是多少?", "Wie spät ist es in Berlin?", "كم سعر السهم؟", "📈❓", "'); DROP TABLE runs; --"],
+    [
+        "苹果公司的股价是多少?",
+        "Wie spät ist es in Berlin?",
+        "كم سعر السهم؟",
+        "📈❓",
+        "'); DROP TABLE runs; --",
+    ],
 )
 async def test_a_task_in_any_language_gets_a_valid_plan(settings: Settings, prompt: str) -> None:
     async with Planwarden.open(settings) as planwarden:

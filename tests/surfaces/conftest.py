@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from surfaces_kit import Cli, Mind, Said, wire_step
 from typer.testing import CliRunner
 
 from planwarden.cli import main as command_line
-from planwarden.llm.service import LLMRequest
 from planwarden.testing.fake_ollama import FakeOllama
 from planwarden.testing.scripted_llm import FunctionLLM
 
 MODELS = ("llama3.2:1b", "llama3.1:8b")
-
-
-@dataclass(slots=True, kw_only=True)
-class Mind:
-    """What the fake models say, and what they were asked."""
-
-    steps: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    arguments: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """For each tool whose parameters these are; the first that fits is said."""
-    answer: str = "Here it is."
-    planned: list[str] = field(default_factory=list[str])
-    """The last message of each request for a plan."""
-    on_answer: Callable[[], None] = lambda: None
-    server: FakeOllama | None = None
-
-    def reply(self, request: LLMRequest) -> str:
-        """Answer as a model would."""
-        schema = json.dumps(request.output_schema or {})
-        if '"handoff"' in schema or '"none"' in schema:
-            self.planned.append(request.messages[-1].content)
-            return json.dumps({"steps": self.steps, "handoff": "sequential"})
-        if request.output_schema:
-            known = set(dict(request.output_schema).get("properties") or {})
-            return json.dumps(next(each for each in self.arguments if set(each) <= known))
-        self.on_answer()
-        return self.answer
-
-
-def wire_step(agent: str, *tools: str, fallbacks: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"agent": agent, "tools": [*tools], "fallback_tools": [*fallbacks], "reason": "as it was asked"}
 
 
 @pytest.fixture
@@ -65,15 +32,15 @@ def mind() -> Iterator[Mind]:
         ],
         answer="IBM stood at 125.55 [s1.1].",
     )
-    mind.server = FakeOllama(service=FunctionLLM(mind.reply), models=MODELS)
+    server = mind.server = FakeOllama(service=FunctionLLM(mind.reply), models=MODELS)
     ready, over = threading.Event(), threading.Event()
 
-    async def serve(server: FakeOllama) -> None:
+    async def serve() -> None:
         async with server.serve():
             ready.set()
             await asyncio.to_thread(over.wait)
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve(mind.server)), daemon=True)  # pyright: ignore[reportArgumentType] - set above
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert ready.wait(20)
     yield mind
@@ -96,35 +63,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"{role}__BASE_URL", "http://127.0.0.1:1")
         monkeypatch.setenv(f"{role}__RETRIES", "0")
     return tmp_path / "home"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Read stdout as the one JSON document that it is."""
-        return json.loads(self.out)
-
-    def error(self, code: int, kind: str) -> dict[str, str]:
-        """Check that it ended in an error with a remedy, said to people too; give what was said."""
-        assert self.code == code, self
-        assert "Traceback" not in self.err + self.out
-        told: dict[str, str] = self.json["error"]
-        assert set(told) == {"code", "message", "remedy"}
-        assert told["code"] == kind, told
-        assert told["message"]
-        assert told["remedy"]
-        assert kind in self.err or kind == "usage_error"
-        return told
-
-
-Cli = Callable[..., Said]
 
 
 @pytest.fixture
@@ -153,11 +91,3 @@ def cli(offline: Cli, mind: Mind, monkeypatch: pytest.MonkeyPatch) -> Cli:
 def program(home: Path) -> list[str]:
     """Give the start of a command line for a real process."""
     return [sys.executable, "-c", "from planwarden.cli.main import main; main()"]
-
-
-def plan_file(folder: Path, *steps: dict[str, Any]) -> str:
-    """Write a plan as a person would bring it along."""
-    path = folder / "plan.json"
-    metadata = {"source": "edited", "handoff_strategy": "sequential"}
-    path.write_text(json.dumps({"schema_version": 2, "steps": steps, "metadata": metadata, "confidence": 1}))
-    return str(path)

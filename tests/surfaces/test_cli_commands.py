@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from surfaces_kit import (
+    Cli,
+    Mind,
+    drop_the_last_event,
+    flip_a_payload_byte,
+    plan_file,
+    spoil_a_payload,
+    wire_step,
+)
 
 from planwarden.app import VERSION
 from planwarden.cli import main as command_line
 from planwarden.contracts.plan import PlannerPlan
-from surfaces_kit import Cli, Mind, plan_file, wire_step
 
 TASK = "What is the latest price of IBM?"
 WRITE = {"id": "s1", "agent": "enterprise_agent", "tools": ["files.write"]}
@@ -79,7 +86,14 @@ def test_run_tells_people_plan_calls_verdicts_answer_evidence_and_the_dossiers_p
 ) -> None:
     said = cli("run", TASK)
     assert said.code == 0
-    for part in ("finance.snapshot", '{"symbol": "IBM"}', "allowed", "market-data", "125.55", "evidence: s1.1"):
+    for part in (
+        "finance.snapshot",
+        '{"symbol": "IBM"}',
+        "allowed",
+        "market-data",
+        "125.55",
+        "evidence: s1.1",
+    ):
         assert part in said.out
     (line,) = [line for line in said.out.splitlines() if line.startswith("dossier")]
     assert Path(line.split(maxsplit=1)[1]).is_file()
@@ -128,7 +142,9 @@ def test_a_mistake_in_the_command_line_is_json_too_where_json_was_asked_for(
 
 
 @pytest.mark.requirement("CLI-5")
-def test_a_dry_run_shows_every_verdict_and_runs_and_records_nothing(cli: Cli, home: Path, tmp_path: Path) -> None:
+def test_a_dry_run_shows_every_verdict_and_runs_and_records_nothing(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
     plan = plan_file(tmp_path, WRITE)
     said = cli("run", "Write hello to notes.md", "--plan", plan, "--dry-run", "--json")
     assert said.code == 0
@@ -160,7 +176,9 @@ def test_init_writes_a_catalog_that_loads_and_is_taken_from_the_working_director
 
 
 @pytest.mark.requirement("CLI-6")
-def test_init_overwrites_only_when_told_so_and_leaves_nothing_else_behind(offline: Cli, tmp_path: Path) -> None:
+def test_init_overwrites_only_when_told_so_and_leaves_nothing_else_behind(
+    offline: Cli, tmp_path: Path
+) -> None:
     folder = tmp_path / "new" / "folder"
     assert offline("init", str(folder)).code == 0
     path = folder / "planwarden.yaml"
@@ -218,7 +236,7 @@ def test_runs_lists_the_newest_first(cli: Cli) -> None:
 @pytest.mark.requirement("CLI-8")
 def test_runs_lists_a_damaged_run_as_damaged_beside_the_others(cli: Cli, home: Path) -> None:
     bad, good = a_run(cli), a_run(cli)
-    flip_a_payload_byte(home, bad)
+    spoil_a_payload(home, bad)
     rows = {row["run_id"]: row for row in cli("runs", "--json").json}
     assert rows[good]["status"] == "completed"
     assert rows[bad]["status"] == "damaged"
@@ -228,22 +246,272 @@ def test_runs_lists_a_damaged_run_as_damaged_beside_the_others(cli: Cli, home: P
 # ---- the dossier -------------------------------------------------------------------------------------
 
 
-def flip_a_payload_byte(home: Path, run_id: str) -> None:
-    with sqlite3.connect(home / "journal.db") as database:
-        table, column = payload_column(database)
-        for name in [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type='trigger'")]:
-            database.execute(f"DROP TRIGGER {name}")
-        found = f"SELECT rowid, {column} FROM {table} WHERE CAST({column} AS TEXT) LIKE '%run_started%' OR 1 ORDER BY rowid"
-        events = {row[0] for row in database.execute(f"SELECT rowid FROM {table}")}
-        assert events
-        key = database.execute(
-            f"SELECT {table}.rowid FROM {table} JOIN events USING (run_id, seq) WHERE run_id = ? ORDER BY seq LIMIT 1", (run_id,)
-        ).fetchone()[0] if table != "events" else database.execute(
-            "SELECT rowid FROM events WHERE run_id = ? ORDER BY seq LIMIT 1", (run_id,)
-        ).fetchone()[0]
-        del found
-        payload = bytes(database.execute(f"SELECT {column} FROM {table} WHERE rowid=?", (key,)).fetchone()[0])
-        place = payload.index(b"IBM")
-        flipped = payload[:place] + b"J" + payload[place + 1 :]
-        database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (flipped, key))
-    database.close()
+@pytest.mark.requirement("CLI-9")
+def test_a_dossier_is_shown_as_json_and_as_markdown(cli: Cli, home: Path) -> None:
+    run_id = a_run(cli)
+    shown = cli("dossier", "show", run_id, "--format", "json")
+    assert shown.code == 0
+    assert shown.out.encode() == (home / "dossiers" / f"{run_id}.json").read_bytes()
+    assert shown.json["task"]["prompt"] == TASK
+    page = cli("dossier", "show", run_id).out
+    assert page.startswith(f"# Dossier of run {run_id}")
+    for part in (f"> {TASK}", "finance.snapshot", "> IBM stood at 125.55 [s1.1].", shown.json["head"]):
+        assert part in page
+
+
+@pytest.mark.requirement("CLI-10")
+def test_an_intact_record_is_verified(cli: Cli) -> None:
+    run_id = a_run(cli)
+    said = cli("dossier", "verify", run_id, "--json")
+    assert said.code == 0
+    assert said.json["ok"] is True
+    assert said.json["head"].startswith("sha256:")
+    assert "intact" in cli("dossier", "verify", run_id).out
+
+
+@pytest.mark.requirement("CLI-10")
+@pytest.mark.parametrize("damage", ["payload byte", "dropped event", "edited file", "truncated file"])
+def test_an_altered_record_is_found(cli: Cli, home: Path, damage: str) -> None:
+    run_id, other = a_run(cli), a_run(cli)
+    exported = home / "dossiers" / f"{run_id}.json"
+    match damage:
+        case "payload byte":
+            flip_a_payload_byte(home, run_id)
+        case "dropped event":
+            drop_the_last_event(home, run_id)
+        case "edited file":
+            exported.write_bytes(exported.read_bytes().replace(b"125.55", b"225.55"))
+        case _:
+            exported.write_bytes(exported.read_bytes()[:-1])
+    said = cli("dossier", "verify", run_id, "--json")
+    assert said.code == 6
+    assert said.json["ok"] is False
+    assert said.json["faults"]
+    told = cli("dossier", "verify", run_id)
+    assert told.code == 6
+    assert "altered" in told.err
+    assert cli("dossier", "verify", other).code == 0
+
+
+# ---- waiting runs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("CLI-11")
+def test_an_approved_call_is_made_and_the_run_ends(cli: Cli, home: Path, tmp_path: Path) -> None:
+    run_id = a_waiting_run(cli, tmp_path)
+    written = home / "workspace" / "notes.md"
+    assert not written.exists()
+    assert cli("resume", run_id, "--json").code == 5
+    said = cli("resolve", run_id, "--approve", "--by", "ada", "--call", "s1.1", "--json")
+    assert said.code == 0
+    assert said.json["status"] == "completed"
+    assert written.read_text() == "hello"
+    (approval,) = cli("dossier", "show", run_id, "--format", "json").json["approvals"]
+    assert (approval["by"], approval["decision"], approval["subject"]) == ("ada", "approved", "s1.1")
+    again = cli("resolve", run_id, "--approve", "--json")
+    assert "over already" in again.error(2, "input_error")["message"]
+
+
+@pytest.mark.requirement("CLI-11")
+def test_a_denied_call_is_never_made(cli: Cli, home: Path, tmp_path: Path) -> None:
+    run_id = a_waiting_run(cli, tmp_path)
+    said = cli("resolve", run_id, "--deny", "--json")
+    assert said.code == 4
+    assert said.json["status"] == "failed"
+    assert "approval_denied" in {deviation["kind"] for deviation in said.json["deviations"]}
+    assert not (home / "workspace" / "notes.md").exists()
+
+
+@pytest.mark.requirement("CLI-11")
+def test_a_waiting_run_says_what_to_type_next_and_shows_all_of_what_waits(
+    cli: Cli, mind: Mind, tmp_path: Path
+) -> None:
+    text = "x" * 400 + "END"
+    mind.arguments = [{"path": "notes.md", "content": text}]
+    said = cli("run", "Write hello to notes.md", "--plan", plan_file(tmp_path, WRITE))
+    assert said.code == 5
+    assert text in said.out
+    (line,) = [line for line in said.out.splitlines() if "planwarden resolve" in line]
+    run_id = line.split("planwarden resolve ")[1].split()[0]
+    assert cli("resolve", run_id, "--approve").code == 0
+
+
+@pytest.mark.requirement("CLI-11")
+def test_resolve_refuses_what_the_run_does_not_wait_for(cli: Cli, tmp_path: Path) -> None:
+    run_id = a_waiting_run(cli, tmp_path)
+    before = cli("dossier", "verify", run_id, "--json").json
+    for wrong in (
+        (),
+        ("--approve", "--deny"),
+        ("--done",),
+        ("--not-done",),
+        ("--approve", "--call", "s9.9"),
+        ("--done", "--result", "{not json"),
+    ):
+        cli("resolve", run_id, *wrong, "--json").error(2, "input_error")
+    assert cli("dossier", "verify", run_id, "--json").json == before
+
+
+@pytest.mark.requirement("CLI-11")
+def test_a_cancelled_run_stays_cancelled(cli: Cli, home: Path, tmp_path: Path) -> None:
+    run_id = a_waiting_run(cli, tmp_path)
+    said = cli("cancel", run_id, "--json")
+    assert said.code == 0
+    assert said.json["status"] == "cancelled"
+    assert cli("resume", run_id, "--json").code == 3
+    cli("resolve", run_id, "--approve", "--json").error(2, "input_error")
+    cli("cancel", run_id, "--json").error(2, "input_error")
+    assert not (home / "workspace" / "notes.md").exists()
+
+
+CRASHING = """
+import os
+from pathlib import Path
+
+import planwarden
+
+
+@planwarden.tool(name="mail.send", effect="external")
+def send(text: str) -> dict[str, str]:
+    \"\"\"Send a text to somebody.\"\"\"
+    with Path("sent.txt").open("a") as sent:
+        sent.write(text)
+    os._exit(9)
+"""
+CATALOG = """
+version: 1
+agents:
+  mail_agent: {description: Sends mail, tools: [mail.send]}
+tools:
+  mail.send: {python: "my_tools.py:send"}
+policies:
+  mail_agent:
+    rules: [{name: own, allow: [mail.send]}]
+"""
+
+
+@pytest.mark.requirement("CLI-11")
+@pytest.mark.parametrize("outcome", ["done", "not_done"])
+def test_a_call_in_doubt_waits_for_a_person_and_is_not_repeated(
+    cli: Cli, program: list[str], tmp_path: Path, outcome: str
+) -> None:
+    Path("my_tools.py").write_text(CRASHING)
+    Path("planwarden.yaml").write_text(CATALOG)
+    plan = plan_file(tmp_path, {"id": "s1", "agent": "mail_agent", "tools": ["mail.send"]})
+    crashed = subprocess.run(
+        [*program, "run", "Send hi", "--plan", plan, "--json"], capture_output=True, check=False, timeout=100
+    )
+    assert crashed.returncode == 9, crashed
+    (row,) = cli("runs", "--json").json
+    assert row["status"] == "running"
+    said = cli("resume", row["run_id"], "--json")
+    assert said.code == 5
+    assert said.json["calls"][0]["status"] == "in_doubt"
+    assert "planwarden resolve" in cli("resume", row["run_id"]).out
+    if outcome == "done":
+        told = cli(
+            "resolve", row["run_id"], "--done", "--call", "s1.1", "--result", '{"id": "m-1"}', "--json"
+        )
+        assert told.code == 0
+        assert told.json["calls"][0]["result"] == {"id": "m-1"}
+        assert cli("dossier", "verify", row["run_id"]).code == 0
+    else:
+        Path("my_tools.py").write_text(CRASHING.replace("os._exit(9)", 'return {"id": "m-2"}'))
+        told = cli("resolve", row["run_id"], "--not-done", "--json")
+        assert told.code == 0
+        assert told.json["calls"][0]["result"] == {"id": "m-2"}
+    assert Path("sent.txt").read_text() == ("hi" if outcome == "done" else "hihi")
+
+
+@pytest.mark.requirement("CLI-12")
+def test_a_conversations_second_run_sees_the_first_and_others_do_not(cli: Cli, mind: Mind) -> None:
+    a_run(cli, "--conversation", "c1")
+    assert cli("run", "And of MSFT?", "--json", "--conversation", "c1").code == 0
+    assert cli("run", "And of AAPL?", "--json", "--conversation", "c2").code == 0
+    first, second, third = mind.planned
+    assert first == TASK
+    assert TASK in second
+    assert "IBM stood at 125.55" in second
+    assert second.endswith("And of MSFT?")
+    assert third == "And of AAPL?"
+
+
+# ---- exit codes, help, start -------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("CLI-13")
+def test_a_run_without_a_good_answer_ends_with_3(cli: Cli, mind: Mind) -> None:
+    mind.arguments = [{"symbol": "NOSUCH"}]
+    said = cli("run", TASK, "--json")
+    assert said.code in (3, 4)
+    assert said.json["status"] == "failed"
+    assert said.json["answer"] is None
+    assert cli("runs", "--json").json[0]["status"] == "failed"
+
+
+@pytest.mark.requirement("CLI-13")
+def test_a_model_that_nobody_serves_ends_with_3_and_a_remedy(offline: Cli) -> None:
+    told = offline("run", TASK, "--json").error(3, "model_unavailable")
+    assert "127.0.0.1:1" in told["message"]
+
+
+@pytest.mark.requirement("CLI-14")
+def test_every_command_explains_itself_within_80_columns(offline: Cli) -> None:
+    for command in (
+        "", "plan", "run", "runs", "resume", "resolve", "cancel", "init", "agents", "tools", "models",
+        "models fetch", "doctor", "dossier", "dossier show", "dossier verify",
+    ):  # fmt: skip
+        said = offline(*command.split(), "--help")
+        assert said.code == 0
+        assert f"Usage: planwarden {command}".rstrip() in said.out.replace("root", "planwarden")
+        assert max(len(line) for line in said.out.splitlines()) <= 80
+        assert "list[str]" not in said.out
+    assert offline("--version").out == f"planwarden {VERSION}\n"
+
+
+@pytest.mark.requirement("CLI-14")
+def test_listing_runs_loads_none_of_the_heavy_libraries(program: list[str]) -> None:
+    heavy = "duckdb, httpx, jsonschema, xllamacpp, yaml"
+    code = (
+        "import sys; from planwarden.cli.main import main\n"
+        "sys.argv = ['planwarden', 'runs', '--json']\n"
+        "try: main()\n"
+        f"finally: print([name for name in '{heavy}'.split(', ') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([program[0], "-c", code], capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout) == []
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.requirement("CLI-15")
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_plan_keeps_its_names_and_reasons_whole_at_any_width(
+    cli: Cli, mind: Mind, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    mind.steps = [
+        wire_step("enterprise_agent", "files.write"),
+        wire_step("finance_agent", "finance.analytics", fallbacks=("finance.snapshot",)),
+    ]
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("planwarden.cli.output.out._width", width)
+    said = cli("plan", "Calculate the volatility of IBM and write it to a file")
+    assert said.code == 0, said
+    for name in ("enterprise_agent", "files.write", "finance_agent", "finance.analytics", "finance.snapshot"):
+        assert name in said.out
+    assert " ".join(said.out.split()).count("as it was asked") == 2
+    if width >= 80:
+        assert "step  agent" in said.out
+    table = said.out.split("source planner")[0]
+    assert max(len(line) for line in table.splitlines()) <= width
+
+
+@pytest.mark.requirement("CLI-15")
+def test_nothing_that_a_model_or_a_person_wrote_is_obeyed_by_the_terminal(cli: Cli, mind: Mind) -> None:
+    mind.answer = "Done \x1b[2J\x1b]0;owned\x07 [bold]x[/] :boom: [s1.1]."
+    said = cli("run", "What \x1b[31mis the price of IBM?")
+    assert said.code == 0
+    assert "\x1b" not in said.out + said.err
+    assert "[bold]x[/] :boom:" in said.out
+    assert "\x1b" not in cli("runs").out
+    assert "\x1b" not in cli("dossier", "show", cli("runs", "--json").json[0]["run_id"]).out

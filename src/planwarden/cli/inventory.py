@@ -213,8 +213,7 @@ async def _models(planwarden: Planwarden) -> list[dict[str, Any]]:
     for role, service in (("planner", opened.planner), ("agents", opened.agents)):
         identity, state = service.identity, health[role]
         good = state.reachable and state.present
-        context = f", context {state.context_tokens} tokens" if state.context_tokens else ""
-        detail = f"{identity.model} ({identity.provider}): {state.detail}{context}; {identity.chosen_because}"
+        detail = f"{identity.model} ({identity.provider}): {state.detail}; {identity.chosen_because}"
         checks.append(_check(f"{role} model", detail, ok=good, remedy=state.remedy))
     return checks
 

@@ -75,7 +75,7 @@ class EmbeddedLLM:
 
     async def health(self) -> ModelHealth:
         """Load the weights if need be and say whether that works."""
-        path = self._engine.options.path
+        path, n_ctx = self._engine.options.path, self._engine.options.n_ctx
         try:
             await self._engine.load()
         except ModelFileRejected as error:
@@ -85,8 +85,8 @@ class EmbeddedLLM:
         return ModelHealth(
             reachable=True,
             present=True,
-            context_tokens=self._engine.options.n_ctx,
-            detail=f"{self._identity.model} from {path}, in this process",
+            context_tokens=n_ctx,
+            detail=f"{self._identity.model} from {path}, in this process, context {n_ctx} tokens",
         )
 
     async def aclose(self) -> None:

@@ -86,6 +86,8 @@ async def test_a_second_opinion_about_a_settled_call_never_repeats_it() -> None:
     stage.tools["send"].invoke = invoke  # the double is opened on purpose
     state = await orchestrator.resume(parked.run_id)
     assert posted == ["s1.1"]
+    assert [call.status for call in state.calls] == ["returned", "returned"]
+    assert state.adherence == 1
     assert state.status == "completed"
     assert [each.context.call_id for each in ran] == ["s1.1", "s1.1", "s2.1"]
 

@@ -85,7 +85,7 @@ async def test_a_planned_tool_that_left_the_catalog_is_blocked() -> None:
     assert isinstance(await later.call("look", {}), CallWasRefused)
     await assert_blocked(stage, log, ran, ("look", "unplanned_tool_blocked"))
     assert session.tools == ("look",)
-    without = open_session(replace(stage.world, catalog=(a_stage()[0]).catalog), log, "s1")
+    without = open_session(replace(a_stage()[0].world, tools=stage.tools), log, "s1")
     assert isinstance(await without.call("look", {}), CallWasRefused)  # declared, but nobody has it
     assert ran == []
 

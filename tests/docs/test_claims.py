@@ -1,0 +1,140 @@
+"""What the documents mention exists: commands, options, variables, targets, links, codes, kinds, reasons."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from documents import PAGES, ROOT, commands_said, fences, links, name_of, prose
+
+from planwarden.cli.exits import Exit
+from planwarden.cli.main import app
+from planwarden.configuration.settings import known_variables
+from planwarden.contracts.deviations import DEVIATION_KINDS
+from planwarden.errors import ModelError
+
+SRC = ROOT / "src" / "planwarden"
+VARIABLE = re.compile(r"\b(?:PLANNER_LLM__|LLM__|PLANWARDEN_)[A-Z][A-Z_]*")
+
+
+def problem_with(text: str) -> str:
+    """Walk a command as typed down the command line's tree; say what is not there, or nothing."""
+    command: Any = typer.main.get_command(app)
+    for word in shlex.split(text)[1:]:
+        inner: dict[str, Any] = getattr(command, "commands", {})
+        if inner:
+            if word not in inner:
+                return f"no command '{word}'"
+            command = inner[word]
+        elif word.startswith("--") and word.split("=")[0] not in {
+            option for parameter in command.params for option in parameter.opts
+        }:
+            return f"no option '{word}'"
+    return ""
+
+
+@pytest.mark.requirement("DOC-3")
+def test_every_command_mentioned_exists_with_its_options() -> None:
+    said = commands_said("planwarden")
+    assert len(said) > 40
+    wrong = {f"{place}: {text}": found for place, text in said if (found := problem_with(text))}
+    assert not wrong
+
+
+@pytest.mark.requirement("DOC-3")
+def test_a_command_or_option_that_does_not_exist_is_found() -> None:
+    assert problem_with("planwarden fly") == "no command 'fly'"
+    assert problem_with("planwarden run X --wings") == "no option '--wings'"
+
+
+@pytest.mark.requirement("DOC-3")
+def test_every_command_remedies_name_exists() -> None:
+    said = [
+        text
+        for path in SRC.rglob("*.py")
+        for text in re.findall(r"`(planwarden [a-z][^`{]*)`", path.read_text("utf-8"))
+    ]
+    assert said
+    assert not {text: found for text in said if (found := problem_with(text.replace("\\", "")))}
+
+
+@pytest.mark.requirement("DOC-3")
+def test_every_make_target_mentioned_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    said = {text.split()[1] for _, text in commands_said("make")}
+    assert {"demo", "test"} <= said <= targets
+
+
+@pytest.mark.requirement("DOC-3")
+def test_the_first_command_of_the_readme_is_make_demo() -> None:
+    first = next(fence for fence in fences(ROOT / "README.md") if fence.info == "sh")
+    assert first.body.split("\n")[0] == "make demo"
+
+
+@pytest.mark.requirement("DOC-4")
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    local = [link.split("#")[0] for link in links(page) if "://" not in link and not link.startswith("#")]
+    assert not [link for link in local if not (page.parent / link).exists()]
+
+
+@pytest.mark.requirement("DOC-4")
+def test_every_page_of_the_site_is_in_its_navigation() -> None:
+    config = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert not [
+        page for page in PAGES if "docs" in page.parts and f" {page.relative_to(ROOT / 'docs')}" not in config
+    ]
+
+
+@pytest.mark.requirement("DOC-5")
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_variable_mentioned_exists(page: Path) -> None:
+    assert set(VARIABLE.findall(page.read_text("utf-8"))) <= set(known_variables())
+
+
+def first_column(text: str) -> set[str]:
+    return set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE))
+
+
+@pytest.mark.requirement("DOC-6")
+def test_the_glossary_lists_every_kind_of_deviation() -> None:
+    section = prose(ROOT / "docs" / "glossary.md").split("## Deviations")[1]
+    assert first_column(section) == set(DEVIATION_KINDS)
+
+
+@pytest.mark.requirement("DOC-6")
+def test_the_reference_lists_every_reason_for_refusing_a_plan_by_its_rung() -> None:
+    parts = prose(ROOT / "docs" / "reference" / "refusals.md").split("\n## ")[1:]
+    listed = {part.split("\n")[0]: first_column(part) for part in parts}
+    assert listed == reasons_in_code()
+
+
+def reasons_in_code() -> dict[str, set[str]]:
+    """Read every `_refuse(attempt, rung, reason)` and `_refusal(rung, reason)` off the planner's code."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, first in (("planner.py", 1), ("validate.py", 0)):
+        for node in ast.walk(ast.parse((SRC / "planning" / name).read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            if node.func.id in ("_refuse", "_refusal"):
+                rung, reason = node.args[first : first + 2]
+                assert isinstance(rung, ast.Constant)
+                codes = {str(reason.value)} if isinstance(reason, ast.Constant) else model_codes()
+                found[str(rung.value)] |= codes
+    return dict(found)
+
+
+def model_codes() -> set[str]:
+    return {ModelError.code, *(error.code for error in ModelError.__subclasses__())}
+
+
+@pytest.mark.requirement("DOC-6")
+def test_the_readme_lists_every_exit_code() -> None:
+    codes = set(re.findall(r"^\| (\d) \|", prose(ROOT / "README.md"), re.MULTILINE))
+    assert codes == {str(int(code)) for code in Exit}
