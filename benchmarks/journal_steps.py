@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from planwarden.app import SystemClock, SystemIds
+from planwarden.app.system import SystemClock, SystemIds
 from planwarden.contracts.facts import CancelRequested
 from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.sqlite import SqliteJournal

@@ -18,7 +18,7 @@ from surfaces_kit import (
     wire_step,
 )
 
-from planwarden.app import VERSION
+from planwarden.app.system import VERSION
 from planwarden.cli import main as command_line
 from planwarden.contracts.plan import PlannerPlan
 

@@ -12,7 +12,8 @@ import anyio
 import typer
 from rich.table import Table
 
-from planwarden.app import VERSION, Planwarden
+from planwarden.app import Planwarden
+from planwarden.app.system import VERSION
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import out, plain, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden

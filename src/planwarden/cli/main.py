@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from planwarden.app import VERSION
+from planwarden.app.system import VERSION
 from planwarden.cli import dossiers, inventory, running
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json

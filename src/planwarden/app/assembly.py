@@ -1,0 +1,125 @@
+"""Building the parts of a run from settings, models and catalog: tools, planner, orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from planwarden.app.models import Models
+from planwarden.app.system import VERSION
+from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
+from planwarden.configuration.python_tools import load_python_tools
+from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
+from planwarden.contracts.clock import Clock, Ids
+from planwarden.contracts.plan import PlannerPlan
+from planwarden.errors import PlanDenied, PlanRejected
+from planwarden.journal.port import Journal, Owner
+from planwarden.llm.model_file import SMOLLM2
+from planwarden.llm.service import LLMService
+from planwarden.orchestration.executor import Executor
+from planwarden.orchestration.orchestrator import Orchestrator
+from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
+from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
+from planwarden.runtime.directed import AgentSettings, DirectedRuntime
+from planwarden.runtime.tool_session import ToolWorld
+from planwarden.tools.builtin import open_builtins
+from planwarden.tools.data_sources import open_sources
+from planwarden.tools.tool import Tool
+
+GUIDED_NEAR, FREE_NEAR = 0.9, 0.5
+"""How near the best a tool must be to be shown; see docs/planner.md for how these came about."""
+
+
+def assemble_world(
+    settings: Settings, data: tuple[str, ...], own_tools: Mapping[str, Tool]
+) -> AssembledCatalog:
+    """Read the catalog file and make its tools over some data paths. Blocks.
+
+    Raises:
+        CatalogRejected: the catalog file has a mistake.
+        DataRejected: a path is missing or of no known format.
+    """
+    here = Path(FILE_NAME)
+    loaded = load_catalog_file(settings.planwarden_config or (here if here.is_file() else None))
+    sources = open_sources(data, folder=Path.cwd())
+    builtins = open_builtins(sources, settings.workspace, settings.planwarden_home / "tools")
+    own = load_python_tools(loaded) | dict(own_tools)
+    return assemble(loaded, builtins.tools, own, builtins.unavailable)
+
+
+def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlanner:
+    """Make the planner; a model that was measured to choose worse than retrieval is guided by it."""
+    trial = llm.identity.digest == SMOLLM2.digest
+    guided = trial if chosen.guided == "auto" else chosen.guided == "yes"
+    settings = PlannerSettings(
+        max_agents=chosen.max_agents,
+        shortlist=chosen.shortlist,
+        guided=guided,
+        near=GUIDED_NEAR if guided else FREE_NEAR,
+        examples=chosen.examples,
+        temperature=chosen.temperature,
+        seed=chosen.seed,
+        max_output_tokens=chosen.max_output_tokens,
+        timeout_s=chosen.timeout_s,
+        min_confidence=chosen.min_confidence,
+        on_low_confidence=chosen.on_low_confidence,
+    )
+    return LLMOrchestrationPlanner(llm, settings)
+
+
+def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
+    *,
+    journal: Journal,
+    owner: Owner,
+    clock: Clock,
+    ids: Ids,
+    models: Models,
+    planner: LLMOrchestrationPlanner,
+    world: AssembledCatalog,
+    chosen: AgentModel,
+) -> Orchestrator:
+    """Join journal, models, planner and tools."""
+    tool_world = ToolWorld(catalog=world.catalog, policy=world.policy, tools=world.tools, clock=clock)
+    settings = AgentSettings(
+        temperature=chosen.temperature,
+        seed=chosen.seed,
+        max_output_tokens=chosen.max_output_tokens,
+        timeout_s=chosen.timeout_s,
+    )
+    runtime = DirectedRuntime(models.agents, settings, tool_world)
+    return Orchestrator(
+        journal=journal,
+        executor=Executor(planner=planner, runtime=runtime, world=tool_world),
+        owner=owner,
+        ids=ids,
+        planner=models.planner.identity,
+        agents=models.agents.identity,
+        version=VERSION,
+    )
+
+
+def accept_plan(text: str | bytes, world: AssembledCatalog, chosen: PlannerModel) -> PlannerPlan:
+    """Validate a plan that somebody brings along, against catalog and policy as they are now.
+
+    Raises:
+        PlanRejected: not a plan, or it names what is not there.
+        PlanDenied: policy does not allow it.
+    """
+    read = read_plan(text)
+    remedy = "docs/reference/plan.md describes the contract; `planwarden plan TASK --json` writes one."
+    if not isinstance(read, PlannerPlan):
+        raise PlanRejected(
+            f"The plan is refused ({read.rung}: {read.reason}): {read.message}.", remedy=remedy
+        )
+    plan = canonical_plan(read, world.catalog)
+    for issue in plan_issues(plan, world.catalog, world.policy, PlanLimits(max_agents=chosen.max_agents)):
+        message = f"The plan is refused at {issue.field} ({issue.reason}): {issue.message}."
+        if issue.reason in ("tool_denied_by_policy", "answer_without_tools_denied"):
+            raise PlanDenied(message, remedy="Change the plan, or the policy in the catalog file.")
+        raise PlanRejected(message, remedy=remedy)
+    edited = {
+        "source": "edited",
+        "catalog_digest": world.catalog.digest,
+        "policy_digest": world.policy.digest,
+    }
+    return plan.model_copy(update={"metadata": plan.metadata.model_copy(update=edited)})

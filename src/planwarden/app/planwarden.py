@@ -1,0 +1,285 @@
+"""`Planwarden`: the program as a library sees it. Journal, models and tools are opened when first needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from planwarden.app.result import RunResult
+from planwarden.app.system import SystemClock, SystemIds
+from planwarden.audit.dossier import build_dossier
+from planwarden.audit.export import file_faults, write_dossier
+from planwarden.configuration.settings import Settings, load_settings
+from planwarden.contracts.dossier import Dossier
+from planwarden.contracts.event import ChainFault
+from planwarden.contracts.facts import RunStarted
+from planwarden.contracts.fold import fold
+from planwarden.contracts.plan import PlannerPlan
+from planwarden.contracts.run import RunState, final_answer
+from planwarden.contracts.task import Exchange, Task
+from planwarden.contracts.value import Json
+from planwarden.errors import StoreCorrupt
+from planwarden.journal.owner import is_dead, this_process
+from planwarden.journal.port import Journal, RunHead
+from planwarden.journal.sqlite.journal import SqliteJournal
+
+# The assembly brings in DuckDB, httpx, jsonschema and PyYAML, over half a second of imports: the few methods
+# that need it import it, so that `runs`, `dossier` and `--help` start at once.
+if TYPE_CHECKING:
+    from planwarden.app.models import Models, ModelShelf
+    from planwarden.configuration.catalog_file import AssembledCatalog
+    from planwarden.llm.service import ModelHealth
+    from planwarden.orchestration.orchestrator import Orchestrator, Resolution
+    from planwarden.orchestration.run_log import EventListener
+    from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
+    from planwarden.tools.tool import Tool
+
+CONVERSATION_RUNS = 200
+"""How many of the newest runs are looked through for earlier turns of a conversation."""
+CONVERSATION_TURNS = 8
+
+
+class Planwarden:
+    """A running Planwarden: `async with Planwarden.open() as pw: result = await pw.route_task(Task(...))`.
+
+    Journal, models and tools are opened when first needed.
+    """
+
+    def __init__(self, settings: Settings, tools: Sequence[Tool]) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.ids = SystemIds()
+        self._tools = {tool.spec.name: tool for tool in tools}
+        self._owner = this_process(self.ids.nonce())
+        self._journal: SqliteJournal | None = None
+        self._shelf: ModelShelf | None = None
+        self._worlds: dict[tuple[str, ...], AssembledCatalog] = {}
+        self._planners: dict[int, LLMOrchestrationPlanner] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Settings | None = None, *, tools: Sequence[Tool] = ()
+    ) -> AsyncGenerator[Planwarden]:
+        """Open Planwarden; `tools` are Python tools beside the built-in ones and the catalog file's.
+
+        Raises:
+            SettingsRejected: an environment variable has a value that cannot be used.
+        """
+        planwarden = cls(settings or load_settings(), tools)
+        try:
+            yield planwarden
+        finally:
+            await planwarden.aclose()
+
+    async def aclose(self) -> None:
+        """Close models and journal."""
+        for planner in self._planners.values():
+            planner.close()
+        self._planners.clear()
+        if self._shelf is not None:
+            await self._shelf.aclose()
+        if self._journal is not None:
+            await self._journal.aclose()
+        self._journal = None
+
+    # ---- what is there -------------------------------------------------------------------------------
+
+    async def journal(self) -> Journal:
+        """Open the journal.
+
+        Raises:
+            StoreUnavailable, StoreCorrupt, StoreVersionMismatch: it cannot be used.
+        """
+        if self._journal is None:
+            self._journal = await SqliteJournal.open(
+                self.settings.journal_path,
+                self.clock,
+                self.ids,
+                is_dead=partial(is_dead, here=self._owner),
+                lease_s=self.settings.planwarden_lease_s,
+            )
+        return self._journal
+
+    async def world(self, data: Sequence[str] = ()) -> AssembledCatalog:
+        """Give catalog, policy and tools over some data paths; the samples that ship when there are none.
+
+        Raises:
+            CatalogRejected: the catalog file has a mistake.
+            DataRejected: a path is missing or of no known format.
+        """
+        key = tuple(data)
+        if key not in self._worlds:
+            from planwarden.app.assembly import assemble_world  # noqa: PLC0415 - heavy; see above
+
+            self._worlds[key] = await asyncio.to_thread(assemble_world, self.settings, key, self._tools)
+        return self._worlds[key]
+
+    async def models(self, pinned: RunStarted | None = None) -> Models:
+        """Open the models; for a run begun earlier, from the providers that its journal pins.
+
+        Raises:
+            ModelError, ConfigurationError: a model cannot be had.
+        """
+        if self._shelf is None:
+            from planwarden.app.models import ModelShelf  # noqa: PLC0415 - heavy; see above
+
+            self._shelf = ModelShelf(self.settings, self.clock, self.ids)
+        return await self._shelf.models(pinned)
+
+    async def health(self) -> Mapping[str, ModelHealth]:
+        """Look whether the models are there."""
+        models = await self.models()
+        return {"planner": await models.planner.health(), "agents": await models.agents.health()}
+
+    # ---- what it does --------------------------------------------------------------------------------
+
+    async def plan_task(self, task: Task) -> Planning:
+        """Plan only: nothing runs, nothing is recorded."""
+        prepared = await self._prepared(task)
+        world = await self.world(prepared.data)
+        planner = self._planner(await self.models())
+        return await planner.plan(prepared, world.catalog, world.policy)
+
+    async def route_task(
+        self, task: Task, plan: PlannerPlan | None = None, listener: EventListener | None = None
+    ) -> RunResult:
+        """Carry out a task, planned by the model or by a plan that `accept_plan` let through.
+
+        Raises:
+            PlanwardenError: see errors.py; whatever began stays in the journal and can be resumed.
+        """
+        prepared = await self._prepared(task)
+        orchestrator = await self._orchestrator(prepared.data, await self.models())
+        return await self._result(await orchestrator.route_task(prepared, plan, listener))
+
+    async def accept_plan(self, text: str | bytes, task: Task) -> PlannerPlan:
+        """Validate a plan that somebody brings along, against catalog and policy as they are now.
+
+        Raises:
+            PlanRejected: not a plan, or it names what is not there.
+            PlanDenied: policy does not allow it.
+        """
+        from planwarden.app.assembly import accept_plan  # noqa: PLC0415 - heavy; see above
+
+        return accept_plan(text, await self.world(_absolute(task.data)), self.settings.planner_llm)
+
+    async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
+        """Go on with an interrupted run."""
+        orchestrator = await self._orchestrator_of(run_id)
+        return await self._result(await orchestrator.resume(run_id, listener))
+
+    async def resolve(
+        self,
+        run_id: str,
+        resolution: Resolution,
+        *,
+        by: str,
+        call_id: str | None = None,
+        result: Json = None,
+        listener: EventListener | None = None,
+    ) -> RunResult:
+        """Say what a waiting run waits for, and go on with it; see `Orchestrator.resolve`."""
+        orchestrator = await self._orchestrator_of(run_id)
+        state = await orchestrator.resolve(
+            run_id, resolution, by=by, call_id=call_id, result=result, listener=listener
+        )
+        return await self._result(state)
+
+    async def cancel(self, run_id: str, *, by: str) -> RunResult:
+        """Stop a run; needs neither its models nor its data."""
+        from planwarden.app.models import absent_models  # noqa: PLC0415 - heavy; see above
+
+        started = fold(await (await self.journal()).read(run_id)).started
+        orchestrator = await self._orchestrator((), absent_models(started))
+        return await self._result(await orchestrator.cancel(run_id, by=by))
+
+    async def runs(self, *, limit: int = 50) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+        """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
+        journal = await self.journal()
+        heads = await journal.heads(limit=limit)
+        return tuple([(head, await self._state_or_damage(journal, head.run_id)) for head in heads])
+
+    @staticmethod
+    async def _state_or_damage(journal: Journal, run_id: str) -> RunState | StoreCorrupt:
+        try:
+            return fold(await journal.read(run_id))
+        except StoreCorrupt as damage:
+            return damage
+
+    async def dossier(self, run_id: str) -> Dossier:
+        """Build a run's dossier from its journal."""
+        journal = await self.journal()
+        return build_dossier(await journal.read(run_id), await journal.links(run_id))
+
+    async def verify(self, run_id: str) -> tuple[ChainFault, ...]:
+        """Find every place where a run's record is not what was written: chain, payloads, exported file."""
+        journal = await self.journal()
+        faults = await journal.verify(run_id)
+        if faults:
+            return faults
+        try:
+            dossier = await self.dossier(run_id)
+        except StoreCorrupt as error:
+            return (ChainFault(run_id=run_id, seq=None, problem=error.message),)
+        return await asyncio.to_thread(file_faults, self.settings.dossier_folder, dossier)
+
+    # ---- inside --------------------------------------------------------------------------------------
+
+    async def _result(self, state: RunState) -> RunResult:
+        dossier = await self.dossier(state.run_id)
+        path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
+        return RunResult(state=state, dossier=dossier, dossier_path=path)
+
+    async def _orchestrator_of(self, run_id: str) -> Orchestrator:
+        started = fold(await (await self.journal()).read(run_id)).started
+        return await self._orchestrator(started.task.data, await self.models(started))
+
+    async def _orchestrator(self, data: Sequence[str], models: Models) -> Orchestrator:
+        from planwarden.app.assembly import make_orchestrator  # noqa: PLC0415 - heavy; see above
+
+        return make_orchestrator(
+            journal=await self.journal(),
+            owner=self._owner,
+            clock=self.clock,
+            ids=self.ids,
+            models=models,
+            planner=self._planner(models),
+            world=await self.world(data),
+            chosen=self.settings.llm,
+        )
+
+    def _planner(self, models: Models) -> LLMOrchestrationPlanner:
+        """Give the planner on these models; it keeps its retrieval indexes."""
+        from planwarden.app.assembly import make_planner  # noqa: PLC0415 - heavy; see above
+
+        key = id(models.planner)
+        if key not in self._planners:
+            self._planners[key] = make_planner(self.settings.planner_llm, models.planner)
+        return self._planners[key]
+
+    async def _prepared(self, task: Task) -> Task:
+        """Give the task as it is stored: data paths absolute, with the earlier turns of its conversation."""
+        prepared = task.model_copy(update={"data": _absolute(task.data)})
+        if task.conversation is None or task.exchanges:
+            return prepared
+        journal = await self.journal()
+        turns: list[Exchange] = []
+        for head in reversed(await journal.heads(tenant=task.tenant, limit=CONVERSATION_RUNS)):
+            state = await self._state_or_damage(journal, head.run_id)
+            if isinstance(state, StoreCorrupt) or state.started.task.conversation != task.conversation:
+                continue
+            turns.append(Exchange(role="user", content=state.started.task.prompt))
+            answer = final_answer(state)
+            if answer is not None:
+                turns.append(Exchange(role="assistant", content=answer.text[:4_000]))
+        return prepared.model_copy(update={"exchanges": tuple(turns[-CONVERSATION_TURNS:])})
+
+
+def _absolute(paths: Sequence[str]) -> tuple[str, ...]:
+    """Make paths absolute, so that a run resumes from any folder; a path that is none is refused later."""
+    return tuple(path if "\x00" in path else str(Path(path).expanduser().absolute()) for path in paths)
