@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from planwarden.contracts.dossier import Dossier, DossierCall
@@ -10,6 +11,9 @@ from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlanDecision
 
 MAX_CELL = 300
+_UNSEEN = re.compile(
+    "[\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
 
 
 def dossier_markdown(dossier: Dossier) -> str:
@@ -179,10 +183,15 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _cell(text: str) -> str:
     """Keep a value from breaking out of its place in the page."""
-    flat = " ".join(text.split())
+    flat = " ".join(_seen(text).split())
     short = flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"
     safe = short.replace("|", "\\|").replace("<", "&lt;")
     return safe if _is_code(safe) else safe.replace("`", "'")
+
+
+def _seen(text: str) -> str:
+    """Replace what a terminal or a viewer would obey: control characters, marks that reorder text."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _is_code(text: str) -> bool:
@@ -190,4 +199,4 @@ def _is_code(text: str) -> bool:
 
 
 def _quoted(text: str) -> list[str]:
-    return [f"> {line.replace('<', '&lt;')}" for line in text.splitlines()] or ["> "]
+    return [f"> {_seen(line).replace('<', '&lt;')}" for line in text.splitlines()] or ["> "]

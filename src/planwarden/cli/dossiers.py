@@ -47,10 +47,12 @@ def show(
 def verify(run_id: RunId, as_json: AsJson = False) -> None:
     """Recompute a run's hash chain from the stored bytes, and compare the exported dossier with it."""
 
-    async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], str, int]:
+    async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], str | None, int | None]:
         faults = await planwarden.verify(run_id)
+        if faults:
+            return faults, None, None
         links = await (await planwarden.journal()).links(run_id)
-        return faults, links[-1].hash if links else "", len(links)
+        return faults, links[-1].hash, len(links)
 
     faults, head, events = with_planwarden(work, as_json=as_json)
     if as_json:

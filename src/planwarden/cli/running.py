@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import anyio
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from planwarden.app import Planwarden, RunResult
 from planwarden.cli.exits import exit_of_run
@@ -212,14 +213,14 @@ def runs(
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("run", "status", "adherence"):
-        table.add_column(column, no_wrap=True, min_width=9)
-    table.columns[0].min_width = 23
-    table.add_column("task", overflow="ellipsis", no_wrap=True)
+    for column in ("run", "status", "adherence", "task"):
+        table.add_column(column, no_wrap=True)
+    beside = max((len(row["run_id"]) for row in rows), default=0) + len("  completed  adherence  ")
     for row in rows:
         adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
-        task = " ".join(str(row["task"]).split())
-        table.add_row(row["run_id"], row["status"], adherence, plain(task[:200]))
+        task = Text.from_markup(plain(" ".join(str(row["task"]).split())))
+        task.truncate(max(out.width - beside, 12), overflow="ellipsis")
+        table.add_row(row["run_id"], row["status"], adherence, task)
     if rows:
         out.print(table)
     else:

@@ -87,19 +87,19 @@ class Orchestrator:
         state = fold(await self.journal.read(run_id))
         if state.ended is not None:
             return state
-        lease = await self.journal.acquire(run_id, self.owner)
         world = self.executor.world
-        await self.journal.append(
-            lease,
-            [
-                RunTakenOver(
-                    owner=self.owner.id,
-                    catalog_digest=world.catalog.digest,
-                    policy_digest=world.policy.digest,
-                )
-            ],
+        taken = RunTakenOver(
+            owner=self.owner.id, catalog_digest=world.catalog.digest, policy_digest=world.policy.digest
         )
-        return await self._go_on(lease, await self.journal.read(run_id), listener)
+        lease = await self.journal.acquire(run_id, self.owner)
+        try:
+            await self.journal.append(lease, [taken])
+            events = await self.journal.read(run_id)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.journal.release(lease)
+            raise
+        return await self._go_on(lease, events, listener)
 
     async def resolve(
         self,

@@ -131,13 +131,19 @@ async def _run(
     except Exception as error:  # noqa: BLE001 - a tool is somebody else's code: its crash is a failed call
         message = f"'{spec.name}' crashed: {_said(error)}"
         return Unclear("error", message) if has_effect else Failed("error", message)
+    return _checked(spec, value)
+
+
+def _checked(spec: ToolSpec, value: Json) -> Returned | Failed | Unclear:
+    """Hold a result to JSON and the tool's own schema; an effect that told it wrongly may have happened."""
+    wrong = Failed if spec.effect == "read" else Unclear
     try:
         value = own_copy(value)
     except ValueError as error:
-        return Failed("bad_output", f"'{spec.name}' gave something that is not JSON: {error}")
+        return wrong("bad_output", f"'{spec.name}' gave something that is not JSON: {error}")
     problems = () if isinstance(spec.output, str) else schema_problems(spec.output, value)
     if problems:
-        return Failed("bad_output", f"'{spec.name}' broke its own output schema: {problems[0]}")
+        return wrong("bad_output", f"'{spec.name}' broke its own output schema: {problems[0]}")
     return Returned(value)
 
 

@@ -42,7 +42,9 @@ class FunctionTool:
         itself; one with an effect is waited for, so that its outcome is never unknown.
 
         Raises:
-            ToolFailed: the function failed, or gave something that its return type or JSON cannot hold.
+            ToolFailed: the function says that it could not do it; for a `read`, also any other failure, and
+                a result that its return type or JSON cannot hold. Whatever else a function with an effect
+                raises comes through as it is: whether it happened is not known.
         """
         try:
             bound = self.signature.bind(arguments, context)
@@ -51,8 +53,12 @@ class FunctionTool:
                 f"{self.spec.name}: the arguments do not fit: {_first_problem(error)}",
                 remedy="Give arguments that fit the tool's parameters.",
             ) from error
+        if (
+            self.spec.effect != "read"
+        ):  # only `ToolFailed` says that nothing happened: all else stays in doubt
+            return self._to_json(await self._run(bound))
         try:
-            result = await self._run(bound)
+            return self._to_json(await self._run(bound))
         except ToolFailed:
             raise
         except Exception as error:
@@ -60,7 +66,6 @@ class FunctionTool:
                 f"{self.spec.name} failed: {type(error).__name__}: {error}",
                 remedy=f"See the function at {self.declared_at}.",
             ) from error
-        return self._to_json(result)
 
     async def verify(self, arguments: Mapping[str, Json], context: ToolContext) -> Verification:
         """Say whether the call with this idempotency key was done; `Unknown` without a verifier."""
@@ -83,10 +88,10 @@ class FunctionTool:
                 value = cast("Json", adapter.dump_python(adapter.validate_python(result), mode="json"))
             canonical_json(value)
         except (ValidationError, PydanticSerializationError, ValueError, TypeError) as error:
-            raise ToolFailed(
-                f"{self.spec.name} gave a result that does not fit its return type or JSON: {error}",
-                remedy=f"Mend the function at {self.declared_at}.",
-            ) from error
+            message = f"{self.spec.name} gave a result that does not fit its return type or JSON: {error}"
+            if self.spec.effect != "read":
+                raise ValueError(message) from error
+            raise ToolFailed(message, remedy=f"Mend the function at {self.declared_at}.") from error
         return value
 
 

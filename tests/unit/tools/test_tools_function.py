@@ -264,3 +264,25 @@ async def test_a_cancelled_write_is_waited_for_so_that_its_outcome_is_known(cont
         group.cancel_scope.cancel()
         release.set()
     assert finished == ["written"]
+
+
+async def test_a_crash_of_a_write_is_not_taken_for_a_failure_since_it_may_have_happened(
+    context: ToolContext,
+) -> None:
+    @tool(name="demo.half", effect="write")
+    async def half_done() -> str:
+        """Write half of it."""
+        raise ConnectionResetError("lost the line")
+
+    with pytest.raises(ConnectionResetError):
+        await half_done.invoke({}, context)
+
+
+async def test_a_write_that_says_it_did_nothing_has_failed(context: ToolContext) -> None:
+    @tool(name="demo.none", effect="write")
+    async def not_done() -> str:
+        """Write nothing."""
+        raise ToolFailed("the disk is full.", remedy="Make room.")
+
+    with pytest.raises(ToolFailed, match="disk is full"):
+        await not_done.invoke({}, context)
