@@ -112,7 +112,7 @@ class Planwarden:
             CatalogRejected: the catalog file has a mistake.
             DataRejected: a path is missing or of no known format.
         """
-        key = tuple(data)
+        key = _absolute(data)
         if key not in self._worlds:
             from planwarden.app.assembly import assemble_world  # noqa: PLC0415 - heavy; see above
 
@@ -154,6 +154,7 @@ class Planwarden:
             PlanwardenError: see errors.py; whatever began stays in the journal and can be resumed.
         """
         prepared = await self._prepared(task)
+        await self.world(prepared.data)  # mistakes in catalog and data are said before any model is opened
         orchestrator = await self._orchestrator(prepared.data, await self.models())
         return await self._result(await orchestrator.route_task(prepared, plan, listener))
 
@@ -242,6 +243,7 @@ class Planwarden:
     async def _orchestrator(self, data: Sequence[str], models: Models) -> Orchestrator:
         from planwarden.app.assembly import make_orchestrator  # noqa: PLC0415 - heavy; see above
 
+        world = await self.world(data)
         return make_orchestrator(
             journal=await self.journal(),
             owner=self._owner,
@@ -249,7 +251,7 @@ class Planwarden:
             ids=self.ids,
             models=models,
             planner=self._planner(models),
-            world=await self.world(data),
+            world=world,
             chosen=self.settings.llm,
         )
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_READ = 16 * 2**20
+"""Bytes of a plan file that are read; far more than a plan may have."""
 INTERRUPTED = 130
 """The exit code that shells give a command ended by Ctrl-C."""
 
@@ -105,6 +107,7 @@ async def _planned(planwarden: Planwarden, task: Task, *, as_json: bool) -> Plan
         TaskRejected: it does not fit the model's context.
         PlanDenied: policy leaves nothing to plan.
     """
+    await planwarden.world(task.data)  # mistakes in catalog and data are said before any model is opened
     if not as_json:
         show_model("planner", (await planwarden.models()).planner.identity)
     planning = await planwarden.plan_task(task)
@@ -180,7 +183,8 @@ def _verdict(verdict: Any) -> dict[str, Any]:  # noqa: ANN401 - one of the verdi
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_READ)
     except OSError as error:
         raise PlanRejected(
             f"The plan file {path} cannot be read: {error.strerror}.", remedy="Name an existing file."

@@ -101,7 +101,14 @@ def _read_tool(sources: DataSources, workspace: Path) -> FunctionTool:
 def _write_tool(workspace: Path, state_dir: Path) -> FunctionTool:
     def request(path: str, content: str, context: ToolContext) -> WriteRequest:
         target = inside(workspace, path)
-        if target.name.startswith(TEMPORARY_PREFIX) or target.is_dir():
+        try:
+            replaced = target.exists()
+            unusable = target.name.startswith(TEMPORARY_PREFIX) or target.is_dir()
+        except OSError as error:
+            raise ToolFailed(
+                f"'{path[:200]}' cannot be written: {error.strerror}.", remedy="Give another name."
+            ) from error
+        if unusable:
             raise ToolFailed(
                 f"'{path[:200]}' cannot be written: it is not a file name.", remedy="Give a file name."
             )
@@ -110,7 +117,6 @@ def _write_tool(workspace: Path, state_dir: Path) -> FunctionTool:
         except UnicodeEncodeError as error:
             raise ToolFailed("the content is not valid text.", remedy="Write valid Unicode text.") from error
         name = target.relative_to(workspace.resolve()).as_posix()
-        replaced = target.exists()
         text = f"{'Replaced' if replaced else 'Wrote'} {name}: {len(content)} characters."
         value = WrittenFile(
             text=text, path=name, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest(), replaced=replaced
