@@ -41,7 +41,7 @@ layers: setup-dev ## import-linter
 	.venv/bin/lint-imports
 
 requirements: setup-dev ## each requirement has a test, each test a requirement
-	$(PY) -m pytest --collect-only -q -p tests.requirements_plugin
+	$(PY) tests/requirements_plugin.py
 
 docs: setup-dev ## build the documentation, strictly
 	.venv/bin/mkdocs build --strict --quiet --site-dir site

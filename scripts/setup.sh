@@ -36,7 +36,7 @@ if ! have "$kind" && ! have dev; then
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements/installer.lock
     echo "setup: installing the locked dependencies into $venv"
-    VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q --require-hashes -r "requirements/$kind.lock"
+    VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q --compile-bytecode --require-hashes -r "requirements/$kind.lock"
     VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q --require-hashes -r requirements/build.lock
     VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q --no-deps --no-build-isolation -e .
     echo "$kind $digest $PWD" >>"$stamp"

@@ -26,7 +26,7 @@ PlanwardenError
     ├── StoreVersionMismatch  store_version        written by another schema version  exit 2
     ├── StoreCorrupt          store_corrupt        truncated or altered           exit 6
     ├── LeaseHeld             lease_held           another live process runs it   exit 5
-    └── LeaseLost             lease_lost           this process was taken over: it must stop at once
+    └── LeaseLost             lease_lost           this process was taken over: it must stop at once  exit 5
 ```
 """
 

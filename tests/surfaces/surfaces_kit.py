@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from planwarden.llm.service import LLMRequest
 from planwarden.testing.fake_ollama import FakeOllama
@@ -33,7 +33,7 @@ class Mind:
             self.planned.append(request.messages[-1].content)
             return json.dumps({"steps": self.steps, "handoff": "sequential"})
         if request.output_schema:
-            known = set(dict(request.output_schema).get("properties") or {})
+            known = set(cast("dict[str, Any]", request.output_schema.get("properties") or {}))
             return json.dumps(next(each for each in self.arguments if set(each) <= known))
         self.on_answer()
         return self.answer

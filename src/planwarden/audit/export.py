@@ -45,7 +45,12 @@ def write_dossier(folder: Path, dossier: Dossier) -> Path:
 
 
 def file_faults(folder: Path, dossier: Dossier) -> tuple[ChainFault, ...]:
-    """Compare the exported file of a finished run with the dossier that its journal gives now."""
+    """Compare the exported file of a finished run with the dossier that its journal gives now.
+
+    A run that is not over grows past its last export: only its chain can be judged.
+    """
+    if dossier.status in ("running", "waiting", "in_doubt"):
+        return ()
     path = dossier_path(folder, dossier.run_id)
     try:
         found = path.read_bytes()

@@ -1,6 +1,12 @@
-"""What a run says in the structured log: one event per line, no payloads, no secrets."""
+"""What a run says in the structured log: one event per line, no payloads, no secrets.
+
+Goes to the standard logger `planwarden`, which is silent until a program gives it a handler.
+"""
 
 from __future__ import annotations
+
+import logging
+from typing import Any
 
 import structlog
 
@@ -8,10 +14,26 @@ from planwarden.contracts.event import RunEvent
 from planwarden.contracts.facts import CallFailed, CallInDoubt, CallRefused, PlanDecided, RunEnded
 from planwarden.contracts.plan import PlanDecision
 
+LOGGER = "planwarden"
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+
+
+def _log() -> Any:  # noqa: ANN401 - structlog's bound loggers are untyped
+    return structlog.wrap_logger(
+        logging.getLogger(LOGGER),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
 
 def log_event(event: RunEvent) -> None:
     """Log what an operator has to know of one event."""
-    log = structlog.get_logger("planwarden").bind(run_id=event.run_id, seq=event.seq)
+    log = _log().bind(run_id=event.run_id, seq=event.seq)
     match event.fact:
         case PlanDecided(decision=decision):
             log_refusals(decision, run_id=event.run_id)
@@ -32,7 +54,7 @@ def log_refusals(decision: PlanDecision, *, run_id: str | None = None) -> None:
     plan = decision.plan
     source = plan.metadata.source if plan else None
     for refusal in decision.refusals:
-        structlog.get_logger("planwarden").warning(
+        _log().warning(
             "plan_validation_failed",
             run_id=run_id,
             rung=refusal.rung,

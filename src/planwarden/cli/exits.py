@@ -10,6 +10,7 @@ from planwarden.errors import (
     ConfigurationError,
     InputError,
     LeaseHeld,
+    LeaseLost,
     PlanDenied,
     PlanwardenError,
     StoreCorrupt,
@@ -37,7 +38,7 @@ def exit_of_error(error: PlanwardenError) -> Exit:
             return Exit.BAD_INPUT
         case StoreCorrupt():
             return Exit.VERIFICATION_FAILED
-        case LeaseHeld():
+        case LeaseHeld() | LeaseLost():
             return Exit.WAITING
         case StoreError():
             return Exit.BAD_INPUT

@@ -8,11 +8,11 @@ import re
 import sys
 from typing import Any, Literal, NoReturn
 
-import structlog
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from planwarden.audit.log import LOGGER
 from planwarden.cli.exits import Exit, exit_of_error
 from planwarden.errors import PlanwardenError
 
@@ -24,17 +24,12 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 
 
 def configure_log(form: Literal["off", "json"]) -> None:
-    """Send the structured log to stderr as JSON, or nowhere."""
-    level = logging.INFO if form == "json" else logging.CRITICAL
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-    )
+    """Send the structured log to stderr, one JSON object a line; `off` leaves it silent."""
+    logger = logging.getLogger(LOGGER)
+    if form == "json" and not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
+        logger.addHandler(logging.StreamHandler(sys.stderr))
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 def plain(text: str) -> str:

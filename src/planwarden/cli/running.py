@@ -219,12 +219,13 @@ def runs(
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("run", "status", "adherence", "task"):
         table.add_column(column, no_wrap=True)
-    beside = max((len(row["run_id"]) for row in rows), default=0) + len("  completed  adherence  ")
+    beside = max((len(row["run_id"]) for row in rows), default=0) + len("  interrupted  adherence  ")
     for row in rows:
         adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
         task = Text.from_markup(plain(" ".join(str(row["task"]).split())))
-        task.truncate(max(out.width - beside, 12), overflow="ellipsis")
-        table.add_row(row["run_id"], row["status"], adherence, task)
+        task.truncate(max(out.width - beside, 8), overflow="ellipsis")
+        interrupted = row["status"] == "running" and not row["owned"]
+        table.add_row(row["run_id"], "interrupted" if interrupted else row["status"], adherence, task)
     if rows:
         out.print(table)
     else:

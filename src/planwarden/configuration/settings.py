@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     """The folder that `files.read` and `files.write` may touch; else `workspace` in the home."""
     planwarden_log: Literal["off", "json"] = "off"
     """`json`: the command line writes its structured log to stderr, one JSON object a line."""
-    planwarden_lease_s: Seconds = 15.0
+    planwarden_lease_s: Annotated[float, Field(ge=3, le=3600, allow_inf_nan=False)] = 15.0
     """How long a silent owner keeps a run before another process may take it over."""
 
     @property

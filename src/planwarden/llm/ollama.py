@@ -15,6 +15,7 @@ import httpx
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ModelTimedOut, ModelUnavailable, ReplyInvalid
+from planwarden.llm.json_format import ollama_format
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
 
@@ -128,7 +129,7 @@ class OllamaLLM:
             "keep_alive": self._keep_alive,
         }
         if request.output_schema is not None:
-            body["format"] = request.output_schema
+            body["format"] = ollama_format(request.output_schema)
         if request.top_logprobs:
             body["logprobs"] = True
             body["top_logprobs"] = min(request.top_logprobs, MOST_LOGPROBS)

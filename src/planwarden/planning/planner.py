@@ -23,6 +23,7 @@ from planwarden.planning.prompt import PROMPT_VERSION, build_prompt, repair_turn
 from planwarden.planning.shortlist import Retriever, Shortlist
 from planwarden.planning.validate import PlanLimits, plan_issues
 from planwarden.policy.rules import ToolPolicy
+from planwarden.tools.grounding import groundable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class PlannerSettings:
     near: float = 0.5
     """A tool is shown when retrieval scores it at least this share of the best one for the same clause."""
     guided: bool = False
-    """Let retrieval decide how many steps there are, and the model only among what is near each of them."""
+    """Let retrieval decide how many steps there are, and the model only among what is near each of them and
+    can be called with values that the request names."""
     examples: int = 3
     temperature: float = 0.0
     seed: int = 7
@@ -105,6 +107,8 @@ class LLMOrchestrationPlanner:
         shortlist = self._retriever.shortlist(
             text, catalog, policy, size=settings.shortlist, near=settings.near
         )
+        if settings.guided:
+            shortlist = shortlist.only(lambda tool: groundable(catalog.tools[tool].parameters, task.prompt))
         return _Attempt(
             task=task,
             catalog=catalog,

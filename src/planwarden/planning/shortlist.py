@@ -1,7 +1,7 @@
 """Which tools and agents are worth showing to the planner model.
 
 Full-text retrieval (SQLite FTS5, BM25: Robertson & Zaragoza 2009) over what the catalog says of each tool:
-its name, description and examples. Nothing about any particular tool or word is known here.
+its name, description, examples and topics. Nothing about any particular tool or word is known here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from planwarden.catalog.catalog import Catalog
@@ -17,6 +17,7 @@ from planwarden.contracts.verdict import Denied
 from planwarden.policy.rules import ToolPolicy
 
 _WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CLAUSE = re.compile(
     r"[.;!?。！？\n]+\s|\b(?:and|then|also|und|dann|et|puis|y|luego)\b|[,:]\s", re.IGNORECASE
 )
@@ -31,6 +32,8 @@ _FUNCTION_WORDS = frozenset((
 # fmt: on
 """Words that say nothing about which tool is meant; a task of nothing else retrieves nothing."""
 _KEPT_INDEXES = 8
+_TOPICS = "\x00topics"
+"""Marks the row of a tool's topics, where its examples have their text."""
 HEARD = 0.35
 """A clause counts when its best tool scores at least this share of the best clause's."""
 MAX_CLAUSES = 4
@@ -55,6 +58,18 @@ class Shortlist:
     def empty(self) -> bool:
         """Say whether nothing is left to choose from."""
         return not self.agents
+
+    def only(self, keep: Callable[[str], bool]) -> Shortlist:
+        """Leave out tools, except where nothing would be left of a part, or of the whole."""
+        parts = tuple(tuple(filter(keep, part)) or part for part in self.parts)
+        needed = {tool for part in parts for tool in part}
+        kept = tuple(tool for tool in self.tools if keep(tool) or tool in needed) or self.tools
+        agents = {a: own for a, tools in self.agents.items() if (own := tuple(t for t in tools if t in kept))}
+        stand_ins = {
+            agent: tuple(tool for tool in self.stand_ins[agent] if keep(tool) or tool in kept)
+            for agent in agents
+        }
+        return replace(self, agents=agents, stand_ins=stand_ins, tools=kept, parts=parts)
 
     def shortened(self) -> Shortlist:
         """Drop the worse half of the tools; at least one stays."""
@@ -169,6 +184,11 @@ class _Ranking:
         return tuple(tool for tool in self.order if self.scores[tool] >= share * self.best)
 
 
+def _shaped(text: str) -> str:
+    """Put one word in place of every number: that there is one says more than which one."""
+    return _NUMBER.sub(" 0number ", text)
+
+
 class _Index:
     def __init__(self, catalog: Catalog) -> None:
         self._examples = {tool.name: tool.examples[0] for tool in catalog.tools.values() if tool.examples}
@@ -182,10 +202,14 @@ class _Index:
             for tool in catalog.tools.values()
         ]
         rows += [(tool.name, text, text) for tool in catalog.tools.values() for text in tool.examples]
-        self._database.executemany("INSERT INTO said VALUES (?, ?, ?)", rows)
+        rows += [
+            (tool.name, _TOPICS, " ".join(tool.topics)) for tool in catalog.tools.values() if tool.topics
+        ]
+        shaped = [(tool, kind, _shaped(words)) for tool, kind, words in rows]
+        self._database.executemany("INSERT INTO said VALUES (?, ?, ?)", shaped)
 
     def rank(self, text: str) -> _Ranking:
-        words = dict.fromkeys(word.lower() for word in _WORD.findall(text))
+        words = dict.fromkeys(word.lower() for word in _WORD.findall(_shaped(text)))
         said = [word for word in words if word not in _FUNCTION_WORDS][:64]
         examples = dict(self._examples)
         if not said:
@@ -195,14 +219,14 @@ class _Index:
             "SELECT tool, example, -bm25(said) FROM said WHERE said MATCH ? ORDER BY rank", (query,)
         ).fetchall()
         scores: dict[str, float] = {}
-        seen: set[tuple[str, bool]] = set()
+        seen: set[tuple[str, str]] = set()
         for tool, example, score in found:
-            part = (tool, bool(example))
-            if part in seen:
+            kind = example if example in ("", _TOPICS) else "example"
+            if (tool, kind) in seen:
                 continue
-            seen.add(part)
+            seen.add((tool, kind))
             scores[tool] = scores.get(tool, 0.0) + score
-            if example:
+            if kind == "example":
                 examples[tool] = example
         return _Ranking(scores=scores, examples=examples)
 

@@ -20,10 +20,10 @@ from planwarden.llm.service import LLMRequest, LLMService
 from planwarden.runtime.answer import checked_prose, render_from_evidence, returned_calls
 from planwarden.runtime.binding import BoundCall, bind
 from planwarden.runtime.context import AgentContext, answer_messages, arguments_messages, context_for
-from planwarden.runtime.grounding import grounded_schema
 from planwarden.runtime.next_action import Action, Answer, Fail, FillAndCall, Repeat, Wait, next_action
 from planwarden.runtime.recorder import Recorder
 from planwarden.runtime.tool_session import ToolSession, ToolWorld, open_session
+from planwarden.tools.grounding import grounded_schema, ungrounded
 
 SHORT_ANSWER: JsonSchema = {
     "type": "object",
@@ -104,6 +104,9 @@ class DirectedRuntime:
         bound = bind(recorder.state, context.planned, tool, spec.parameters)
         if bound.problem:
             return StepFailed(step=step_id, code="binding_failed", message=bound.problem)
+        if missing := self._ungrounded(context, bound):
+            message = f"the request names no value for {', '.join(missing)} of '{tool}'"
+            return StepFailed(step=step_id, code="argument_ungrounded", message=message)
         refused = recorder.state.steps[step_id].refused
         told = refused[-1].message if refused and refused[-1].tool == tool else ""
         try:
@@ -115,6 +118,12 @@ class DirectedRuntime:
             return None
         await session.call(tool, {**filled, **bound.fixed})
         return None
+
+    def _ungrounded(self, context: AgentContext, bound: BoundCall) -> tuple[str, ...]:
+        """Give the open arguments that a small model would have to make up."""
+        if self._llm.identity.answer_style != "evidence":
+            return ()
+        return ungrounded(bound.open_schema, grounded_schema(bound.open_schema, context.prompt))
 
     async def _fill(
         self, recorder: Recorder, context: AgentContext, tool: str, bound: BoundCall, told: str

@@ -102,17 +102,20 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
     description: str | None = None,
     alternatives: Sequence[str] = (),
     examples: Sequence[str] = (),
+    topics: Sequence[str] = (),
     timeout_s: float = 30.0,
     untrusted_output: bool = True,
     output: OutputKind | None = None,
     choices: Choices | None = None,
+    known_values: Choices | None = None,
     verify: Verifier | None = None,
 ) -> Callable[[Callable[..., object]], FunctionTool]:
     """Make a tool of the function below, asynchronous or not, whose parameters are typed.
 
     `description` is by default the docstring's first paragraph. The result has a schema when the return value
     is typed, and is opaque otherwise. A parameter annotated `ToolContext` receives the context. `choices`
-    narrows parameters to values known only now. `timeout_s` is in seconds.
+    narrows parameters to values known only now; `known_values` only names some (JSON Schema `examples`);
+    `topics` are words that the tool's data speaks of. `timeout_s` is in seconds.
 
     Raises:
         CatalogRejected: the declaration has a mistake; the message names function, file and line.
@@ -122,6 +125,7 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
         declared_at = _declared_at(function)
         where = f"tool '{name}', function '{function.__qualname__}' at {declared_at}"
         signature = read_signature(function, where=where, output=output, choices=choices or {})
+        signature = signature.with_examples(known_values or {}, where)
         try:
             spec = ToolSpec(
                 name=name,
@@ -131,6 +135,7 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
                 output=signature.output,
                 alternatives=tuple(alternatives),
                 examples=tuple(examples),
+                topics=tuple(topics),
                 timeout_s=timeout_s,
                 verifiable=verify is not None,
                 untrusted_output=untrusted_output,

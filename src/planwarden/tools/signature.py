@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, create_model
@@ -31,6 +31,22 @@ class Signature:
     names: tuple[str, ...]
     """Parameters in order; the model's field `argument_<i>` holds the value of `names[i]`."""
     context_name: str | None
+
+    def with_examples(self, values: Choices, where: str) -> Signature:
+        """Give the same signature with values that parameters are known to take, but not only those.
+
+        Raises:
+            CatalogRejected: a name fits no parameter.
+        """
+        properties = dict(cast("dict[str, JsonSchema]", self.parameters["properties"]))
+        for name, known in values.items():
+            if name not in properties:
+                raise CatalogRejected(
+                    f"{where}: known values for '{name}' fit no parameter", remedy="Name a parameter."
+                )
+            if known:
+                properties[name] = {**properties[name], "examples": list(known)}
+        return replace(self, parameters={**self.parameters, "properties": properties})
 
     def bind(self, arguments: Mapping[str, Json], context: ToolContext) -> dict[str, object]:
         """Give the keyword arguments of the function, converted to its types.

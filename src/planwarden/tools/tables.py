@@ -45,6 +45,11 @@ _DATE_FORMATS = (
 )  # fmt: skip
 
 
+MAX_CATEGORIES = 60
+"""A text column of more distinct values than this is free text, not a category."""
+MAX_TOPICS = 400
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column and what can be done with it."""
@@ -125,6 +130,31 @@ class Tables:
             raise DataRejected(
                 f"the tables cannot be read: {_short(error)}.", remedy="Look at the data files."
             ) from error
+
+
+def table_categories(tables: Tables, table: Table) -> dict[str, str]:
+    """Give the values of a table's text columns that have few of them → the column that has the value."""
+    found: dict[str, str] = {}
+    for column in table.columns:
+        if column.kind != "text":
+            continue
+        name = quoted(column.name)
+        rows = tables.now(
+            f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {quoted(table.name)}"  # noqa: S608 - quoted identifiers
+            f" WHERE {name} IS NOT NULL LIMIT {MAX_CATEGORIES + 1}"
+        ).rows
+        if len(rows) <= MAX_CATEGORIES:
+            found |= {value: column.name for (value,) in rows if isinstance(value, str) and len(value) <= 60}
+    return found
+
+
+def table_topics(tables: Tables) -> tuple[str, ...]:
+    """Give the words that tables speak of: their names, columns and categories."""
+    words: list[str] = []
+    for table in tables.all:
+        words += [table.name, *(column.name for column in table.columns), *table_categories(tables, table)]
+    spaced = (word.replace("_", " ") for word in words)
+    return tuple(dict.fromkeys(spaced))[:MAX_TOPICS]
 
 
 def load_tables(sources: DataSources) -> Tables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from planwarden.errors import DataRejected
 from planwarden.tools.data_sources import DocumentFile
 
 MAX_PASSAGE_CHARS = 800
+MAX_TOPICS = 400
 _CHUNK_CHARS = 4_000
 _BLOCKS = frozenset(
     {"p", "div", "li", "tr", "br", "section", "article", "ul", "ol", "table", "blockquote", "pre"}
@@ -62,6 +64,18 @@ def sentences(text: str) -> list[str]:
 def words(text: str) -> list[str]:
     """Give the words of a text in lower case, in any script."""
     return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
+
+
+def document_topics(documents: Sequence[Document]) -> tuple[str, ...]:
+    """Give the words that documents speak of, the commonest first."""
+    counted = Counter(
+        word
+        for document in documents
+        for passage in document.passages
+        for word in words(f"{passage.heading} {passage.text}")
+        if len(word) > 3
+    )
+    return tuple(word for word, _ in counted.most_common(MAX_TOPICS))
 
 
 def _text(file: DocumentFile) -> str:

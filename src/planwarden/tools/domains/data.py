@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import duckdb
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from planwarden.contracts.value import Contract, Json
 from planwarden.errors import ToolFailed
 from planwarden.tools.function import FunctionTool, tool
 from planwarden.tools.signature import Choices
-from planwarden.tools.tables import MAX_SECONDS, Column, Table, Tables, quoted
+from planwarden.tools.tables import MAX_SECONDS, Column, Table, Tables, quoted, table_categories, table_topics
 
 MAX_ROWS = 200
 MAX_CHOICES = 60
@@ -76,6 +76,7 @@ def _query_tool(tables: Tables, seconds: float) -> FunctionTool:
         description="Answer a question about the user's tables with one SQL SELECT (DuckDB)."
         f" Tables: {_listed(tables.all)}.",
         alternatives=("data.aggregate",),
+        topics=table_topics(tables),
         examples=(
             "List the ten largest orders by amount",
             "How many rows per category, sorted?",
@@ -140,6 +141,7 @@ def _table_text(columns: Sequence[str], rows: Sequence[Sequence[Json]], *, trunc
 
 def _aggregate_tool(tables: Tables, seconds: float) -> FunctionTool:
     by_name = {table.name: table for table in tables.all}
+    categories = {table.name: table_categories(tables, table) for table in tables.all}
 
     @tool(
         name="data.aggregate",
@@ -147,6 +149,7 @@ def _aggregate_tool(tables: Tables, seconds: float) -> FunctionTool:
         description="Calculate one figure (count, sum, average, minimum, maximum, median) over a column of"
         f" the user's tables, for all rows, for some, or for each group. Tables: {_listed(tables.all)}.",
         alternatives=("data.query",),
+        topics=table_topics(tables),
         examples=(
             "What is the average temperature by weather type?",
             "How many records are in the table?",
@@ -157,17 +160,21 @@ def _aggregate_tool(tables: Tables, seconds: float) -> FunctionTool:
             "Which category has the largest sum?",
         ),
         choices=_aggregate_choices(tables.all),
+        known_values={"where_value": sorted({value for found in categories.values() for value in found})},
     )
     async def aggregate(
         table: Annotated[str, Field(description="The table")],
         column: Annotated[str, Field(description="The column to calculate over")],
-        operation: Annotated[Operation, Field(description="What to calculate")],
+        operation: Annotated[
+            Operation, Field(description="What to calculate", json_schema_extra={"x-labels": _LABELS})
+        ],
         group_by: Annotated[
             str | None, Field(description="One figure for each value of this, or null")
         ] = None,
         where_column: Annotated[str | None, Field(description="Only rows where this column, or null")] = None,
         where_value: Annotated[
-            str | None, Field(description="has this value; a year or month for dates", max_length=200)
+            str | None,
+            Field(description="has this value; a year or month for dates", max_length=200),
         ] = None,
     ) -> Aggregate:
         found = by_name.get(table)
@@ -175,6 +182,13 @@ def _aggregate_tool(tables: Tables, seconds: float) -> FunctionTool:
             raise ToolFailed(f"there is no table '{table[:80]}'.", remedy=f"Tables: {', '.join(by_name)}.")
         target = _column(found, column)
         figure = _figure(target, operation)
+        if where_value is not None and where_column is None:
+            where_column = categories[table].get(where_value)
+            if where_column is None:
+                raise ToolFailed(
+                    f"no category of {table} is '{where_value[:80]}'.",
+                    remedy="Name a column, or another table.",
+                )
         where, parameters = _condition(found, where_column, where_value)
         words = f"{operation} of {column}" + (f" where {where_column} is {where_value}" if parameters else "")
         if group_by is None:
@@ -240,12 +254,25 @@ async def _whole(
     )
 
 
+_LABELS: dict[str, JsonValue] = {
+    "count": "how many, number of",
+    "sum": "total, altogether",
+    "average": "mean",
+    "minimum": "lowest, smallest, least, cheapest",
+    "maximum": "highest, largest, biggest, most",
+}
+"""Other words for the operations, for models that are led by the request's own words."""
+
+
 def _aggregate_choices(tables: Sequence[Table]) -> Choices:
     columns = tuple(dict.fromkeys(column.name for table in tables for column in table.columns))
+    measured = tuple(
+        dict.fromkeys(column.name for table in tables for column in table.columns if column.kind == "number")
+    )
     groups = tuple(dict.fromkeys(name for table in tables for name in _group_names(table)))
     choices = {
         "table": tuple(table.name for table in tables),
-        "column": columns,
+        "column": measured or columns,
         "where_column": columns,
         "group_by": groups,
     }

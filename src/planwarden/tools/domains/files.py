@@ -101,17 +101,7 @@ def _read_tool(sources: DataSources, workspace: Path) -> FunctionTool:
 def _write_tool(workspace: Path, state_dir: Path) -> FunctionTool:
     def request(path: str, content: str, context: ToolContext) -> WriteRequest:
         target = inside(workspace, path)
-        try:
-            replaced = target.exists()
-            unusable = target.name.startswith(TEMPORARY_PREFIX) or target.is_dir()
-        except OSError as error:
-            raise ToolFailed(
-                f"'{path[:200]}' cannot be written: {error.strerror}.", remedy="Give another name."
-            ) from error
-        if unusable:
-            raise ToolFailed(
-                f"'{path[:200]}' cannot be written: it is not a file name.", remedy="Give a file name."
-            )
+        replaced = _replaces(target, path)
         try:
             raw = content.encode()
         except UnicodeEncodeError as error:
@@ -142,6 +132,7 @@ def _write_tool(workspace: Path, state_dir: Path) -> FunctionTool:
         description="Write a text file into the workspace, replacing a file of the same name.",
         examples=(
             "Save this summary to report.md",
+            "Save the text 'all is well' to a file",
             "Write the result into a file",
             "Create a file called todo.txt with these items",
             "Store the answer in notes/answer.md",
@@ -166,6 +157,26 @@ def _write_tool(workspace: Path, state_dir: Path) -> FunctionTool:
             ) from error
 
     return write
+
+
+def _replaces(target: Path, path: str) -> bool:
+    """Say whether a file is there already.
+
+    Raises:
+        ToolFailed: no file of that name can be written.
+    """
+    try:
+        there = target.exists()
+        unusable = target.name.startswith(TEMPORARY_PREFIX) or target.is_dir()
+    except OSError as error:
+        raise ToolFailed(
+            f"'{path[:200]}' cannot be written: {error.strerror}.", remedy="Give another name."
+        ) from error
+    if unusable:
+        raise ToolFailed(
+            f"'{path[:200]}' cannot be written: it is not a file name.", remedy="Give a file name."
+        )
+    return there
 
 
 def inside(workspace: Path, path: str) -> Path:

@@ -12,7 +12,7 @@ from pydantic import Field
 from planwarden.contracts.value import Contract
 from planwarden.errors import ToolFailed
 from planwarden.tools.data_sources import DataSources
-from planwarden.tools.domains.corpus import Document, Passage, read_documents, words
+from planwarden.tools.domains.corpus import Document, Passage, document_topics, read_documents, words
 from planwarden.tools.domains.textrank import MAX_SENTENCES, summary_sentences
 from planwarden.tools.function import FunctionTool, tool
 
@@ -72,6 +72,7 @@ def _search_tool(documents: Sequence[Document]) -> FunctionTool:
         description="Search the user's documents for passages about something and give the best ones."
         f" Documents: {_listed(documents)}.",
         alternatives=("research.summarizer",),
+        topics=document_topics(documents),
         examples=(
             "What do our documents say about refunds?",
             "Find the section on security requirements",

@@ -9,7 +9,7 @@ The model chooses among what is left, and the tool's own schema still decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from planwarden.contracts.json_schema import schema_problems
@@ -50,12 +50,26 @@ def grounded_schema(schema: JsonSchema, request: str) -> JsonSchema:
     return {**schema, "properties": ordered, "required": list(ordered)}
 
 
+def groundable(schema: JsonSchema, request: str) -> bool:
+    """Say whether a request names a value for every required text and number of a call."""
+    return not ungrounded(schema, grounded_schema(schema, request))
+
+
+def ungrounded(schema: JsonSchema, narrowed: JsonSchema) -> tuple[str, ...]:
+    """Give the required texts and numbers for which the request names no value at all."""
+    before = cast("dict[str, JsonSchema]", schema.get("properties", {}))
+    after = cast("dict[str, JsonSchema]", narrowed.get("properties", {}))
+    required = cast("list[str]", schema.get("required", []))
+    return tuple(name for name in required if "enum" not in before[name] and "enum" not in after[name])
+
+
 def _values(wanted: JsonSchema, request: str, *, optional: bool) -> list[Json]:
     """Give the values of one argument that the request speaks of; empty when it speaks of none."""
     plain = _without_null(wanted)
     values = plain.get("enum", plain.get("examples"))
     if isinstance(values, list):
-        return _spoken_of(cast("list[Json]", values), request, whole_words=optional)
+        labels = cast("dict[str, str]", plain.get("x-labels", {}))
+        return _spoken_of(cast("list[Json]", values), labels, request, whole_words=optional)
     found: list[Json] = []
     if plain.get("type") in ("integer", "number"):
         found = _numbers(request)
@@ -76,10 +90,13 @@ def _without_null(wanted: JsonSchema) -> JsonSchema:
     return wanted
 
 
-def _spoken_of(values: Sequence[Json], request: str, *, whole_words: bool) -> list[Json]:
+def _spoken_of(
+    values: Sequence[Json], labels: Mapping[str, str], request: str, *, whole_words: bool
+) -> list[Json]:
     """Give the values that share most words with the request; a word may be cut short in either."""
     words = [word.lower() for word in _WORD.findall(request)]
-    scores = [_shared(str(value), words, whole_words=whole_words) for value in values]
+    named = [f"{value} {labels.get(str(value), '')}" for value in values]
+    scores = [_shared(name, words, whole_words=whole_words) for name in named]
     best = max(scores, default=0.0)
     return [value for value, score in zip(values, scores, strict=True) if score == best] if best else []
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.contracts.json_schema import schema_problems
-from planwarden.runtime.grounding import grounded_schema
+from planwarden.tools.grounding import grounded_schema
 
 pytestmark = pytest.mark.requirement("ARG-1")
 
