@@ -1,15 +1,15 @@
 """The requirements that tests show, id → one sentence. Checked both ways by tests/test_requirements.py."""
 
 REQUIREMENTS: dict[str, str] = {
-    "TOOL-1": "A typed Python function becomes a tool by one decorator; mistakes name function, file and line.",
+    "TOOL-1": "A typed Python function becomes a tool by one decorator; a mistake names file and line.",
     "TOOL-2": "Tools load from modules and files by reference; two tools of one name are refused.",
     "TOOL-3": "Arguments and results are checked by schema, problems name the field; no schema is fetched.",
-    "TOOL-4": "Data is what the user pointed at, else the samples; bad paths are refused, links never lead out.",
+    "TOOL-4": "Data is what the user pointed at, else the samples; bad paths are refused, no link leads out.",
     "TOOL-5": "Finance tools compute their figures from any table with a date and a price column.",
     "TOOL-6": "Research tools find passages and summarise documents, whatever characters they are given.",
     "TOOL-7": "Data tools answer from the tables alone: one SELECT, no file, network or change, all bounded.",
     "TOOL-8": "File tools stay inside the workspace; a write killed at any moment is told done or not done.",
-    "TOOL-9": "Calculator, clock and tone check are exact and safe; every built-in states its result in a text.",
+    "TOOL-9": "Calculator, clock and tone check are exact and safe; built-ins state results in words.",
     "JRN-1": "Events of a run are numbered from 1 without gaps; an append returns what a read gives.",
     "JRN-2": "Nothing is written under a lease taken over or given back; its check fails once expired.",
     "JRN-3": "A lease passes on only when free, expired, or its owner provably dead, to one claimant.",

@@ -1,4 +1,4 @@
-"""The product path with the embedded model and real data: a task in, an answer and a verifiable dossier out."""
+"""The product path with the embedded model and real data: from a task to an answer and a dossier."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from planwarden.app.models import Models
 from planwarden.app.system import VERSION
+from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
 from planwarden.configuration.python_tools import load_python_tools
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
@@ -20,6 +21,7 @@ from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
+from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.directed import AgentSettings, DirectedRuntime
 from planwarden.runtime.tool_session import ToolWorld
 from planwarden.tools.builtin import open_builtins
@@ -45,6 +47,12 @@ def assemble_world(
     builtins = open_builtins(sources, settings.workspace, settings.planwarden_home / "tools")
     own = load_python_tools(loaded) | dict(own_tools)
     return assemble(loaded, builtins.tools, own, builtins.unavailable)
+
+
+def empty_world() -> AssembledCatalog:
+    """Give a world in which nothing can be called: enough to end a run."""
+    catalog = Catalog(agents={}, tools={})
+    return AssembledCatalog(catalog=catalog, policy=ToolPolicy(), tools={}, left_out={})
 
 
 def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlanner:

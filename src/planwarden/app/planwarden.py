@@ -154,8 +154,8 @@ class Planwarden:
             PlanwardenError: see errors.py; whatever began stays in the journal and can be resumed.
         """
         prepared = await self._prepared(task)
-        await self.world(prepared.data)  # mistakes in catalog and data are said before any model is opened
-        orchestrator = await self._orchestrator(prepared.data, await self.models())
+        world = await self.world(prepared.data)  # its mistakes are said before any model is opened
+        orchestrator = await self._orchestrator(world, await self.models())
         return await self._result(await orchestrator.route_task(prepared, plan, listener))
 
     async def accept_plan(self, text: str | bytes, task: Task) -> PlannerPlan:
@@ -192,11 +192,12 @@ class Planwarden:
         return await self._result(state)
 
     async def cancel(self, run_id: str, *, by: str) -> RunResult:
-        """Stop a run; needs neither its models nor its data."""
+        """Stop a run; needs neither its models nor its catalog or data."""
+        from planwarden.app.assembly import empty_world  # noqa: PLC0415 - heavy; see above
         from planwarden.app.models import absent_models  # noqa: PLC0415 - heavy; see above
 
         started = fold(await (await self.journal()).read(run_id)).started
-        orchestrator = await self._orchestrator((), absent_models(started))
+        orchestrator = await self._orchestrator(empty_world(), absent_models(started))
         return await self._result(await orchestrator.cancel(run_id, by=by))
 
     async def runs(self, *, limit: int = 50) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
@@ -238,12 +239,12 @@ class Planwarden:
 
     async def _orchestrator_of(self, run_id: str) -> Orchestrator:
         started = fold(await (await self.journal()).read(run_id)).started
-        return await self._orchestrator(started.task.data, await self.models(started))
+        world = await self.world(started.task.data)
+        return await self._orchestrator(world, await self.models(started))
 
-    async def _orchestrator(self, data: Sequence[str], models: Models) -> Orchestrator:
+    async def _orchestrator(self, world: AssembledCatalog, models: Models) -> Orchestrator:
         from planwarden.app.assembly import make_orchestrator  # noqa: PLC0415 - heavy; see above
 
-        world = await self.world(data)
         return make_orchestrator(
             journal=await self.journal(),
             owner=self._owner,

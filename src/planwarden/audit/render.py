@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from planwarden.contracts.dossier import Dossier, DossierCall
+from planwarden.contracts.dossier import Dossier, DossierCall, DossierStep
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlanDecision
 
@@ -21,6 +21,7 @@ def dossier_markdown(dossier: Dossier) -> str:
     sections = (
         _head(dossier),
         _plan(dossier.decision),
+        _steps(dossier.steps),
         _calls(dossier.calls),
         _answer(dossier),
         _deviations(dossier),
@@ -84,6 +85,16 @@ def _plan(decision: PlanDecision | None) -> list[str]:
         ]
         lines += ["", "Refused on the way:", "", *_table(("rung", "reason", "field", "message"), rows)]
     return lines
+
+
+def _steps(steps: Sequence[DossierStep]) -> list[str]:
+    if not steps:
+        return []
+    rows = [
+        (step.id, step.agent, step.status, step.failure_code or "–", step.failure_message or "–")
+        for step in steps
+    ]
+    return ["## Steps", "", *_table(("step", "agent", "outcome", "code", "message"), rows)]
 
 
 def _calls(calls: Sequence[DossierCall]) -> list[str]:

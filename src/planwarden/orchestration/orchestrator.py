@@ -26,7 +26,7 @@ from planwarden.contracts.plan import PlanDecision, PlannerPlan
 from planwarden.contracts.run import CallState, RunState
 from planwarden.contracts.task import Task
 from planwarden.contracts.value import Json, digest
-from planwarden.errors import InputError, LeaseHeld
+from planwarden.errors import InputError, LeaseHeld, StoreCorrupt
 from planwarden.journal.port import Journal, Lease, Owner
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.run_log import EventListener, RunLog
@@ -83,10 +83,12 @@ class Orchestrator:
         Raises:
             RunNotFound: no such run.
             LeaseHeld: a live process is running it.
+            StoreCorrupt: its record is not what was written.
         """
         state = fold(await self.journal.read(run_id))
         if state.ended is not None:
             return state
+        await self._refuse_altered(run_id)
         world = self.executor.world
         taken = RunTakenOver(
             owner=self.owner.id, catalog_digest=world.catalog.digest, policy_digest=world.policy.digest
@@ -100,6 +102,14 @@ class Orchestrator:
                 await self.journal.release(lease)
             raise
         return await self._go_on(lease, events, listener)
+
+    async def _refuse_altered(self, run_id: str) -> None:
+        """Act only on a record whose every byte is as written."""
+        for fault in await self.journal.verify(run_id):
+            raise StoreCorrupt(
+                f"The record of run {run_id} was altered: {fault.problem}.",
+                remedy=f"Restore the journal from a backup. See planwarden dossier verify {run_id}.",
+            )
 
     async def resolve(
         self,

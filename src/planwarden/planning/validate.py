@@ -43,6 +43,9 @@ def read_plan(text: str | bytes) -> PlannerPlan | Refusal:
         value = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         return _refusal("parse", "not_json", "", f"not JSON: {error}")
+    if isinstance(value, dict) and "agents" in value:
+        message = "the legacy 'agents' array is not accepted: a plan is steps, metadata, confidence"
+        return _refusal("schema", "legacy_agents", "agents", message)
     try:
         return PlannerPlan.model_validate_json(json.dumps(value, allow_nan=False), strict=True)
     except ValidationError as error:

@@ -6,6 +6,7 @@ What to do next is decided by `next_action` from the record alone, so a step res
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -205,11 +206,14 @@ def _over_token_budget(recorder: Recorder) -> Fail | None:
 
 
 def _short_answer(text: str) -> str:
+    """Take the whole sentences of a bounded answer, each once: small models repeat themselves and are cut."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return str(cast("dict[str, Any]", value).get("answer", text)) if isinstance(value, dict) else text
+    answer = str(cast("dict[str, Any]", value).get("answer", text)) if isinstance(value, dict) else text
+    sentences = dict.fromkeys(re.findall(r"[^.!?。！？]+[.!?。！？]+", answer))
+    return "".join(sentences).strip() or answer
 
 
 def _unreadable(step_id: str, tool: str, message: str) -> CallRefused:
