@@ -128,4 +128,8 @@ REQUIREMENTS: dict[str, str] = {
     "BAD-9": "A setting that cannot be used is refused by every command with the variable's name.",
     "BAD-10": "A run id that the journal does not hold is refused whatever its characters.",
     "DOS-20": "Where a dossier cannot be written the run is whole in the journal, and the error says so.",
+    "LLM-13": "A tool's schema never makes Ollama refuse a request for what its converter cannot do.",
+    "PLAN-12": "Retrieval hears what the user's own data speaks of: headings, columns, categories.",
+    "ARG-2": "A small model is never made to invent an argument that the request does not name.",
+    "RUN-20": "A record that was altered is not acted on.",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from planwarden.contracts.model import ModelIdentity, ModelUsage
+from planwarden.contracts.model import AnswerStyle, ModelIdentity, ModelUsage
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, TokenChoice
 
@@ -38,11 +38,13 @@ class ScriptedLLM:
     """Gives each request the first unused reply that fits; leaving its context checks that all were used."""
 
     def __init__(
-        self, *script: Scripted | str | ModelError | tuple[Matcher | str | None, str | LLMReply | ModelError]
+        self,
+        *script: Scripted | str | ModelError | tuple[Matcher | str | None, str | LLMReply | ModelError],
+        answer_style: AnswerStyle = "prose",
     ) -> None:
         """Take the script; a bare text or error fits any request, a pair is (when, reply)."""
         self._unused = [_entry(each) for each in script]
-        self._identity = _identity("scripted")
+        self._identity = _identity("scripted", answer_style)
         self.requests: list[LLMRequest] = []
         self.closed = False
 
@@ -87,10 +89,15 @@ class ScriptedLLM:
 class FunctionLLM:
     """Answers by a function of the request; an error that it returns is raised."""
 
-    def __init__(self, answer: Callable[[LLMRequest], str | LLMReply | ModelError]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[LLMRequest], str | LLMReply | ModelError],
+        *,
+        answer_style: AnswerStyle = "prose",
+    ) -> None:
         """Take the function."""
         self._answer = answer
-        self._identity = _identity("function")
+        self._identity = _identity("function", answer_style)
         self.requests: list[LLMRequest] = []
 
     @property
@@ -111,9 +118,9 @@ class FunctionLLM:
         """Hold nothing, give nothing back."""
 
 
-def _identity(provider: str) -> ModelIdentity:
+def _identity(provider: str, answer_style: AnswerStyle) -> ModelIdentity:
     return ModelIdentity(
-        provider=provider, model=provider, chosen_because="a test double", answer_style="prose"
+        provider=provider, model=provider, chosen_because="a test double", answer_style=answer_style
     )
 
 

@@ -45,7 +45,7 @@ def another(variable: str) -> Any:
         case int():
             return default - 1 if default >= 2 else default + 1
         case float():
-            return 0.25 if default == 0.5 else 0.5
+            return default / 2 or 0.5
         case str() if get_args(annotation):
             return next(value for value in get_args(annotation) if value != default)
         case str():

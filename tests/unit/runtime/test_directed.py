@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from planwarden.contracts.facts import ModelAnswered
-from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlannedAgentStep
 from planwarden.contracts.run import RunState
 from planwarden.contracts.specs import AgentSpec
@@ -142,8 +141,7 @@ async def test_a_reply_with_half_a_character_pair_is_recorded_and_does_not_break
 
 
 async def test_a_tool_that_the_model_style_evidence_used_answers_in_its_own_words() -> None:
-    llm = FunctionLLM(lambda _: '{"text":"x"}')
-    llm._identity = ModelIdentity(provider="function", model="small", answer_style="evidence")  # pyright: ignore[reportPrivateUsage] - the double has no other way yet
+    llm = FunctionLLM(lambda _: '{"text":"x"}', answer_style="evidence")
     stage, _ = a_stage(llm)
     state = await carried_out(stage, a_step("look", "typed"))
     answer = state.steps["s1"].answer

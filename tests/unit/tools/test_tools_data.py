@@ -219,6 +219,7 @@ async def test_a_wrong_aggregate_fails_with_a_reason(
 async def test_choices_come_from_the_live_tables(sample_tools: Mapping[str, Tool]) -> None:
     properties = cast("dict[str, Any]", sample_tools["data.aggregate"].spec.parameters["properties"])
     assert properties["table"]["enum"] == ["seattle_weather", "stocks"]
-    assert {"temp_max", "symbol"} <= set(properties["column"]["enum"])
+    assert {"temp_max", "price", "date"} <= set(properties["column"]["enum"])
+    assert "symbol" not in properties["column"]["enum"]  # texts are grouped by and chosen by, not calculated
     assert "date (year)" in properties["group_by"]["enum"]
     assert properties["group_by"]["enum"][-1] is None

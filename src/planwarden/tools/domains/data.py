@@ -267,7 +267,9 @@ _LABELS: dict[str, JsonValue] = {
 def _aggregate_choices(tables: Sequence[Table]) -> Choices:
     columns = tuple(dict.fromkeys(column.name for table in tables for column in table.columns))
     measured = tuple(
-        dict.fromkeys(column.name for table in tables for column in table.columns if column.kind == "number")
+        dict.fromkeys(
+            column.name for table in tables for column in table.columns if column.kind in ("number", "date")
+        )
     )
     groups = tuple(dict.fromkeys(name for table in tables for name in _group_names(table)))
     choices = {
