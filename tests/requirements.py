@@ -3,7 +3,6 @@
 REQUIREMENTS: dict[str, str] = {
     "TOOL-1": "A typed Python function becomes a tool by one decorator; a mistake names file and line.",
     "TOOL-2": "Tools load from modules and files by reference; two tools of one name are refused.",
-    "TOOL-3": "Arguments and results are checked by schema, problems name the field; no schema is fetched.",
     "TOOL-4": "Data is what the user pointed at, else the samples; bad paths are refused, no link leads out.",
     "TOOL-5": "Finance tools compute their figures from any table with a date and a price column.",
     "TOOL-6": "Research tools find passages and summarise documents, whatever characters they are given.",

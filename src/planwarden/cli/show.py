@@ -158,6 +158,7 @@ class Progress:
     def _models(started: f.RunStarted) -> None:
         show_model("planner", started.planner)
         show_model("agents", started.agents)
+        tell("[dim]planning …[/]")
 
 
 def show_model(role: str, identity: ModelIdentity) -> None:

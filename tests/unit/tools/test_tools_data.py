@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from fitting import argument_problems, output_problems
 
 from planwarden.contracts.value import Json, canonical_json
 from planwarden.errors import ToolFailed
-from planwarden.tools.arguments import argument_problems, output_problems
 from planwarden.tools.data_sources import open_sources
 from planwarden.tools.domains.data import data_tools
 from planwarden.tools.tables import load_tables

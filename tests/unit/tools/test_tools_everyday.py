@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from fitting import output_problems
 from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.errors import ToolFailed
-from planwarden.tools.arguments import output_problems
 from planwarden.tools.builtin import BUILTIN_NAMES, builtin_tools, open_builtins
 from planwarden.tools.data_sources import open_sources
 from planwarden.tools.domains.calculator import Calculation, calculator

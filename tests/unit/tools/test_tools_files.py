@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from fitting import output_problems
 
 from planwarden.contracts.value import Json
 from planwarden.errors import ToolFailed
-from planwarden.tools.arguments import output_problems
 from planwarden.tools.data_sources import open_sources
 from planwarden.tools.domains.files import file_tools
 from planwarden.tools.tool import Done, NotDone, Tool, ToolContext, Unknown

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import duckdb
 import pytest
+from fitting import argument_problems, output_problems
 
 from planwarden.contracts.value import Json
 from planwarden.errors import DataRejected, ToolFailed
-from planwarden.tools.arguments import argument_problems, output_problems
 from planwarden.tools.data_sources import open_sources
 from planwarden.tools.domains.finance import finance_tools
 from planwarden.tools.tables import load_tables

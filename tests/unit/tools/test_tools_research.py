@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from fitting import output_problems
 from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.contracts.value import Json
 from planwarden.errors import DataRejected, ToolFailed
-from planwarden.tools.arguments import output_problems
 from planwarden.tools.data_sources import SAMPLES, open_sources
 from planwarden.tools.domains.corpus import sentences
 from planwarden.tools.domains.research import research_tools
