@@ -131,4 +131,5 @@ REQUIREMENTS: dict[str, str] = {
     "PLAN-12": "Retrieval hears what the user's own data speaks of: headings, columns, categories.",
     "ARG-2": "A small model is never made to invent an argument that the request does not name.",
     "RUN-20": "A record that was altered is not acted on.",
+    "CLI-16": "The task of a command line says who asks.",
 }

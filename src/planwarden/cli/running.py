@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from planwarden.cli.exits import exit_of_run
 from planwarden.cli.output import configure_log, fail, out, plain, print_json, say, stop, tell
 from planwarden.cli.report import run_report
 from planwarden.cli.show import Progress, show_answer, show_model, show_outcome, show_plan, show_refusals
-from planwarden.cli.task_input import make_task
+from planwarden.cli.task_input import make_task, this_person
 from planwarden.configuration.settings import load_settings
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.run import RunState, final_answer
@@ -290,7 +289,7 @@ def resolve(
         return await planwarden.resolve(
             run_id,
             chosen[0],
-            by=by or getpass.getuser(),
+            by=by or this_person(),
             call_id=call,
             result=_json(result),
             listener=listener,
@@ -314,7 +313,7 @@ def cancel(run_id: RunId, as_json: AsJson = False) -> None:
     """Stop a run; a live process that runs it stops within about a second."""
 
     async def work(planwarden: Planwarden) -> RunResult:
-        return await planwarden.cancel(run_id, by=getpass.getuser())
+        return await planwarden.cancel(run_id, by=this_person())
 
     result = with_planwarden(work, as_json=as_json)
     if as_json:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
+
 import typer
 from pydantic import ValidationError
 
-from planwarden.contracts.task import MAX_PROMPT_CHARS, Task
+from planwarden.contracts.task import MAX_PROMPT_CHARS, Principal, Task
 from planwarden.errors import InputError, TaskRejected
 
 SAY_IT = f"Say in words what is to be done, in at most {MAX_PROMPT_CHARS:,} characters."
@@ -27,12 +29,21 @@ def make_task(text: str, data: list[str] | None, conversation: str | None) -> Ta
     if len(text) > MAX_PROMPT_CHARS:
         raise _too_long(f"{len(text):,} characters")
     try:
-        return Task(prompt=text, data=tuple(data or ()), conversation=conversation)
+        principal = Principal(id=this_person())
+        return Task(prompt=text, data=tuple(data or ()), conversation=conversation, principal=principal)
     except ValidationError as error:
         what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         if not text:
             what = "the task is empty"
         raise TaskRejected(f"The task cannot be used: {what}.", remedy=SAY_IT) from error
+
+
+def this_person() -> str:
+    """Give the name under which the machine knows who is asking; `local` where it knows none."""
+    try:
+        return getpass.getuser()[:256] or "local"
+    except (KeyError, OSError):  # a container whose user has no name
+        return "local"
 
 
 def _stdin() -> str:
