@@ -54,8 +54,8 @@ def load_llama(options: EngineOptions) -> ChatServer:
     Raises:
         ModelFileRejected: llama.cpp itself, or the file with these options, cannot be loaded.
     """
-    # Threads that spin while they wait make a busy machine 10 times slower, threads that sleep at once make an
-    # idle one 2 times slower: spin briefly. libgomp reads this once, when it is loaded.
+    # Threads that spin while they wait make a busy machine 10 times slower, threads that sleep at once make
+    # an idle one 2 times slower: spin briefly. libgomp reads this once, when it is loaded.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
