@@ -13,12 +13,12 @@ from planwarden.contracts.model import ModelIdentity, ModelUsage
 from planwarden.contracts.specs import JsonSchema
 from planwarden.errors import ModelFileRejected, ModelTimedOut, PromptTooLong, ReplyIncomplete, ReplyInvalid
 from planwarden.llm.engine import EmbeddedEngine
+from planwarden.llm.logprobs import read_token
 from planwarden.llm.service import (
     LLMReply,
     LLMRequest,
     ModelHealth,
     ReplyBroken,
-    TokenAlternative,
     TokenChoice,
 )
 
@@ -143,7 +143,7 @@ class _Collected:
             self.finish = cast("str | None", choice.get("finish_reason")) or self.finish
             self.text.append(cast("str | None", cast("Object", choice["delta"]).get("content")) or "")
             logprobs = cast("Object | None", choice.get("logprobs")) or {}
-            self.tokens += map(_token, cast("Sequence[Object]", logprobs.get("content") or ()))
+            self.tokens += map(read_token, cast("Sequence[Object]", logprobs.get("content") or ()))
 
 
 def _reply(chunks: Sequence[object], request: LLMRequest, *, latency_s: float) -> LLMReply:
@@ -184,18 +184,6 @@ def _raise_refusal(error: object) -> None:
     raise ReplyInvalid(
         f"llama.cpp refused the request: {known.get('message', error)}",
         remedy="Look at the prompt and the schema in the dossier; this request will not work again.",
-    )
-
-
-def _token(entry: Object) -> TokenChoice:
-    alternatives = cast("Sequence[Object]", entry.get("top_logprobs") or ())
-    return TokenChoice(
-        text=str(entry["token"]),
-        logprob=float(cast("float", entry["logprob"])),
-        alternatives=tuple(
-            TokenAlternative(text=str(each["token"]), logprob=float(cast("float", each["logprob"])))
-            for each in alternatives
-        ),
     )
 
 

@@ -10,12 +10,12 @@ from typing import NoReturn, cast
 
 from planwarden.contracts.model import ModelUsage
 from planwarden.errors import ModelUnavailable, PromptTooLong, ReplyIncomplete, ReplyInvalid
+from planwarden.llm.logprobs import read_token
 from planwarden.llm.service import (
     LLMReply,
     LLMRequest,
     ModelNotReady,
     ReplyBroken,
-    TokenAlternative,
     TokenChoice,
 )
 
@@ -132,7 +132,7 @@ class ChatStream:
         if not isinstance(content, str) or not isinstance(part["done"], bool):
             raise TypeError(content)
         self.text.append(content)
-        self.tokens += map(_token, cast("Sequence[Object]", part.get("logprobs") or ()))
+        self.tokens += map(read_token, cast("Sequence[Object]", part.get("logprobs") or ()))
         if part["done"]:
             _usage(part, 0.0)
             self.end = part
@@ -145,18 +145,6 @@ class ChatStream:
                 f" (context {self.num_ctx}).",
                 remedy="Update Ollama: this one ignores `truncate: false`. Or raise NUM_CTX.",
             )
-
-
-def _token(entry: Object) -> TokenChoice:
-    alternatives = cast("Sequence[Object]", entry.get("top_logprobs") or ())
-    return TokenChoice(
-        text=str(entry["token"]),
-        logprob=float(cast("float", entry["logprob"])),
-        alternatives=tuple(
-            TokenAlternative(text=str(each["token"]), logprob=float(cast("float", each["logprob"])))
-            for each in alternatives
-        ),
-    )
 
 
 def _usage(end: Object, latency_s: float) -> ModelUsage:
