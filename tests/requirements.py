@@ -132,4 +132,5 @@ REQUIREMENTS: dict[str, str] = {
     "ARG-2": "A small model is never made to invent an argument that the request does not name.",
     "RUN-20": "A record that was altered is not acted on.",
     "CLI-16": "The task of a command line says who asks.",
+    "DOS-21": "The export of a run that is over is compared with its journal; one that goes on is not.",
 }
