@@ -99,13 +99,19 @@ def errors_page() -> str:
         ),
     ]
     for family in errors.PlanwardenError.__subclasses__():
-        members = [family, *(each for each in family.__subclasses__() if each.__module__ == errors.__name__)]
+        members = [each for each in _tree(family) if each.__module__ == errors.__name__]
         rows = [
             (f"`{each.code}`", each.__name__, _first_line(each), str(int(_exit(each)))) for each in members
         ]
         who = f"Who reacts: {reacts[family.__name__]}." if family.__name__ in reacts else ""
         parts += [f"## {family.__name__}", who, _table(("code", "class", "what happened", "exit"), rows)]
     return HEAD + "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _tree(error: type[errors.PlanwardenError]) -> Iterator[type[errors.PlanwardenError]]:
+    yield error
+    for below in error.__subclasses__():
+        yield from _tree(below)
 
 
 def _first_line(error: type[errors.PlanwardenError]) -> str:

@@ -14,9 +14,11 @@ PlanwardenError
 │   └── ModelFileRejected     model_file_rejected  missing, or not the bytes we pinned
 ├── ModelError                the operator looks at the model server              exit 3
 │   ├── ModelUnavailable      model_unavailable    nothing answers, or the model is not there
+│   │   └── ModelCircuitOpen  model_circuit_open   failed too often just now; not asked again yet
 │   ├── ModelTimedOut         model_timed_out      the deadline over all retries is past
 │   ├── ReplyIncomplete       reply_incomplete     cut at the limit, or without its end mark
 │   ├── ReplyInvalid          reply_invalid        not what the protocol promises
+│   │   └── ToolCallingUnsupported  tool_calling_unsupported  the model takes no tools: use directed execution
 │   └── PromptTooLong         prompt_too_long      does not fit the context in force
 ├── ToolFailed                the tool's author: raised by a tool, becomes a failed result
 ├── ToolFirstPolicyViolation  the run's settings say what follows                 exit 3
@@ -122,6 +124,12 @@ class ModelUnavailable(ModelError):
     code = "model_unavailable"
 
 
+class ModelCircuitOpen(ModelUnavailable):
+    """The model failed too often just now; it is not asked again before a pause is over."""
+
+    code = "model_circuit_open"
+
+
 class ModelTimedOut(ModelError):
     """The deadline, which covers all retries, is past."""
 
@@ -138,6 +146,12 @@ class ReplyInvalid(ModelError):
     """The reply is not what the protocol promises."""
 
     code = "reply_invalid"
+
+
+class ToolCallingUnsupported(ReplyInvalid):
+    """The model or its server takes no tools; directed execution does without."""
+
+    code = "tool_calling_unsupported"
 
 
 class PromptTooLong(ModelError):

@@ -21,7 +21,7 @@ from surfaces_kit import (
 from planwarden.app.system import VERSION
 from planwarden.cli import main as command_line
 from planwarden.contracts.plan import PlannerPlan
-from planwarden.runtime.directed import DirectedRuntime
+from planwarden.runtime.agent import AgentRuntime
 
 TASK = "What is the latest price of IBM?"
 WRITE = {"id": "s1", "agent": "enterprise_agent", "tools": ["files.write"]}
@@ -460,16 +460,16 @@ def test_a_model_that_nobody_serves_ends_with_3_and_a_remedy(offline: Cli) -> No
 def test_an_interrupted_run_ends_with_130_says_how_to_go_on_and_does(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = DirectedRuntime.run_step
+    ask = AgentRuntime.run_step
 
     async def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(DirectedRuntime, "run_step", interrupted)
+    monkeypatch.setattr(AgentRuntime, "run_step", interrupted)
     said = cli("run", TASK)
     assert said.code == 130
     assert "planwarden resume" in said.err
-    monkeypatch.setattr(DirectedRuntime, "run_step", ask)
+    monkeypatch.setattr(AgentRuntime, "run_step", ask)
     assert "interrupted" in cli("runs").out
     (row,) = cli("runs", "--json").json
     assert (row["status"], row["owned"]) == ("running", False)

@@ -22,7 +22,8 @@ from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
-from planwarden.runtime.directed import AgentSettings, DirectedRuntime
+from planwarden.runtime.agent import AgentRuntime
+from planwarden.runtime.asking import AgentSettings
 from planwarden.runtime.tool_session import ToolWorld
 from planwarden.tools.builtin import open_builtins
 from planwarden.tools.data_sources import open_sources
@@ -94,14 +95,15 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
         max_output_tokens=chosen.max_output_tokens,
         timeout_s=chosen.timeout_s,
     )
-    runtime = DirectedRuntime(models.agents, settings, tool_world)
+    runtime = AgentRuntime(models.agents, settings, tool_world)
     return Orchestrator(
         journal=journal,
         executor=Executor(planner=planner, runtime=runtime, world=tool_world),
         owner=owner,
         ids=ids,
         planner=models.planner.identity,
-        agents=models.agents.identity,
+        agents=models.agents.default.identity,
+        agent_models={agent: llm.identity for agent, llm in models.agents.own.items()},
         version=VERSION,
     )
 

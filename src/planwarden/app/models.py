@@ -12,6 +12,7 @@ from planwarden.llm.absent import AbsentLLM
 from planwarden.llm.retrying import RetryingLLM
 from planwarden.llm.selection import LLMSettings, ModelOpener
 from planwarden.llm.service import LLMService
+from planwarden.runtime.asking import AgentModels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +20,19 @@ class Models:
     """The two models of a run."""
 
     planner: LLMService
-    agents: LLMService
+    agents: AgentModels
+
+    async def aclose(self) -> None:
+        """Close every model."""
+        await self.planner.aclose()
+        await self.agents.default.aclose()
+        for llm in self.agents.own.values():
+            await llm.aclose()
 
 
 def absent_models(started: RunStarted) -> Models:
     """Stand for the models of a run that is only ended: none is opened."""
-    return Models(planner=AbsentLLM(started.planner), agents=AbsentLLM(started.agents))
+    return Models(planner=AbsentLLM(started.planner), agents=AgentModels(default=AbsentLLM(started.agents)))
 
 
 class ModelShelf:
@@ -54,7 +62,7 @@ class ModelShelf:
             except BaseException:
                 await planner.aclose()
                 raise
-            self._open[providers] = Models(planner=planner, agents=agents)
+            self._open[providers] = Models(planner=planner, agents=AgentModels(default=agents))
         return self._open[providers]
 
     async def _model(self, chosen: PlannerModel | AgentModel, prefix: str, provider: str) -> LLMService:
@@ -74,6 +82,5 @@ class ModelShelf:
     async def aclose(self) -> None:
         """Close what was opened."""
         for models in self._open.values():
-            await models.planner.aclose()
-            await models.agents.aclose()
+            await models.aclose()
         self._open.clear()

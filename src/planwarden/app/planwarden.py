@@ -134,7 +134,7 @@ class Planwarden:
     async def health(self) -> Mapping[str, ModelHealth]:
         """Look whether the models are there."""
         models = await self.models()
-        return {"planner": await models.planner.health(), "agents": await models.agents.health()}
+        return {"planner": await models.planner.health(), "agents": await models.agents.default.health()}
 
     # ---- what it does --------------------------------------------------------------------------------
 

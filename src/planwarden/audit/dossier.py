@@ -35,6 +35,7 @@ def build_dossier(events: Sequence[RunEvent], links: Sequence[EventLink]) -> Dos
         task=state.started.task,
         planner=state.started.planner,
         agents=state.started.agents,
+        agent_models=state.started.agent_models,
         catalog_digest=state.started.catalog_digest,
         policy_digest=state.started.policy_digest,
         planwarden_version=state.started.planwarden_version,

@@ -211,7 +211,7 @@ async def _models(planwarden: Planwarden) -> list[dict[str, Any]]:
     opened = await planwarden.models()
     health = await planwarden.health()
     checks: list[dict[str, Any]] = []
-    for role, service in (("planner", opened.planner), ("agents", opened.agents)):
+    for role, service in (("planner", opened.planner), ("agents", opened.agents.default)):
         identity, state = service.identity, health[role]
         good = state.reachable and state.present
         detail = f"{identity.model} ({identity.provider}): {state.detail}; {identity.chosen_because}"

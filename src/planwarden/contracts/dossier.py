@@ -12,7 +12,7 @@ from planwarden.contracts.model import ModelExchange, ModelIdentity, ModelUsage
 from planwarden.contracts.plan import PlanDecision
 from planwarden.contracts.run import CallStatus, RunStatus, StepStatus
 from planwarden.contracts.task import Task
-from planwarden.contracts.value import Contract, Digest, Json
+from planwarden.contracts.value import Contract, Digest, Json, Name
 from planwarden.contracts.verdict import Verdict
 
 
@@ -89,6 +89,8 @@ class Dossier(Contract):
     task: Task
     planner: ModelIdentity
     agents: ModelIdentity
+    agent_models: dict[Name, ModelIdentity]
+    """Agents that worked with a model of their own."""
     catalog_digest: Digest
     policy_digest: Digest
     planwarden_version: str

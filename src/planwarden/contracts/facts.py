@@ -27,6 +27,8 @@ class RunStarted(Contract):
     task: Task
     planner: ModelIdentity
     agents: ModelIdentity
+    agent_models: dict[Name, ModelIdentity] = Field(default_factory=dict)
+    """Agents that work with a model of their own."""
     catalog_digest: Digest
     policy_digest: Digest
     planwarden_version: str

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from planwarden.contracts.value import Contract, Digest, Json
+from planwarden.contracts.value import Contract, Digest, Json, Name
 
-Purpose = Literal["plan", "repair", "arguments", "answer"]
+Purpose = Literal["plan", "repair", "arguments", "answer", "work"]
+"""`work`: one turn of free execution, in which the model may ask for calls."""
 AnswerStyle = Literal["prose", "evidence"]
 """`prose`: the model writes the answer; `evidence`: the answer is rendered from what the tools returned."""
 
@@ -23,13 +24,30 @@ class ModelIdentity(Contract):
     endpoint: str | None = None
     chosen_because: str = ""
     answer_style: AnswerStyle = "prose"
+    calls_tools: bool = False
+    """Whether it is known to take tools natively; only then is free execution tried."""
+
+
+class ToolRequest(Contract):
+    """A call that a model asks for; whether it happens is the warden's to say."""
+
+    id: str
+    """As the server named it; the result goes back under it."""
+    tool: str
+    """The tool's own name where the model wrote one it was offered, else whatever it wrote."""
+    arguments: str
+    """JSON as the model wrote it, unread."""
 
 
 class Message(Contract):
     """One message of a chat."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_requests: tuple[ToolRequest, ...] = ()
+    """Of an assistant: the calls it asked for."""
+    answers: ToolRequest | None = None
+    """Of a tool: the request that its content answers."""
 
 
 class ModelUsage(Contract):
@@ -49,6 +67,12 @@ class ModelExchange(Contract):
     output_schema: dict[str, Json] | None = None
     reply: str | None
     """None when the model gave no usable reply; then `error` says why."""
+    offered_tools: tuple[Name, ...] = ()
+    """Tools that the model could ask for natively."""
+    tool_requests: tuple[ToolRequest, ...] = ()
+    """Calls that it asked for."""
+    answered_by: ModelIdentity | None = None
+    """The model that gave the reply, where it is not the one that the run pins."""
     error_code: str | None = None
     error: str | None = None
     usage: ModelUsage = Field(default_factory=ModelUsage)

@@ -11,6 +11,10 @@ from planwarden.contracts.value import Contract, Json, Name
 Effect = Literal["read", "write", "external"]
 """`read` changes nothing; `write` changes this machine; `external` changes something beyond it."""
 
+Execution = Literal["directed", "free"]
+"""`directed`: the model fills in the arguments of each planned tool in turn; `free`: it asks for calls by
+native tool calling, inside the same tool session."""
+
 JsonSchema = dict[str, Json]
 """A JSON Schema, draft 2020-12."""
 
@@ -48,3 +52,7 @@ class AgentSpec(Contract):
     may_answer_without_tools: bool = False
     instruction: Annotated[str, Field(max_length=4_000)] = ""
     """Standing instruction for the agent's model."""
+    model: Name | None = None
+    """An entry under `models` of the catalog file; None for the model that `LLM__*` sets."""
+    execution: Execution | None = None
+    """How its steps are executed; None for what `LLM__EXECUTION` sets."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from planwarden.contracts.model import Message, ModelIdentity, ModelUsage
-from planwarden.contracts.specs import JsonSchema
+from planwarden.contracts.model import Message, ModelIdentity, ModelUsage, ToolRequest
+from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.errors import ModelUnavailable, ReplyIncomplete
 
 
@@ -25,6 +25,8 @@ class LLMRequest:
     messages: tuple[Message, ...]
     output_schema: JsonSchema | None = None
     """The reply is constrained to this schema, without free whitespace where the engine can."""
+    tools: tuple[ToolSpec, ...] = ()
+    """Offered for native tool calling; excludes `output_schema`."""
     max_output_tokens: int = 256
     temperature: float = 0.0
     seed: int = 7
@@ -56,7 +58,12 @@ class LLMReply:
     """A complete reply; one that was cut short is an error instead."""
 
     text: str
+    """May be empty only beside `tool_requests`."""
     usage: ModelUsage
+    tool_requests: tuple[ToolRequest, ...] = ()
+    """Calls that the model asks for, in its order."""
+    answered_by: ModelIdentity | None = None
+    """Set by a wrapper that had another model answer."""
     tokens: tuple[TokenChoice, ...] = field(default=())
     """Empty when none were asked for, or when the server's tokens do not add up to its text."""
 
@@ -84,6 +91,7 @@ class LLMService(Protocol):
         """Ask once.
 
         Raises:
+            ToolCallingUnsupported: `tools` were given and this model cannot take them.
             ModelUnavailable: nothing answers, or it does not have the model (`ModelNotReady`: may pass).
             ModelTimedOut: `timeout_s` is past.
             ReplyIncomplete: the reply was cut at `max_output_tokens` or has no end mark (`ReplyBroken`).

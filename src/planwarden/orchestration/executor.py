@@ -31,7 +31,7 @@ from planwarden.orchestration.scheduler import (
     next_move,
 )
 from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
-from planwarden.runtime.directed import DirectedRuntime
+from planwarden.runtime.agent import AgentRuntime
 from planwarden.runtime.tool_run import ask_tool
 from planwarden.runtime.tool_session import ToolWorld
 from planwarden.tools.tool import Done, NotDone, ToolContext, Unknown
@@ -45,7 +45,7 @@ class Executor:
     """Carries out runs with one planner, one runtime and one world of tools."""
 
     planner: LLMOrchestrationPlanner
-    runtime: DirectedRuntime
+    runtime: AgentRuntime
     world: ToolWorld
 
     async def carry_out(self, log: RunLog) -> RunState:

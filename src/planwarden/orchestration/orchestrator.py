@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import anyio
@@ -45,6 +46,7 @@ class Orchestrator:
     ids: Ids
     planner: ModelIdentity
     agents: ModelIdentity
+    agent_models: Mapping[str, ModelIdentity] = field(default_factory=dict[str, ModelIdentity])
     version: str
 
     async def plan_task(self, task: Task) -> Planning:
@@ -67,6 +69,7 @@ class Orchestrator:
                 task=task,
                 planner=self.planner,
                 agents=self.agents,
+                agent_models=dict(self.agent_models),
                 catalog_digest=world.catalog.digest,
                 policy_digest=world.policy.digest,
                 planwarden_version=self.version,

@@ -28,7 +28,8 @@ from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.orchestration.run_log import RunLog
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
-from planwarden.runtime.directed import AgentSettings, DirectedRuntime
+from planwarden.runtime.agent import AgentRuntime
+from planwarden.runtime.asking import AgentModels, AgentSettings
 from planwarden.runtime.tool_session import ToolSession, ToolWorld, open_session
 from planwarden.testing.counting_ids import CountingIds
 from planwarden.testing.scripted_llm import ScriptedLLM
@@ -100,7 +101,7 @@ class Stage:
             journal=self.record,
             executor=Executor(
                 planner=LLMOrchestrationPlanner(self.planner_llm, self.planner_settings),
-                runtime=DirectedRuntime(self.agent_llm, AgentSettings(), world),
+                runtime=AgentRuntime(AgentModels(default=self.agent_llm), AgentSettings(), world),
                 world=world,
             ),
             owner=self.owner,

@@ -1,0 +1,65 @@
+"""The answer of a step: rendered from its evidence, or written by the model and checked against it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, cast
+
+from planwarden.catalog.catalog import Catalog
+from planwarden.contracts.calls import StepAnswer
+from planwarden.contracts.facts import StepAnswered, StepFailed
+from planwarden.contracts.specs import JsonSchema
+from planwarden.errors import ModelError
+from planwarden.runtime.answer import checked_prose, render_from_evidence, returned_calls
+from planwarden.runtime.asking import Asker
+from planwarden.runtime.context import AgentContext, answer_messages
+
+SHORT_ANSWER: JsonSchema = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "maxLength": 240}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+"""Bounds the prose of a model whose prose does not end by itself."""
+
+
+async def answer_step(asker: Asker, catalog: Catalog, context: AgentContext) -> StepAnswered | StepFailed:
+    """Answer a step from what its calls returned; give the fact to record.
+
+    Raises:
+        LeaseLost: this process does not own the run any more.
+    """
+    state = asker.recorder.state
+    step_id = context.planned.id
+    calls = returned_calls([state.steps[step_id]])
+    plan = state.decision.plan if state.decision else None
+    if plan is not None and plan.metadata.way_out == "ask_user":
+        return StepAnswered(step=step_id, answer=_question(catalog))
+    if asker.style == "evidence" and calls:
+        return StepAnswered(step=step_id, answer=render_from_evidence(context.inputs, calls))
+    short = asker.style == "evidence"
+    schema = SHORT_ANSWER if short else None
+    try:
+        reply = await asker.ask("answer", answer_messages(context, calls), schema=schema)
+    except ModelError as error:
+        return StepFailed(step=step_id, code=error.code, message=str(error))
+    text = _short_answer(reply.text) if short else reply.text
+    return StepAnswered(step=step_id, answer=checked_prose(text, context.inputs, calls, context.prompt))
+
+
+def _short_answer(text: str) -> str:
+    """Take the whole sentences of a bounded answer, each once: small models repeat themselves and are cut."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    answer = str(cast("dict[str, Any]", value).get("answer", text)) if isinstance(value, dict) else text
+    sentences = dict.fromkeys(re.findall(r"[^.!?。！？]+[.!?。！？]+", answer))
+    return "".join(sentences).strip() or answer
+
+
+def _question(catalog: Catalog) -> StepAnswer:
+    offers = "\n".join(f"- {agent.description}" for agent in catalog.agents.values() if agent.tools)
+    text = f"It is not clear what to do here. Please say more. What can be done:\n{offers}"
+    return StepAnswer(text=text, style="question", grounded=False)

@@ -1,0 +1,109 @@
+"""Asking the model of one step: settings applied, each exchange on record, whatever comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from planwarden.contracts.facts import ModelAnswered
+from planwarden.contracts.model import AnswerStyle, Message, ModelExchange, Purpose, ToolRequest
+from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.errors import ModelError
+from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.runtime.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """The knobs of agents' models."""
+
+    temperature: float = 0.0
+    seed: int = 7
+    max_output_tokens: int = 512
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentModels:
+    """Which model each agent works with."""
+
+    default: LLMService
+    own: Mapping[str, LLMService] = field(default_factory=dict[str, LLMService])
+    """Agent → model, for agents that have one of their own."""
+
+    def of(self, agent: str) -> LLMService:
+        """Give the model of this agent."""
+        return self.own.get(agent, self.default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Asks the model of one step."""
+
+    llm: LLMService
+    settings: AgentSettings
+    recorder: Recorder
+    step: str
+
+    @property
+    def style(self) -> AnswerStyle:
+        """Say whether the model's prose is used, or answers are rendered from evidence."""
+        return self.llm.identity.answer_style
+
+    async def ask(
+        self,
+        purpose: Purpose,
+        messages: tuple[Message, ...],
+        *,
+        schema: JsonSchema | None = None,
+        tools: tuple[ToolSpec, ...] = (),
+    ) -> LLMReply:
+        """Ask once; question and answer, or the error, are on record before this returns.
+
+        Raises:
+            ModelError: the model gave no usable reply.
+            LeaseLost: this process does not own the run any more.
+        """
+        settings = self.settings
+        request = LLMRequest(
+            messages=messages,
+            output_schema=schema,
+            tools=tools,
+            max_output_tokens=settings.max_output_tokens,
+            temperature=settings.temperature,
+            seed=settings.seed,
+            timeout_s=settings.timeout_s,
+        )
+        asked = ModelExchange(
+            purpose=purpose,
+            messages=messages,
+            output_schema=schema,
+            offered_tools=tuple(tool.name for tool in tools),
+            reply=None,
+        )
+        try:
+            reply = await self.llm.complete(request)
+        except ModelError as error:
+            told = asked.model_copy(update={"error_code": error.code, "error": str(error)})
+            await self.recorder.record(ModelAnswered(step=self.step, exchange=told))
+            raise
+        text = storable(reply.text)
+        requests = tuple(
+            ToolRequest(id=storable(each.id), tool=storable(each.tool), arguments=storable(each.arguments))
+            for each in reply.tool_requests
+        )
+        said = asked.model_copy(
+            update={
+                "reply": text,
+                "usage": reply.usage,
+                "tool_requests": requests,
+                "answered_by": reply.answered_by,
+            }
+        )
+        await self.recorder.record(ModelAnswered(step=self.step, exchange=said))
+        return LLMReply(text=text, usage=reply.usage, tool_requests=requests, answered_by=reply.answered_by)
+
+
+def storable(text: str) -> str:
+    """Replace halves of character pairs, which could not be recorded."""
+    return text.encode("utf-8", "replace").decode()
