@@ -21,6 +21,8 @@ REQUIREMENTS: dict[str, str] = {
     "JRN-10": "A journal that cannot be opened or is not intact is refused with a remedy, unchanged.",
     "JRN-11": "A journal on a read-only disk can be read and verified.",
     "JRN-12": "A cancelled writer leaves all of its facts or none; closing finishes what waits.",
+    "JRN-13": "The runs of a conversation are found by its exact id, never those of another tenant.",
+    "JRN-14": "A journal of an older schema is upgraded in place, whole or not at all, also when killed.",
     "LLM-1": "A reply under a JSON schema fits it, in its order; its tokens add up to its text.",
     "LLM-2": "A reply cut at the output limit, or without its end mark, is an error, never a reply.",
     "LLM-3": "A prompt that does not fit the context in force is refused, never cut silently.",

@@ -49,6 +49,16 @@ class Task(Contract):
     principal: Principal = Field(default_factory=Principal)
     tenant: Annotated[str, Field(min_length=1, max_length=256)] = "default"
 
+    @field_validator("conversation", "tenant")
+    @classmethod
+    def _is_text(cls, name: str | None) -> str | None:
+        try:
+            (name or "").encode()
+        except UnicodeEncodeError as error:
+            msg = "it is not valid text"
+            raise ValueError(msg) from error
+        return name
+
     @field_validator("prompt")
     @classmethod
     def _says_something(cls, prompt: str) -> str:
