@@ -107,7 +107,8 @@ def _method(plan: PlannerPlan) -> str:
 def show_refusals(decision: PlanDecision) -> None:
     """Print why the model's own plan was refused, where it was."""
     for refusal in decision.refusals:
-        tell(f"[yellow]refused at {refusal.rung}[/] ({refusal.reason}): {plain(refusal.message)}")
+        rung = f"{refusal.rung}, {refusal.inner}" if refusal.inner else refusal.rung
+        tell(f"[yellow]refused at {rung}[/] ({refusal.reason}): {plain(refusal.message)}")
 
 
 class Progress:

@@ -66,8 +66,8 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             raise StoreCorrupt(f"Run {state.run_id} starts twice.", remedy="Verify the journal.")
         case f.RunTakenOver():
             return replace(state, active_since=event.at)
-        case f.ModelAnswered(exchange=exchange):
-            return _after_model(state, exchange)
+        case f.ModelAnswered(step=step, exchange=exchange):
+            return _after_model(state, step, exchange)
         case f.PlanDecided(decision=decision):
             return _after_plan(state, event, decision)
         case f.PlanApprovalAsked():
@@ -109,7 +109,7 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             assert_never(event.fact)
 
 
-def _after_model(state: RunState, exchange: ModelExchange) -> RunState:
+def _after_model(state: RunState, step: str | None, exchange: ModelExchange) -> RunState:
     cost, total = exchange.usage, state.usage
     usage = ModelUsage(
         prompt_tokens=total.prompt_tokens + cost.prompt_tokens,
@@ -117,7 +117,8 @@ def _after_model(state: RunState, exchange: ModelExchange) -> RunState:
         output_tokens=total.output_tokens + cost.output_tokens,
         latency_s=total.latency_s + cost.latency_s,
     )
-    return replace(state, usage=usage, model_calls=state.model_calls + 1)
+    dense = state.tokens_per_byte if step is None else max(state.tokens_per_byte, exchange.tokens_per_byte)
+    return replace(state, usage=usage, model_calls=state.model_calls + 1, tokens_per_byte=dense)
 
 
 def _after_plan(state: RunState, event: RunEvent, decision: PlanDecision) -> RunState:

@@ -43,6 +43,8 @@ class Task(Contract):
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS)]
     metadata: dict[str, StorableJson] = Field(default_factory=dict)
     exchanges: tuple[Exchange, ...] = ()
+    turns_left_out: Annotated[int, Field(ge=0)] = 0
+    """Turns of the conversation older than `exchanges`; no model's context would have held them."""
     conversation: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     data: tuple[str, ...] = ()
     limits: TaskLimits = Field(default_factory=TaskLimits)

@@ -78,9 +78,8 @@ def answer_messages(context: AgentContext, calls: tuple[CallState, ...]) -> tupl
         rule = "Answer briefly. Say so when you do not know."
     evidence = "Evidence:\n" + "\n".join(shown) + "\n" if shown else ""
     system = Message(role="system", content=f"{context.instruction} {rule}".strip())
-    earlier = tuple(Message(role=said.role, content=said.content) for said in context.exchanges[-4:])
     asked = Message(role="user", content=f"{_told(context)}{evidence}Request: {context.prompt}")
-    return (system, *earlier, asked)
+    return (system, asked)
 
 
 def _told(context: AgentContext) -> str:

@@ -59,7 +59,8 @@ def insert_run(
     """Write the row of a new run that has no events yet."""
     connection.execute(
         "INSERT INTO runs"
-        " (run_id, tenant, conversation, created_at, updated_at, last_seq, last_kind, head, epoch, expires_at)"
+        " (run_id, tenant, conversation, created_at, updated_at,"
+        " last_seq, last_kind, head, epoch, expires_at)"
         " VALUES (?, ?, ?, ?, ?, 0, '', ?, ?, ?)",
         (
             lease.run_id,

@@ -75,7 +75,8 @@ def _read_conversations(connection: sqlite3.Connection) -> None:
 _CONVERSATIONS: Migration = (
     "ALTER TABLE runs ADD COLUMN conversation TEXT",
     _read_conversations,
-    "CREATE INDEX runs_by_conversation ON runs (conversation, tenant, created_at) WHERE conversation NOT NULL",
+    """CREATE INDEX runs_by_conversation ON runs (conversation, tenant, created_at)
+       WHERE conversation NOT NULL""",
 )
 
 MIGRATIONS: tuple[Migration, ...] = (_FIRST, _CONVERSATIONS)
