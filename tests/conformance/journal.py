@@ -335,6 +335,17 @@ class JournalConformance:
         await bench.journal.create("r2", "default", ALICE, [started("plain")])
         assert [head.run_id for head in await bench.journal.heads(conversation=awkward)] == ["r1"]
 
+    @pytest.mark.requirement("MET-3")
+    async def test_all_runs_can_be_paged_through_oldest_first(self, bench: Bench) -> None:
+        for number in range(1, 6):
+            await bench.begin(f"r{number}", tenant="red" if number % 2 else "blue")
+        place, pages = 0, list[list[str]]()
+        while page := await bench.journal.runs_after(place, limit=2):
+            pages.append([run_id for _, run_id in page])
+            place = page[-1][0]
+        assert pages == [["r1", "r2"], ["r3", "r4"], ["r5"]]
+        assert await bench.journal.runs_after(0, limit=0) == ()
+
     @pytest.mark.requirement("JRN-4")
     async def test_a_head_tells_the_last_event_and_whether_somebody_living_owns_the_run(
         self, bench: Bench

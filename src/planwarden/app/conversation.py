@@ -19,7 +19,7 @@ MAX_RUNS_COUNTED = 10_000
 async def with_earlier_turns(task: Task, journal: Journal, *, context_tokens: int) -> Task:
     """Give the task with what was said before in its conversation, as much as a context could ever hold.
 
-    Only runs of the same tenant that are over count; a damaged one is passed over, `planwarden runs` names it.
+    Only runs of the same tenant that are over count. A damaged one is passed over.
 
     Args:
         task: one that brings its own exchanges is given back as it is.

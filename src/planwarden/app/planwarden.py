@@ -15,6 +15,7 @@ from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import file_faults, write_dossier
 from planwarden.audit.log import PlannedWith, log_planning
+from planwarden.audit.metrics import Totals
 from planwarden.configuration.settings import Settings, load_settings
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from planwarden.orchestration.run_log import EventListener
     from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
     from planwarden.tools.tool import Tool
+
+PAGE = 200
+"""Run ids that are held at a time while all runs are read."""
 
 
 class Planwarden:
@@ -217,6 +221,16 @@ class Planwarden:
             return fold(await journal.read(run_id))
         except StoreCorrupt as damage:
             return damage
+
+    async def metrics(self) -> Totals:
+        """Add up every run in the journal, one at a time; damaged ones are only counted."""
+        journal, totals, place = await self.journal(), Totals(), 0
+        while page := await journal.runs_after(place, limit=PAGE):
+            for _, run_id in page:
+                state = await self._state_or_damage(journal, run_id)
+                totals = totals.plus_damaged() if isinstance(state, StoreCorrupt) else totals.plus(state)
+            place = page[-1][0]
+        return totals
 
     async def dossier(self, run_id: str) -> Dossier:
         """Build a run's dossier from its journal."""

@@ -117,8 +117,10 @@ def _after_model(state: RunState, step: str | None, exchange: ModelExchange) -> 
         output_tokens=total.output_tokens + cost.output_tokens,
         latency_s=total.latency_s + cost.latency_s,
     )
-    dense = state.tokens_per_byte if step is None else max(state.tokens_per_byte, exchange.tokens_per_byte)
-    return replace(state, usage=usage, model_calls=state.model_calls + 1, tokens_per_byte=dense)
+    counted = replace(state, usage=usage, model_calls=state.model_calls + 1)
+    if step is None:
+        return replace(counted, planner_latency_s=(state.planner_latency_s or 0.0) + cost.latency_s)
+    return replace(counted, tokens_per_byte=max(state.tokens_per_byte, exchange.tokens_per_byte))
 
 
 def _after_plan(state: RunState, event: RunEvent, decision: PlanDecision) -> RunState:

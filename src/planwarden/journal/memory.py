@@ -136,6 +136,12 @@ class MemoryJournal:
         newest_last = sorted(found, key=lambda head: head.created_at)
         return tuple(newest_last[::-1][: max(limit, 0)])
 
+    async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
+        """Give the next runs after a place, oldest first."""
+        self._require_open()
+        begun = list(enumerate(self._records, start=1))
+        return tuple(begun[place : place + limit])
+
     async def aclose(self) -> None:
         """Forget everything."""
         self._closed = True

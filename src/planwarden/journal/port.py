@@ -143,6 +143,13 @@ class Journal(Protocol):
         """Give the newest runs first: of one tenant or of all, of one conversation or of any and none."""
         ...
 
+    async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
+        """Give the next runs after a place, oldest first, each as (its place, its id).
+
+        Pages through a journal of any size: nothing of a run is read but its id.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Flush and close."""
         ...

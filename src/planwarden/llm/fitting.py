@@ -24,7 +24,7 @@ MARGIN = 1.1
 PER_MESSAGE = 8
 """Tokens that a chat template puts around each message, at most."""
 LARGEST_SHARE = 0.5
-"""Of the room for all turns, where there are several: what one turn may take before its middle is left out."""
+"""Of the room for several turns: what one of them may take before its middle is left out."""
 LEAST_TURN = 32
 """Tokens below which a shortened turn says nothing."""
 
@@ -78,7 +78,7 @@ def fit(turns: Sequence[Turn], room: int, per_byte: float) -> Fitted:
 
 
 def room_beside(messages: Iterable[Message], *, num_ctx: int, max_output_tokens: int, per_byte: float) -> int:
-    """Give how many tokens a context leaves beside a prompt and the longest reply; 0 where nothing is left."""
+    """Give how many tokens a context leaves beside a prompt and the longest reply."""
     asked = sum(PER_MESSAGE + tokens(message.content, per_byte) for message in messages)
     return max(0, num_ctx - max_output_tokens - asked)
 

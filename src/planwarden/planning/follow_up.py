@@ -1,8 +1,8 @@
 """Whether a request leans on what was asked before it, judged by scores and arguments alone. Pure.
 
-"And for MSFT?" says which value, not which tool; "how volatile was it?" says which tool, not which value. Such
-a request is heard together with the one before. No word decides that: only what retrieval scores for each
-request by itself, and which arguments of the tools at hand each of them names.
+"And for MSFT?" says which value, not which tool; "how volatile was it?" says which tool, not which value.
+Such a request is heard together with the one before. No word decides that: only what retrieval scores for
+each request by itself, and which arguments of the tools at hand each of them names.
 """
 
 from __future__ import annotations

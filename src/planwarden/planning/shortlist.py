@@ -90,7 +90,7 @@ class Retriever:
     def __init__(self) -> None:
         self._indexes: OrderedDict[str, _Index] = OrderedDict()
 
-    def shortlist(  # noqa: PLR0913 - what is asked, of what, in which light, how much
+    def shortlist(
         self,
         text: str,
         catalog: Catalog,

@@ -171,9 +171,9 @@ def _first_naming(wanted: JsonSchema, requests: Sequence[str]) -> str | None:
 
 
 def _is_prose(wanted: JsonSchema) -> bool:
-    """Say whether any sentence would do as a value: then the request itself does, rather than an earlier one.
+    """Say whether any sentence would do as a value: then the request itself does, before an earlier one.
 
-    A text that says `x-verbatim` wants a piece that a request sets apart: quoted, after a colon, a file's name.
+    A text that says `x-verbatim` wants a piece that a request sets apart: quoted, after a colon, a file.
     """
     plain = _without_null(wanted)
     free = plain.get("type") == "string" and not plain.keys() & {"enum", "examples", "pattern", "format"}

@@ -201,6 +201,10 @@ class SqliteJournal:
             for run in found
         )
 
+    async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
+        """Give the next runs after a place, oldest first."""
+        return await self._reader.do(lambda connection: rows.next_runs(connection, place, limit))
+
     async def aclose(self) -> None:
         """Finish what waits to be written and close; the writer is last, so that it can tidy the log away."""
         await self._reader.aclose()

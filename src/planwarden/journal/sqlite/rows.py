@@ -122,6 +122,14 @@ def newest_runs(
     return tuple(_parsed(row) for row in rows)
 
 
+def next_runs(connection: sqlite3.Connection, place: int, limit: int) -> tuple[tuple[int, str], ...]:
+    """Read place and id of the runs that were begun after a place."""
+    found = connection.execute(
+        "SELECT number, run_id FROM runs WHERE number > ? ORDER BY number LIMIT ?", (place, limit)
+    )
+    return tuple((number, str(run_id)) for number, run_id in found)
+
+
 def hold(connection: sqlite3.Connection, lease: Lease) -> None:
     """Write who holds a run's lease."""
     connection.execute(
