@@ -19,7 +19,7 @@ from planwarden.audit.metrics import Totals
 from planwarden.configuration.settings import Settings, load_settings
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
-from planwarden.contracts.facts import RunStarted
+from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.fold import fold
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.run import RunState
@@ -209,10 +209,16 @@ class Planwarden:
         orchestrator = await self._orchestrator(empty_world(), absent_models(started))
         return await self._result(await orchestrator.cancel(run_id, by=by))
 
-    async def runs(self, *, limit: int = 50) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+    async def request_cancel(self, run_id: str, *, by: str) -> None:
+        """Have a run stopped by the process that runs it, within about a second."""
+        await (await self.journal()).post(run_id, CancelRequested(by=by))
+
+    async def runs(
+        self, *, limit: int = 50, conversation: str | None = None
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
         """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
         journal = await self.journal()
-        heads = await journal.heads(limit=limit)
+        heads = await journal.heads(limit=limit, conversation=conversation)
         return tuple([(head, await self._state_or_damage(journal, head.run_id)) for head in heads])
 
     @staticmethod

@@ -10,6 +10,7 @@ import typer
 
 from planwarden.app.system import VERSION
 from planwarden.cli import dossiers, inventory, measures, running
+from planwarden.cli.chat import command as chat
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json
 
@@ -39,6 +40,7 @@ def options(
 
 
 running.register(app)
+chat.register(app)
 inventory.register(app)
 measures.register(app)
 app.add_typer(dossiers.app, name="dossier")
