@@ -98,7 +98,7 @@ def test_a_conversation_is_gone_on_with_another_time_and_a_new_one_knows_nothing
     cli("chat", "--conversation", "talk", stdin=b"And for MSFT?")
     cli("chat", stdin=b"And for AMZN?")
     cli("chat", "--conversation", "talk", stdin=b"/new\nAnd for AAPL?")
-    assert [TASK in asked for asked in mind.planned] == [False, True, False, False]
+    assert [f"Earlier request: {TASK}" in asked for asked in mind.planned] == [False, True, False, False]
 
 
 @pytest.mark.requirement("CHAT-2")
@@ -133,9 +133,10 @@ def test_a_task_that_fails_or_data_that_is_missing_does_not_end_the_chat(cli: Cl
 def test_piped_lines_are_never_taken_for_an_approval(cli: Cli, mind: Mind, home: Path) -> None:
     mind.steps = [wire_step("enterprise_agent", "files.write")]
     said = cli("chat", stdin=b"Write hello to notes.md\nyes\n/runs")
-    assert said.out.count("needs approval") == 2
+    assert said.out.count("needs approval") == 1
     assert "planwarden resolve" in said.out
-    assert said.code == 5
+    assert "waiting" in said.out.split("adherence")[-1]
+    assert any(asked.endswith("yes") for asked in mind.planned)
     assert not (home / "workspace" / "notes.md").exists()
 
 
@@ -237,5 +238,3 @@ def test_ctrl_c_cancels_the_running_task_on_record_and_the_chat_goes_on(
 @pytest.mark.requirement("CHAT-4")
 def test_a_script_is_asked_nothing() -> None:
     assert Lines(interactive=False).choose("may it happen?", {"yes": "approve"}) is None
-
-

@@ -105,8 +105,12 @@ def words_of(spec: ToolSpec) -> frozenset[str]:
 def without_values(schema: JsonSchema, request: str) -> str:
     """Give a request without the words that name values of a call: what is left says which call is meant."""
     properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
-    values = [value for wanted in properties.values() for value in named_values(wanted, request)]
-    parts = [part.lower() for value in values for part in _PART.findall(str(value))]
+    named = [
+        f"{value} {_labels(wanted).get(str(value), '')}"
+        for wanted in properties.values()
+        for value in named_values(wanted, request)
+    ]
+    parts = [part.lower() for each in named for part in _PART.findall(each)]
     return " ".join(
         word for word in _PART.findall(request) if not any(_names(part, word.lower()) for part in parts)
     )
@@ -137,9 +141,14 @@ def named_arguments(schema: JsonSchema, request: str) -> frozenset[str]:
 
 
 def lacking_arguments(schema: JsonSchema, request: str) -> frozenset[str]:
-    """Give the required arguments of a call of which a request names no value by itself."""
+    """Give the required arguments of a call of which a request names no value by itself.
+
+    Not those for which any sentence will do: the request itself does.
+    """
+    properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
     required = cast("list[str]", schema.get("required", []))
-    return frozenset(required) - named_arguments(schema, request)
+    wanted = frozenset(name for name in required if not _is_prose(properties[name]))
+    return wanted - named_arguments(schema, request)
 
 
 def ungrounded(schema: JsonSchema, narrowed: JsonSchema) -> tuple[str, ...]:
@@ -155,14 +164,18 @@ def named_values(wanted: JsonSchema, request: str, *, optional: bool = False) ->
     plain = _without_null(wanted)
     values = plain.get("enum", plain.get("examples"))
     if isinstance(values, list):
-        labels = cast("dict[str, str]", plain.get("x-labels", {}))
-        return _spoken_of(cast("list[Json]", values), labels, request, whole_words=optional)
+        return _spoken_of(cast("list[Json]", values), _labels(plain), request, whole_words=optional)
     found: list[Json] = []
     if plain.get("type") in ("integer", "number"):
         found = _numbers(request)
     elif plain.get("type") == "string":
         found = [*(_quoted(request) if optional else _particular(request))]
     return [value for value in found if not schema_problems(plain, value)][:MAX_SPANS]
+
+
+def _labels(wanted: JsonSchema) -> Mapping[str, str]:
+    """Give the words that stand for values beside the values themselves."""
+    return cast("dict[str, str]", _without_null(wanted).get("x-labels", {}))
 
 
 def _first_naming(wanted: JsonSchema, requests: Sequence[str]) -> str | None:

@@ -103,6 +103,8 @@ class Talk:
 
     def _decision(self, result: RunResult) -> tuple[Resolution, str | None] | None:
         """Ask the person what the run waits for; None when it waits for nothing, or nobody says."""
+        if not self.lines.interactive:
+            return None
         waiting = next((call for call in result.state.calls if call.status in ("asked", "in_doubt")), None)
         if waiting is not None:
             return self._decision_on_call(waiting)
