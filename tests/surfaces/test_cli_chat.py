@@ -54,8 +54,7 @@ def terminal(program: list[str], *arguments: str) -> Generator[Terminal]:
         stdout=slave,
         stderr=slave,
         env=env,
-        start_new_session=True,
-        preexec_fn=lambda: _take_terminal(slave),
+        preexec_fn=lambda: os.login_tty(slave),  # noqa: PLW1509 - the terminal has to be the child's own
     ) as process:
         os.close(slave)
         try:
@@ -65,13 +64,6 @@ def terminal(program: list[str], *arguments: str) -> Generator[Terminal]:
                 process.kill()
             process.wait()
             os.close(master)
-
-
-def _take_terminal(slave: int) -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
 
 # ---- piped -------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from planning_world import ASKED, GOOD, make_catalog, make_policy, planner
 

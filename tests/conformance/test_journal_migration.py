@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
 import sqlite3
 import subprocess
@@ -103,12 +103,8 @@ async def test_a_damaged_run_does_not_keep_the_others_from_being_upgraded(old: P
 async def test_a_process_killed_inside_the_migration_leaves_a_journal_that_the_next_one_upgrades(
     old: Path, after: int
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_INSIDE, str(old), str(after)],
-        check=False,
-        timeout=60,
-        env={**os.environ},
-    )
+    killed = [sys.executable, "-c", KILLED_INSIDE, str(old), str(after)]
+    done = await asyncio.to_thread(subprocess.run, killed, check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
