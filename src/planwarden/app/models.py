@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from planwarden.app.system import processors
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
@@ -64,6 +65,17 @@ class ModelShelf:
                 raise
             self._open[providers] = Models(planner=planner, agents=AgentModels(default=agents))
         return self._open[providers]
+
+    async def model(self, role: Literal["planner", "agents"]) -> LLMService:
+        """Open the model of one role by itself, for looking at it; the caller closes it.
+
+        Raises:
+            ModelError, ConfigurationError: it cannot be had.
+        """
+        settings = self._settings
+        if role == "planner":
+            return await self._model(settings.planner_llm, "PLANNER_LLM", settings.planner_llm.provider)
+        return await self._model(settings.llm, "LLM", settings.llm.provider)
 
     async def _model(self, chosen: PlannerModel | AgentModel, prefix: str, provider: str) -> LLMService:
         settings = LLMSettings(

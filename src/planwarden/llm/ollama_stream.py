@@ -16,6 +16,7 @@ from planwarden.llm.service import (
     LLMRequest,
     ModelNotReady,
     ReplyBroken,
+    ReplyTiming,
     TokenChoice,
 )
 
@@ -117,7 +118,8 @@ class ChatStream:
             raise ReplyInvalid(f"Ollama ended the reply with done_reason {reason!r}.", remedy=NOT_OLLAMA)
         text = "".join(self.text)
         whole = "".join(token.text for token in self.tokens) == text
-        return LLMReply(text=text, usage=usage, tokens=tuple(self.tokens) if whole else ())
+        tokens = tuple(self.tokens) if whole else ()
+        return LLMReply(text=text, usage=usage, tokens=tokens, timing=_timing(self.end))
 
     def broken(self, how: str) -> ReplyBroken:
         """Make the error for a reply without its end mark."""
@@ -153,3 +155,12 @@ def _usage(end: Object, latency_s: float) -> ModelUsage:
         output_tokens=cast("int", end.get("eval_count", 0)),
         latency_s=latency_s,
     )
+
+
+def _timing(end: Object) -> ReplyTiming | None:
+    """Read the durations, which the server gives in nanoseconds."""
+    durations = [end.get(f"{part}_duration") for part in ("load", "prompt_eval", "eval")]
+    load, prompt, output = (each / 1e9 if isinstance(each, int) else None for each in durations)
+    if load is None or prompt is None or output is None:
+        return None
+    return ReplyTiming(load_s=load, prompt_s=prompt, output_s=output)

@@ -20,6 +20,14 @@ Fault = Literal[
 ]  # fmt: skip
 
 DIGEST = "ab" * 32
+_SHAPE: Object = {
+    "general.architecture": "llama",
+    "llama.attention.head_count": 9,
+    "llama.attention.head_count_kv": 3,
+    "llama.block_count": 30,
+    "llama.embedding_length": 576,
+}
+"""As a real Ollama shows SmolLM2-135M."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +38,9 @@ class FakeOllama:
     models: tuple[str, ...] = ("llama3.2:1b",)
     version: str = "0.32.15"
     context_length: int = 8192
+    weights_bytes: int = 98_362_760
+    loaded: tuple[Object, ...] = ()
+    """What `/api/ps` says is in memory."""
     fault: Fault | None = None
     """What goes wrong with every chat from now on."""
     bodies: list[Object] = field(default_factory=list[Object])
@@ -71,10 +82,16 @@ class FakeOllama:
             case "/api/version":
                 await _send(writer, 200, {"version": self.version})
             case "/api/tags":
-                listed = [{"name": name, "model": name, "digest": DIGEST} for name in self.models]
+                listed = [
+                    {"name": name, "model": name, "digest": DIGEST, "size": self.weights_bytes}
+                    for name in self.models
+                ]
                 await _send(writer, 200, {"models": listed})
+            case "/api/ps":
+                await _send(writer, 200, {"models": list(self.loaded)})
             case "/api/show":
-                await _send(writer, 200, {"model_info": {"llama.context_length": self.context_length}})
+                info = {**_SHAPE, "llama.context_length": self.context_length}
+                await _send(writer, 200, {"model_info": info})
             case "/api/chat":
                 await self._chat_until_left(reader, writer, json.loads(body))
             case _:
