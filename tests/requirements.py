@@ -133,4 +133,9 @@ REQUIREMENTS: dict[str, str] = {
     "RUN-20": "A record that was altered is not acted on.",
     "CLI-16": "The task of a command line says who asks.",
     "DOS-21": "The export of a run that is over is compared with its journal; one that goes on is not.",
+    "DR-1": "`doctor` measures a model: a server that cuts, or ignores schema, limit or seed, is caught.",
+    "DR-2": "`doctor` says whether models fit in memory together, and what loading one anew costs.",
+    "DR-3": "A variable that looks like a setting and is read by nothing is named, with the one meant.",
+    "DR-4": "`doctor` shows the journal written, whole and durable, and what agents and tools lack.",
+    "DR-5": "What is broken in one place hides nothing: each trouble is a check with its remedy.",
 }

@@ -1,4 +1,4 @@
-"""A double that does all that a good model server does: schema, seed, limits, context, probabilities, tools."""
+"""A double that does all that a good server does: schema, seed, limits, context, probabilities, tools."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _compared(models: Sequence[HeldModel], machine: MachineMemory | None) -> tup
     return (
         "warning",
         f"{together}: they push each other out, or the machine swaps",
-        f"Take a smaller quantisation than {_named(largest)}, a smaller NUM_CTX, or one model for both roles.",
+        f"Take a smaller quantisation than {_named(largest)}, a smaller NUM_CTX, or one model for both.",
     )
 
 

@@ -120,6 +120,9 @@ async def _past_the_limit(asked: Asked, limit: int, known: Calibration) -> Findi
     except (ReplyInvalid, ReplyIncomplete) as error:
         return _cut(f"a prompt of about {sent} tokens was taken: {error.message}", figures)
     read = reply.usage.prompt_tokens
+    unseen = "" if read < SEEN * sent else await _unseen(asked, words, reply)
+    if unseen:
+        return _cut(f"a prompt of about {sent} tokens was taken, but {unseen}", figures)
     if known.known and read >= SEEN * sent:
         detail = (
             f"a prompt of {read} tokens was read whole: the context is longer than the {limit} tokens set"
@@ -141,7 +144,8 @@ async def _at_the_limit(asked: Asked, limit: int, known: Calibration) -> Finding
     seconds = 2 * known.tokens(words) / speeds[0] if speeds else math.inf
     if not known.known:
         detail = "the server does not count prompt tokens, so a cut cannot be told from a whole prompt"
-        return Finding(check="full context", status="warning", detail=detail)
+        remedy = "Use a server that reports how many prompt tokens it read (`usage`, `prompt_eval_count`)."
+        return Finding(check="full context", status="warning", detail=detail, remedy=remedy)
     if seconds > asked.options.full_context_s and not asked.options.thorough:
         return Finding(
             check="full context",
@@ -164,23 +168,33 @@ async def _at_the_limit(asked: Asked, limit: int, known: Calibration) -> Finding
 async def _filled(asked: Asked, limit: int, known: Calibration, words: int) -> Finding:
     sent = known.tokens(words)
     try:
-        north, south = await _ask(asked, words), await _ask(asked, words, "south")
+        north = await _ask(asked, words)
     except PromptTooLong:
         return await _smaller(asked, limit, known)
-    read = min(north.usage.prompt_tokens, south.usage.prompt_tokens)
+    read = north.usage.prompt_tokens
     figures = {"context_tokens": limit, "sent_tokens": sent, "read_tokens": read}
     if read < SEEN * sent:
         detail = f"a prompt of about {sent} tokens, which fits {limit}, was cut silently: {read} were read"
-    elif north.tokens and north.tokens == south.tokens:
-        detail = (
-            f"the first words of a prompt of {read} tokens change nothing in the reply's probabilities:"
-            " they were cut, whatever the server counts"
-        )
+    elif unseen := await _unseen(asked, words, north):
+        detail = f"of a prompt of {read} tokens, {unseen}"
     else:
         seen = " to its first words, which change the reply's probabilities" if north.tokens else ""
         detail = f"a prompt of {read} of {limit} tokens was read{seen}"
         return Finding(check="full context", status="ok", detail=detail, figures={**figures})
     return Finding(check="full context", status="bad", detail=detail, remedy=_CUT_REMEDY, figures={**figures})
+
+
+async def _unseen(asked: Asked, words: int, north: LLMReply) -> str:
+    """Change the first words of a prompt: say so if nothing changes in the reply's probabilities.
+
+    Empty when they were seen, and when there are no probabilities to tell by.
+    """
+    if not north.tokens:
+        return ""
+    south = await _ask(asked, words, "south")
+    if south.tokens != north.tokens:
+        return ""
+    return "the first words change nothing in the reply's probabilities: they were cut, whatever it counts"
 
 
 async def _smaller(asked: Asked, limit: int, known: Calibration) -> Finding:

@@ -10,11 +10,6 @@ from planwarden.llm.service import LLMService, ModelHealth
 
 RELOADED_S = 0.3
 """A load that took longer than this was one; weights that are there take a few milliseconds."""
-_REMEDY = (
-    "Let the server keep both: set OLLAMA_MAX_LOADED_MODELS=2 for `ollama serve`, and a keep-alive that"
-    " outlasts a run: {planner} and {agents}. Where memory is short, take a smaller quantisation of the"
-    " agents' model, or one model for both roles: {one}"
-)
 
 
 async def take_turns(
@@ -41,18 +36,35 @@ async def take_turns(
     if not pushed_out and loads[0] < RELOADED_S:
         detail = f"both stay loaded: asked in turn, the planner was there again in {loads[0]:.2f} s"
         return Finding(check="in turn", status="ok", detail=detail, figures={**figures})
-    names = f"{planner.identity.model} and {agents.identity.model}"
+    how = "at every change between them"
+    cost = f"loading costs {loads[0]:.1f} s for the planner and {loads[1]:.1f} s for the agents, {how}"
+    same = planner.identity.digest == agents.identity.digest
     return Finding(
         check="in turn",
         status="warning",
-        detail=f"{names} push each other out of memory: loading costs {loads[0]:.1f} s for the planner and"
-        f" {loads[1]:.1f} s for the agents, at every change between them",
-        remedy=_REMEDY.format(
-            planner=of_planner.line("KEEP_ALIVE", "30m"),
-            agents=of_agents.line("KEEP_ALIVE", "30m"),
-            one=of_planner.line("MODEL", agents.identity.model),
-        ),
+        detail=f"{_why(planner, agents, same=same)}: {cost}",
+        remedy=_even(of_planner, of_agents) if same else _room(of_planner, of_agents, agents),
         figures={**figures},
+    )
+
+
+def _why(planner: LLMService, agents: LLMService, *, same: bool) -> str:
+    if same:
+        return f"{planner.identity.model} is loaded anew, for planner and agents want another NUM_CTX"
+    return f"{planner.identity.model} and {agents.identity.model} push each other out of memory"
+
+
+def _even(of_planner: ExaminationOptions, of_agents: ExaminationOptions) -> str:
+    longest = max(of_planner.num_ctx, of_agents.num_ctx)
+    return f"{of_planner.line('NUM_CTX', longest)}; {of_agents.line('NUM_CTX', longest)}"
+
+
+def _room(of_planner: ExaminationOptions, of_agents: ExaminationOptions, agents: LLMService) -> str:
+    return (
+        "Start the server with `OLLAMA_MAX_LOADED_MODELS=2 ollama serve`, and let it keep both:"
+        f" {of_planner.line('KEEP_ALIVE', '30m')}; {of_agents.line('KEEP_ALIVE', '30m')}. Where memory is"
+        " short, take a smaller quantisation, or one model for both roles:"
+        f" {of_planner.line('MODEL', agents.identity.model)}"
     )
 
 
