@@ -101,6 +101,31 @@ async def test_a_lie_of_the_server_is_caught(lie: Lie, caught: set[str], words: 
     assert not {"reachable", "present"} & bad(found)
 
 
+async def test_a_server_that_lets_the_model_talk_is_blamed_for_that_alone() -> None:
+    found = await over_the_wire(LyingLLM(ObedientLLM(num_ctx=NUM_CTX), lying_llm.ignores_schema))
+    assert {name for name, finding in found.items() if finding.status == "bad"} == {"schema"}
+    assert found["temperature and seed"].status == "skipped"
+    assert "could not be shown" in found["temperature and seed"].detail
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Why did the gull laugh?", "not JSON"),
+        ('{"joke":"Why did the gull laugh?"}', "'joke' was unexpected"),
+        ('{"verdict":"zq-maple","codes":["#17"]}', "too short"),
+    ],
+)
+async def test_a_reply_of_another_form_is_caught_however_short_it_is(said: str, words: str) -> None:
+    async def lie(inner: LLMService, request: LLMRequest) -> LLMReply:
+        reply = await inner.complete(request)
+        return replace(reply, text=said) if "joke" in request.messages[0].content else reply
+
+    found = await over_the_wire(LyingLLM(ObedientLLM(num_ctx=NUM_CTX), lie))
+    assert found["schema"].status == "bad"
+    assert words in found["schema"].detail
+
+
 async def test_a_seed_that_is_not_heard_is_caught() -> None:
     found = await over_the_wire(LyingLLM(ObedientLLM(num_ctx=NUM_CTX), lying_llm.ignores_seed()))
     assert "two answers at temperature 0 differ" in found["temperature and seed"].detail
