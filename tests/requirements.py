@@ -136,4 +136,5 @@ REQUIREMENTS: dict[str, str] = {
     "RUN-20": "A record that was altered is not acted on.",
     "CLI-16": "The task of a command line says who asks.",
     "DOS-21": "The export of a run that is over is compared with its journal; one that goes on is not.",
+    "PLAN-13": "A model that chooses freely is shown as many tools as fit, however little retrieval heard.",
 }
