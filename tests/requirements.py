@@ -137,4 +137,10 @@ REQUIREMENTS: dict[str, str] = {
     "CLI-16": "The task of a command line says who asks.",
     "DOS-21": "The export of a run that is over is compared with its journal; one that goes on is not.",
     "PLAN-13": "A model that chooses freely is shown as many tools as fit, however little retrieval heard.",
+    "EVAL-1": "A plan is scored against its gold plan as published; a missing one scores nothing.",
+    "EVAL-2": "Benchmark tasks are read with file and line of each mistake, and limited evenly over sources.",
+    "EVAL-3": "The product's planner is measured on any offered tools, whatever they are called.",
+    "EVAL-4": "The prompt that a framework would send is measured beside it, read leniently.",
+    "EVAL-5": "Scores come with bootstrap intervals, per source, over all tasks, and macro over sources.",
+    "EVAL-6": "`planwarden eval plans` prints every score, writes predictions, says what cannot be read.",
 }
