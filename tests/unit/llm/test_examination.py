@@ -121,7 +121,7 @@ async def test_a_reply_of_another_form_is_caught_however_short_it_is(said: str, 
         reply = await inner.complete(request)
         return replace(reply, text=said) if "joke" in request.messages[0].content else reply
 
-    found = await over_the_wire(LyingLLM(ObedientLLM(num_ctx=NUM_CTX), lie))
+    found = await examined(LyingLLM(ObedientLLM(num_ctx=NUM_CTX), lie))
     assert found["schema"].status == "bad"
     assert words in found["schema"].detail
 
