@@ -77,7 +77,7 @@ def test_all_is_well_where_all_is_well(offline: Cli) -> None:
     for group in ("planner model", "agents' model"):
         for name in ("schema", "temperature and seed", "output limit", "context", "full context", "speed"):
             assert found[group, name]["status"] == "ok"
-    assert found["store", "durability"]["figures"] == {}
+    assert found["models together", "memory"]["status"] == "ok"
     assert found["store", "journal"]["figures"]["synchronous"] == 2
     assert found["settings", "in force"]["figures"]["PLANNER_LLM__MIN_CONFIDENCE"] == 0.0
 
@@ -245,3 +245,12 @@ def test_a_lie_of_the_server_reaches_the_command_line(offline: Cli, server: Fake
     assert said.code == 2
     assert {("planner model", "full context"), ("agents' model", "full context")} <= troubles(found)
     assert "export LLM__NUM_CTX=2048" in found["agents' model", "full context"]["remedy"]
+
+
+@pytest.mark.usefixtures("server")
+def test_the_guide_explains_every_check(offline: Cli) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "doctor.md").read_text()
+    explained = {line.split("|")[1].strip() for line in guide.splitlines() if line.startswith("| ")}
+    found = checks(offline("doctor", "--json"))
+    missing = {name for group, name in found if group != "tools"} - explained
+    assert missing == set()

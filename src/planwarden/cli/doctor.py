@@ -122,8 +122,10 @@ def _rows(check: Check) -> list[tuple[str, str, str]]:
 
 def _show_end(checks: Sequence[Check], first: Check | None) -> None:
     counted = Counter(check.status for check in checks)
-    words = {"ok": "ok", "warning": "warnings", "bad": "bad", "skipped": "not looked at"}
-    say(", ".join(f"{counted[status]} {word}" for status, word in words.items() if counted[status]))
+    warnings = "warning" if counted["warning"] == 1 else "warnings"
+    words = {"ok": "ok", "warning": warnings, "bad": "bad", "skipped": "not looked at"}
+    told = [f"{counted[status]} {word}" for status, word in words.items() if counted[status]]
+    say(", ".join(told))
     if first is None:
         say('[bold]nothing to do[/]  planwarden run "What is the latest price of IBM?"')
     else:

@@ -1,5 +1,6 @@
 """How much memory a model takes: arithmetic, Ollama's words, a GGUF file's head."""
 
+import json
 import struct
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from planwarden.llm.footprint import CacheShape, ModelFootprint, cache_shape, estimated_bytes
 from planwarden.llm.gguf import read_facts
 from planwarden.llm.ollama_facts import footprint, longest_context
+from planwarden.llm.ollama_stream import ChatStream
+from planwarden.llm.service import LLMRequest
 
 pytestmark = pytest.mark.requirement("DR-2")
 
@@ -129,3 +132,24 @@ def test_a_file_that_is_none_is_refused_without_reading_on(tmp_path: Path, conte
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"."):
         read_facts(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "timing"),
+    [
+        (
+            {"load_duration": 2 * 10**9, "prompt_eval_duration": 5 * 10**8, "eval_duration": 10**8},
+            (2.0, 0.5, 0.1),
+        ),
+        ({"load_duration": 2 * 10**9}, None),
+        ({}, None),
+    ],
+)
+def test_ollamas_durations_become_seconds(
+    said: dict[str, int], timing: tuple[float, float, float] | None
+) -> None:
+    stream = ChatStream(request=LLMRequest(messages=()), model="m", num_ctx=512)
+    end = {"message": {"content": "a"}, "done": True, "done_reason": "stop", "prompt_eval_count": 3, **said}
+    stream.take(json.dumps(end))
+    found = stream.reply(latency_s=1.0).timing
+    assert (found and (found.load_s, found.prompt_s, found.output_s)) == timing

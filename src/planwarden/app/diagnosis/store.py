@@ -53,7 +53,7 @@ async def _journal(
         check="journal",
         status="ok",
         detail=f"{planwarden.settings.journal_path}: {facts.runs} runs, {facts.file_bytes / 1e6:.1f} MB,"
-        f" schema version {facts.schema_version}; a row was written and taken back",
+        f" schema version {facts.schema_version}; a table was written and taken back",
         figures={**figures},
     )
     durable = facts.journal_mode == "wal" and facts.synchronous == FULL

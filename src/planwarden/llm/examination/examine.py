@@ -79,5 +79,6 @@ def _presence(health: ModelHealth, llm: LLMService) -> tuple[Finding, ...]:
         gone = Finding(check="present", status="bad", detail=health.detail, remedy=health.remedy)
         return (there, gone)
     digest = f", {identity.digest[:19]}…" if identity.digest else ""
-    detail = f"{identity.model}{digest}; {identity.chosen_because}".removesuffix("; ")
+    because = f" ({identity.chosen_because})" if identity.chosen_because else ""
+    detail = f"{identity.model}{digest}{because}"
     return (there, Finding(check="present", status="ok", detail=detail))
