@@ -1,6 +1,7 @@
 """`planwarden doctor` as a newcomer meets it: all well, each trouble by itself, everything broken at once."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import threading
@@ -219,13 +220,24 @@ def test_the_journal_is_left_as_it_was_and_damage_in_it_is_found(offline: Cli, h
     assert any(found[place]["status"] == "bad" for place in found if place[0] == "store")
 
 
-@pytest.mark.usefixtures("server")
-@pytest.mark.requirement("DR-4")
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_home_that_cannot_be_written_is_said(offline: Cli, home: Path) -> None:
-    home.mkdir(mode=0o500)
+@pytest.mark.requirement("DR-5", "BAD-8")
+def test_a_home_that_may_not_even_be_looked_into_is_a_check_like_any_other(
+    offline: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = Path.stat
+
+    def denied(self: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if self.is_relative_to(home) or self.is_relative_to(home.with_name("cache")):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return really(self, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", denied)
+    monkeypatch.setenv("PLANNER_LLM__PROVIDER", "embedded")
     found = checks(offline("doctor", "--quick", "--json"))
-    assert ("store", "dossier folder") in troubles(found)
+    assert "Permission denied" in found["store", "journal"]["detail"]
+    assert "PLANWARDEN_HOME" in found["store", "journal"]["remedy"]
+    assert found["machine", "embedded model file"]["remedy"] == "planwarden models fetch"
+    assert offline("runs", "--json").error(2, "store_unavailable")
 
 
 @pytest.mark.usefixtures("server")

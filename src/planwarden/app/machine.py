@@ -70,12 +70,28 @@ def _statistic(path: Path, name: str) -> int:
 
 def nearest_folder(path: Path) -> Path:
     """Give the folder itself, or the nearest one above it that exists."""
-    return next(each for each in (path, *path.absolute().parents) if each.is_dir())
+    return next(each for each in (path, *path.absolute().parents) if _is_folder(each))
 
 
 def path_is_taken(folder: Path) -> bool:
     """Say whether something that is no folder stands in the way of one."""
-    return any(each.exists() and not each.is_dir() for each in (folder, *folder.absolute().parents))
+    places = (folder, *folder.absolute().parents)
+    return any(_is_there(each) and not _is_folder(each) for each in places)
+
+
+def _is_folder(path: Path) -> bool:
+    """Say so for a folder; what may not even be looked at is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def write_fault(folder: Path) -> str | None:

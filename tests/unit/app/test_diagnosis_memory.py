@@ -93,8 +93,9 @@ class SharedServer:
 class ServedLLM:
     """One model of such a server."""
 
-    def __init__(self, server: SharedServer, model: str) -> None:
+    def __init__(self, server: SharedServer, model: str, *, num_ctx: int = 1024) -> None:
         self.server = server
+        self.load = f"{model}/{num_ctx}"
         self._inner = ObedientLLM(model=model)
 
     @property
@@ -103,11 +104,11 @@ class ServedLLM:
         return known.model_copy(update={"digest": f"sha256:{known.model * 64}"})
 
     async def complete(self, request: LLMRequest) -> LLMReply:
-        timing = ReplyTiming(load_s=self.server.load(self.identity.model))
+        timing = ReplyTiming(load_s=self.server.load(self.load))
         return replace(await self._inner.complete(request), timing=timing)
 
     async def health(self) -> ModelHealth:
-        held = GIB if self.identity.model in self.server.loaded else None
+        held = GIB if self.load in self.server.loaded else None
         return replace(await self._inner.health(), footprint=ModelFootprint(loaded_bytes=held))
 
     async def aclose(self) -> None:
@@ -146,9 +147,7 @@ async def test_models_that_stay_loaded_are_no_trouble() -> None:
 @pytest.mark.anyio
 async def test_one_model_with_two_context_lengths_is_told_to_have_one() -> None:
     server = SharedServer(room=1)
-    planner, agents = ServedLLM(server, "a"), ServedLLM(SharedServer(room=1), "a")
-    server.load = lambda _: 1.5  # as the server does when the wanted context changes
-    agents.server = server
+    planner, agents = ServedLLM(server, "a", num_ctx=2048), ServedLLM(server, "a", num_ctx=4096)
     found = await take_turns(planner, agents, wanted("PLANNER_LLM", 2048), wanted("LLM", 4096))
     assert found.remedy == "export PLANNER_LLM__NUM_CTX=4096; export LLM__NUM_CTX=4096"
 

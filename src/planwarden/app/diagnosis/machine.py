@@ -68,7 +68,7 @@ def _memory() -> Finding:
 async def look_at_model_file(settings: Settings) -> tuple[Finding, ...]:
     """Look for the embedded model's file and its digest, where it may be needed."""
     named = {settings.planner_llm.provider, settings.llm.provider}
-    path = model_file.find(settings.planwarden_cache / "models")
+    path = await asyncio.to_thread(model_file.find, settings.planwarden_cache / "models")
     if path is None:
         own = settings.planner_llm.model_file and settings.llm.model_file
         needed = "embedded" in named and not own
