@@ -30,7 +30,7 @@ async def test_a_model_calls_its_planned_tools_in_turn_and_answers_from_what_the
     llm = Caller(LOOK, asking(("typed", {"text": "this"}), text="Now the other."), "It is 7 [s1.2].")
     stage, ran = free_stage(
         llm, tools=(CannedTool("look", {"text": "seen"}), CannedTool("typed", {"n": 7}, parameters=ONE_TEXT)),
-        agents=(AgentSpec(name="worker", description="Works", instruction="Be brief.", tools=("look", "typed")),),
+        agents=(AgentSpec(name="worker", description="W", instruction="Be brief.", tools=("look", "typed")),),
     )  # fmt: skip
     state = await driven(stage, a_step("look", "typed"))
     assert [(each.tool, each.arguments) for each in ran] == [("look", {}), ("typed", {"text": "this"})]
@@ -207,7 +207,7 @@ async def test_a_model_that_is_down_fails_the_step() -> None:
 async def test_the_token_budget_of_a_run_ends_a_free_step_too() -> None:
     stage, ran = free_stage(Caller(LOOK))
     state = await driven(stage, a_step("look"), max_tokens=4)
-    assert (state.ended and state.ended.code, len(ran)) == ("budget_exceeded", 3)
+    assert (state.ended and state.ended.code, len(ran)) == ("budget_exceeded", 2)
 
 
 async def test_earlier_turns_of_the_conversation_and_answers_built_on_reach_a_free_step() -> None:
@@ -225,8 +225,11 @@ async def test_earlier_turns_of_the_conversation_and_answers_built_on_reach_a_fr
 
 async def test_an_agent_of_the_catalog_says_how_it_works_and_else_the_setting_does() -> None:
     for own, setting, expected in (
-        ("free", "directed", "free"), ("directed", "free", "directed"), (None, "free", "free"), (None, "directed", "directed"),
-    ):  # fmt: skip
+        ("free", "directed", "free"),
+        ("directed", "free", "directed"),
+        (None, "free", "free"),
+        (None, "directed", "directed"),
+    ):
         llm = Caller(LOOK, "Done.")
         agent = AgentSpec(name="worker", description="Works", tools=("look",), execution=own)  # type: ignore[arg-type]
         stage, _ = free_stage(llm, tools=(CannedTool("look"),), agents=(agent,))
