@@ -21,7 +21,7 @@ def asking(*calls: tuple[str, Mapping[str, Json] | str], text: str = "") -> LLMR
     """Make a reply that asks natively for these calls, (tool, arguments); a text is sent as it is, unread."""
     return LLMReply(
         text=text,
-        usage=ModelUsage(prompt_tokens=1, output_tokens=len(calls)),
+        usage=ModelUsage(output_tokens=1),
         tool_requests=tuple(
             ToolRequest(
                 id=f"call_{number}",

@@ -206,7 +206,7 @@ async def test_a_model_that_is_down_fails_the_step() -> None:
 
 async def test_the_token_budget_of_a_run_ends_a_free_step_too() -> None:
     stage, ran = free_stage(Caller(LOOK))
-    state = await driven(stage, a_step("look"), max_tokens=4)
+    state = await driven(stage, a_step("look"), max_tokens=2)
     assert (state.ended and state.ended.code, len(ran)) == ("budget_exceeded", 2)
 
 

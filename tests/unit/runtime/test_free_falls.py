@@ -132,8 +132,13 @@ async def fallen() -> tuple[RunState, str, list[str]]:
 
 
 @pytest.mark.requirement("FREE-4")
-async def test_the_fall_is_in_the_record_the_dossier_and_its_page() -> None:
+async def test_the_fall_is_in_the_record_the_dossier_its_page_and_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     state, page, kinds = await fallen()
+    logged = [record.getMessage() for record in caplog.records if "execution_fell" in record.getMessage()]
+    assert len(logged) == 1
+    assert '"reason": "answered_early"' in logged[0]
     assert kinds.count("execution_fell") == 1
     assert kinds.index("execution_fell") < kinds.index("call_intended")
     assert isinstance(state.steps["s1"].fell, ExecutionFell)
