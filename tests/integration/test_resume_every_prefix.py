@@ -83,7 +83,9 @@ def calling(request: LLMRequest) -> str | LLMReply:
     if not any(message.role == "assistant" for message in request.messages):
         calls: list[tuple[str, dict[str, Json] | str]] = [("nowhere", {})]
         for tool in planned:
-            calls += [("typed", "{"), ("typed", {"text": "right"})] if tool == "typed" else [(tool, {})]
+            if tool == "typed":
+                calls.append(("typed", "{"))
+            calls.append((tool, {"text": "right"} if tool == "typed" else {}))
         return asking(*calls, text="First this.")
     said = [message.content for message in request.messages if message.role == "tool"]
     if any("failed" in each for each in said) and "spared" not in str(said):

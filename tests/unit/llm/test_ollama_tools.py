@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,7 @@ def a_tool(name: str, parameters: Any = NO_ARGUMENTS) -> ToolSpec:
 
 
 TOOLS = (a_tool("files.write", ONE_TEXT), a_tool("look"))
+Reply = Callable[[LLMRequest], str | LLMReply]
 ASKED = LLMRequest(messages=(Message(role="user", content="Do it."),), tools=TOOLS, timeout_s=30)
 
 
@@ -42,7 +43,7 @@ class StillClock:
 
 
 @asynccontextmanager
-async def connected(reply: Any, **given: Any) -> AsyncGenerator[tuple[FakeOllama, OllamaLLM]]:
+async def connected(reply: Reply, **given: Any) -> AsyncGenerator[tuple[FakeOllama, OllamaLLM]]:
     async with FakeOllama(service=FunctionLLM(reply, calls_tools=given.pop("calls_tools", True)), **given).serve() as fake:  # fmt: skip  # noqa: E501
         ollama = await OllamaLLM.connect(base_url=fake.url, model="llama3.2:1b", clock=StillClock())
         try:

@@ -12,6 +12,7 @@ from planwarden.contracts.model import ModelExchange
 from planwarden.contracts.plan import PlannedAgentStep
 from planwarden.contracts.run import RunState
 from planwarden.contracts.task import Task, TaskLimits
+from planwarden.contracts.value import Json
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.runtime.asking import AgentSettings
@@ -20,6 +21,7 @@ from planwarden.testing.scripted_llm import FunctionLLM
 from planwarden.testing.stage import Stage, plan_of
 
 DIRECTED_SAYS = "Directed says so."
+NONE: dict[str, Json] = {}
 FREE = AgentSettings(execution="free")
 
 

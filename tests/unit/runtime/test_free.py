@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from door import a_step
-from free_kit import Caller, driven, exchanges, fell, free_stage, names, told
+from free_kit import NONE, Caller, driven, exchanges, fell, free_stage, names, told
 
 from planwarden.contracts.plan import CallBinding, LiteralValue, PlannedAgentStep, ResultReference
 from planwarden.contracts.specs import AgentSpec
@@ -144,7 +144,7 @@ async def test_a_long_result_is_cut_with_a_note_and_the_record_keeps_all_of_it()
 
 
 async def test_many_results_share_one_budget_of_characters() -> None:
-    llm = Caller(asking(*[("look", {})] * 8), "Done.")
+    llm = Caller(asking(*[("look", NONE)] * 8), "Done.")
     agent = AgentSpec(name="worker", description="Works", tools=("look",))
     stage, _ = free_stage(llm, tools=(CannedTool("look", {"text": "x" * 5_000}),), agents=(agent,))
     await driven(stage, a_step("look"))

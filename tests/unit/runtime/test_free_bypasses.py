@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from door import a_step, on_record
-from free_kit import Caller, driven, fell, free_stage, names, told
+from free_kit import NONE, Caller, driven, fell, free_stage, names, told
 
 from planwarden.contracts.calls import RefusalKind
 from planwarden.contracts.plan import PlannedAgentStep
@@ -23,6 +23,12 @@ from planwarden.testing.scripted_llm import asking
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("FREE-2")]
 
 Refused = tuple[str, RefusalKind]
+
+
+def refused(tool: str, kind: RefusalKind, times: int = 1) -> tuple[Refused, ...]:
+    return tuple((tool, kind) for _ in range(times))
+
+
 EVERYTHING: dict[str, Any] = {
     "max_refusals_per_step": 100,
     "max_calls_per_step": 100,
@@ -65,7 +71,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "names that only resemble a planned one": Attack(
         step=a_step("look"),
-        turns=(asking(*[(name, {}) for name in RESEMBLING], ("look", {})),),
+        turns=(asking(*[(name, NONE) for name in RESEMBLING], ("look", {})),),
         refused=tuple((name[:200], "unplanned_tool_blocked") for name in RESEMBLING),
         ran=("look",),
     ),
@@ -91,7 +97,7 @@ ATTACKS: dict[str, Attack] = {
     "refused calls in place of a failure": Attack(
         step=a_step("typed", fallback=("spare",)),
         turns=(asking(*[("typed", {"wrong": 1})] * 5, ("spare", {}), ("typed", {"text": "x"})),),
-        refused=((("typed", "argument_rejected"),) * 5 + (("spare", "fallback_locked"),)),
+        refused=(*refused("typed", "argument_rejected", 5), ("spare", "fallback_locked")),
         ran=("typed",),
     ),
     "planned tools out of order": Attack(
@@ -103,13 +109,13 @@ ATTACKS: dict[str, Attack] = {
     "an effect twice": Attack(
         step=a_step("save"),
         turns=(asking(("save", {}), ("save", {})), asking(("save", {}))),
-        refused=(("save", "already_used"),) * 2,
+        refused=refused("save", "already_used", 2),
         ran=("save",),
     ),
     "fields that ask for an override": Attack(
         step=a_step("typed"),
         turns=(asking(*[("typed", flag) for flag in FLAGS], ("typed", {"text": "x"})),),
-        refused=(("typed", "argument_rejected"),) * len(FLAGS),
+        refused=refused("typed", "argument_rejected", len(FLAGS)),
         ran=("typed",),
     ),
     "an override of the plan in words and fields": Attack(
@@ -131,14 +137,14 @@ ATTACKS: dict[str, Attack] = {
     ),
     "more calls than the step may make": Attack(
         step=a_step("look"),
-        turns=(asking(*[("look", {})] * 5),),
-        refused=(("look", "budget_exceeded"),) * 3,
+        turns=(asking(*[("look", NONE)] * 5),),
+        refused=refused("look", "budget_exceeded", 3),
         ran=("look", "look"),
         limits={"max_calls_per_step": 2},
     ),
     "more calls than the run may make": Attack(
         step=a_step("look"),
-        turns=(asking(*[("look", {})] * 3),),
+        turns=(asking(*[("look", NONE)] * 3),),
         refused=(("look", "budget_exceeded"),),
         ran=("look", "look"),
         limits={"max_tool_calls": 2},
@@ -153,7 +159,7 @@ ATTACKS: dict[str, Attack] = {
                 ("typed", {"text": "x"}),
             ),
         ),
-        refused=(("typed", "argument_rejected"),) * 3,
+        refused=refused("typed", "argument_rejected", 3),
         ran=("typed",),
     ),
 }  # fmt: skip
@@ -173,7 +179,7 @@ async def test_what_plan_and_policy_do_not_allow_is_refused_told_and_on_record(n
     ]
     heard = [each for each in told(llm.work[-1]) if each.startswith("refused")]
     assert len(heard) == len(attack.refused)
-    assert all(len(each) < 700 for each in heard)
+    assert all(len(each) < 540 for each in heard)
 
 
 async def test_a_planned_tool_that_policy_denies_by_now_fails_the_step_as_it_does_directed() -> None:
@@ -195,14 +201,14 @@ async def test_arguments_that_python_cannot_even_parse_are_refused_and_the_step_
 
 
 async def test_repeated_refusals_fail_the_step_and_the_rest_of_the_turn_is_not_carried_out() -> None:
-    stage, ran = free_stage(Caller(asking(*[("save", {})] * 3, ("look", {}))))
+    stage, ran = free_stage(Caller(asking(*[("save", NONE)] * 3, ("look", {}))))
     state = await driven(stage, a_step("look"))
     assert (ran, state.status, state.ended and state.ended.code) == ([], "failed", "unplanned_tool_blocked")
     assert len(state.steps["s1"].refused) == 3
 
 
 async def test_thousands_of_requests_in_one_turn_end_at_the_limits() -> None:
-    stage, ran = free_stage(Caller(asking(*[("look", {})] * 5_000), "Done."))
+    stage, ran = free_stage(Caller(asking(*[("look", NONE)] * 5_000), "Done."))
     state = await driven(stage, a_step("look"))
     assert (len(ran), state.status, state.ended and state.ended.code) == (8, "failed", "budget_exceeded")
     assert len(state.steps["s1"].refused) == 3

@@ -48,6 +48,10 @@ class Scene:
     limits: TaskLimits
 
 
+def _asking(calls: list[tuple[str, str]], text: str) -> LLMReply:
+    return asking(*calls, text=text)
+
+
 def emitted() -> st.SearchStrategy[str | LLMReply | ModelError]:
     tool = st.one_of(st.sampled_from((*NAMES, *NAMES, "alias_a", "read-a", "")), st.text(max_size=8))
     bad = st.sampled_from(
@@ -55,9 +59,7 @@ def emitted() -> st.SearchStrategy[str | LLMReply | ModelError]:
     )
     arguments = st.one_of(st.just(GOOD), st.just(GOOD), st.just(GOOD), bad, st.text(max_size=8))
     requests = st.lists(st.tuples(tool, arguments), max_size=6)
-    replies = st.builds(
-        lambda calls, text: asking(*calls, text=text), requests, st.sampled_from(("", "So it is."))
-    )
+    replies = st.builds(_asking, requests, st.sampled_from(("", "So it is.")))
     return st.one_of(replies, replies, replies, st.text(max_size=12), st.sampled_from(ERRORS))
 
 
