@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from planwarden.contracts.model import AnswerStyle, ModelIdentity, ModelUsage
+from planwarden.contracts.model import AnswerStyle, ArgumentStyle, ModelIdentity, ModelUsage
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, TokenChoice
 
@@ -41,10 +41,11 @@ class ScriptedLLM:
         self,
         *script: Scripted | str | ModelError | tuple[Matcher | str | None, str | LLMReply | ModelError],
         answer_style: AnswerStyle = "prose",
+        argument_style: ArgumentStyle = "free",
     ) -> None:
         """Take the script; a bare text or error fits any request, a pair is (when, reply)."""
         self._unused = [_entry(each) for each in script]
-        self._identity = _identity("scripted", answer_style)
+        self._identity = _identity("scripted", answer_style, argument_style)
         self.requests: list[LLMRequest] = []
         self.closed = False
 
@@ -94,10 +95,11 @@ class FunctionLLM:
         answer: Callable[[LLMRequest], str | LLMReply | ModelError],
         *,
         answer_style: AnswerStyle = "prose",
+        argument_style: ArgumentStyle = "free",
     ) -> None:
         """Take the function."""
         self._answer = answer
-        self._identity = _identity("function", answer_style)
+        self._identity = _identity("function", answer_style, argument_style)
         self.requests: list[LLMRequest] = []
 
     @property
@@ -118,9 +120,13 @@ class FunctionLLM:
         """Hold nothing, give nothing back."""
 
 
-def _identity(provider: str, answer_style: AnswerStyle) -> ModelIdentity:
+def _identity(provider: str, answer_style: AnswerStyle, argument_style: ArgumentStyle) -> ModelIdentity:
     return ModelIdentity(
-        provider=provider, model=provider, chosen_because="a test double", answer_style=answer_style
+        provider=provider,
+        model=provider,
+        chosen_because="a test double",
+        answer_style=answer_style,
+        argument_style=argument_style,
     )
 
 
