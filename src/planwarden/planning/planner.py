@@ -105,7 +105,7 @@ class LLMOrchestrationPlanner:
         text = f"{task.prompt}\n{earlier}"
         settings = self._settings
         shortlist = self._retriever.shortlist(
-            text, catalog, policy, size=settings.shortlist, near=settings.near
+            text, catalog, policy, size=settings.shortlist, near=settings.near, fill=not settings.guided
         )
         if settings.guided:
             shortlist = shortlist.only(lambda tool: groundable(catalog.tools[tool].parameters, task.prompt))
