@@ -14,6 +14,7 @@ from rich.table import Table
 
 from planwarden.app import Planwarden
 from planwarden.app.system import VERSION
+from planwarden.cli import measuring
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import out, plain, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
@@ -24,7 +25,7 @@ from planwarden.llm import model_file
 if TYPE_CHECKING:
     from planwarden.configuration.catalog_file import AssembledCatalog
 
-models = typer.Typer(help="The embedded model's file.", no_args_is_help=True)
+models = typer.Typer(help="The embedded model's file; how well a model answers.", no_args_is_help=True)
 
 
 def init(
@@ -223,4 +224,5 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (init, agents, tools, doctor):
         app.command()(command)
+    measuring.register(models)
     app.add_typer(models, name="models")

@@ -70,6 +70,7 @@ class Stage:
     planner_llm: LLMService = field(default_factory=ScriptedLLM)
     agent_llm: LLMService = field(default_factory=ScriptedLLM)
     planner_settings: PlannerSettings = field(default_factory=PlannerSettings)
+    agent_settings: AgentSettings = field(default_factory=AgentSettings)
     clock: TickingClock = field(default_factory=TickingClock)
     ids: CountingIds = field(default_factory=CountingIds)
     owner: Owner = HERE
@@ -101,7 +102,7 @@ class Stage:
             journal=self.record,
             executor=Executor(
                 planner=LLMOrchestrationPlanner(self.planner_llm, self.planner_settings),
-                runtime=AgentRuntime(AgentModels(default=self.agent_llm), AgentSettings(), world),
+                runtime=AgentRuntime(AgentModels(default=self.agent_llm), self.agent_settings, world),
                 world=world,
             ),
             owner=self.owner,
