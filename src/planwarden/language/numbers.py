@@ -29,6 +29,8 @@ class Mention:
     end: int
     text: str
     readings: tuple[Reading, ...]
+    """Of a percentage, the number before the sign first, then as many with the share that it is."""
+    percent: bool = False
 
 
 _L = "A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f"
@@ -193,7 +195,8 @@ def _with_percent(plain: str, start: int, end: int, amounts: tuple[Amount, ...])
     before = _PERCENT_BEFORE.search(plain, max(0, start - 6), start)
     shares = tuple(scaled(each, -2) for each in amounts) if sign or before else ()
     readings: list[Reading] = [(each,) for each in (*amounts, *shares)]
-    yield _mention(start, sign.end() if sign else end, *readings)
+    said = _mention(start, sign.end() if sign else end, *readings)
+    yield replace(said, percent=bool(shares))
 
 
 def _whole(digits: str) -> Amount:
