@@ -1,7 +1,7 @@
-"""How well tasks in other languages are planned with the embedded model: the right tool for tasks in six languages.
+"""How well tasks in six other languages are planned with the embedded model: is it the right tool?
 
-The phrasings are held out: none is an example of a tool. `PLANWARDEN_BENCH_RETRIEVAL=1` looks at retrieval alone
-(is the right tool ranked first, is it shown at all), which takes seconds. Exit 1 below `FLOOR`.
+The phrasings are held out: none is an example of a tool. `PLANWARDEN_BENCH_RETRIEVAL=1` looks at retrieval
+alone (is the right tool ranked first, is it shown at all), which takes seconds. Exit 1 below `FLOOR`.
 
 python benchmarks/languages.py
 """
@@ -87,7 +87,9 @@ async def main() -> int:
                     (heard and found.tools[:1] == (tool,), heard and tool in found.tools, tool in planned)
                 )
                 if os.environ.get("PLANWARDEN_BENCH_SHOW"):
-                    print(f"    {language} {prompt}: wants {tool}, ranked {found.tools[:3]}, planned {planned}")
+                    print(
+                        f"    {language} {prompt}: wants {tool}, ranked {found.tools[:3]}, planned {planned}"
+                    )
         retriever.close()
     every = [one for each in counts.values() for one in each]
     print("language  tasks  ranked first  shown  planned")

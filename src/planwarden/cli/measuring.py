@@ -1,4 +1,4 @@
-"""`planwarden models measure`: how well a model writes answers from evidence; kept for `LLM__ANSWERS=auto`."""
+"""`planwarden models measure`: how well a model writes answers; kept for `LLM__ANSWERS=auto`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Role = Annotated[
 ]
 
 MAX_OUTPUT_TOKENS = 192
-"""Of one answer: every item has a right one of a sentence, and a model that does not stop is not waited for."""
+"""Of one answer: a sentence is enough for every item, and a model that does not stop is not waited for."""
 
 
 def measure(role: Role = "agents", as_json: AsJson = False) -> None:

@@ -198,7 +198,7 @@ def show_answer(answer: StepAnswer | None) -> None:
         said = first if len(first) <= 60 else first[:59] + "…"
         say(f"[yellow]sentences without evidence: {len(answer.uncited)}[/] [dim]first: {plain(said)}[/]")
     if answer.rendered_because == "unsupported_numbers":
-        say("[yellow]rendered from the evidence: the model's own answer held numbers that it does not contain[/]")
+        say("[yellow]rendered from the evidence: the model's own answer held other numbers[/]")
 
 
 def cited_by(answer: StepAnswer) -> str:

@@ -1,4 +1,4 @@
-"""Measurements of models: those that ship, and those that were made here, in PLANWARDEN_HOME/measurements.json."""
+"""Measurements of models: those that ship, and those made here, in PLANWARDEN_HOME/measurements.json."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def store_measurement(home: Path, measured: AnswerMeasurement) -> Path:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise StoreUnavailable(
-            f"{path} cannot be written: {error.strerror}.", remedy="Set PLANWARDEN_HOME to a folder that can be."
+            f"{path} cannot be written: {error.strerror}.",
+            remedy="Set PLANWARDEN_HOME to a folder that can be.",
         ) from error
     return path

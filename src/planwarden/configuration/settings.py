@@ -73,11 +73,11 @@ class AgentModel(_Model):
     timeout_s: Seconds = 180.0
     """For one exchange with the model, all retries included."""
     answers: Literal["auto", "prose", "evidence"] = "auto"
-    """Whether the model writes the answers, or they are rendered from what the tools returned; `auto`: as this model
-    was measured by `planwarden models measure`, else as the measurements that ship say, else prose."""
+    """Whether the model writes answers, or they are rendered from what the tools returned; `auto`: as this
+    model was measured by `planwarden models measure`, else as the measurements that ship say."""
     unsupported_numbers: Literal["flag", "render", "fail"] = "flag"
-    """What becomes of an answer with a number that no evidence contains: it is flagged, the evidence itself is the
-    answer in its place, or the step fails."""
+    """What becomes of an answer with numbers that no evidence contains: it is flagged, the evidence itself is
+    the answer in its place, or the step fails."""
 
 
 class Settings(BaseSettings):

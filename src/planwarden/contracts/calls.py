@@ -48,8 +48,8 @@ class Citation(Contract):
 
     call: str
     by: Literal["model", "matched", "rendered"]
-    """`model`: it cited the call itself; `matched`: the runtime found all numbers and quotes of a sentence in this
-    call and no other, and added the id; `rendered`: the text is the call's own result."""
+    """`model`: it cited the call itself; `matched`: the runtime found all numbers and quotes of a sentence in
+    this call and no other, and added the id; `rendered`: the text is the call's own result."""
 
 
 class StepAnswer(Contract):

@@ -26,8 +26,8 @@ class AnswerMeasurement(Contract):
     items_digest: str
     """Of the items: figures of other items are not comparable."""
     right: Probability
-    """Share answered right: the value stated, or said that the evidence lacks it; in the language asked in, with no
-    number invented."""
+    """Share answered right: the value stated, or said that the evidence lacks it; in the language asked in,
+    with no number invented."""
     stated: Probability
     """Of the items whose evidence holds the answer: share in which it is stated."""
     cited: Probability

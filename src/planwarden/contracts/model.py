@@ -13,7 +13,8 @@ Purpose = Literal["plan", "repair", "arguments", "answer", "work"]
 AnswerStyle = Literal["prose", "evidence"]
 """`prose`: the model writes the answer; `evidence`: the answer is rendered from what the tools returned."""
 ArgumentStyle = Literal["free", "grounded"]
-"""`free`: the model fills in arguments under the tool's schema; `grounded`: it chooses among what the request names."""
+"""`free`: the model fills in arguments under the tool's schema; `grounded`: it chooses among what the request
+names."""
 
 
 class ModelIdentity(Contract):

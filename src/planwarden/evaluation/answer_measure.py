@@ -1,4 +1,4 @@
-"""Measuring how well a model writes answers: each item through the real answer path, on a record in memory."""
+"""Measuring how well a model writes answers: each item on the real answer path, its record in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ async def score_items(
 async def _answer(
     llm: LLMService, request: str, evidence: Sequence[str], settings: AgentSettings
 ) -> StepAnswer | None:
-    tools = {f"evidence.part{at}": CannedTool(f"evidence.part{at}", {"text": said}) for at, said in enumerate(evidence, 1)}
+    tools = {
+        f"evidence.part{at}": CannedTool(f"evidence.part{at}", {"text": said})
+        for at, said in enumerate(evidence, 1)
+    }
     agent = AgentSpec(name="reader", description="Answers from evidence", tools=tuple(tools))
     stage = Stage(agents=(agent,), tools=tools, agent_llm=llm, agent_settings=settings)
     step = PlannedAgentStep(id="s1", agent="reader", tools=tuple(tools))

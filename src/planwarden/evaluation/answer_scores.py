@@ -1,4 +1,4 @@
-"""The items of `planwarden models measure`, and how an answer to one is judged. Pure but for reading the items."""
+"""The items of `planwarden models measure`, and how an answer to one is judged. Pure but for reading them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ItemScore:
 
     @property
     def right(self) -> bool:
-        """Say whether the answer is right, all in all; who cites is scored apart, for the runtime can match."""
+        """Say whether the answer is right; who cites is scored apart, for the runtime can match."""
         return (self.stated if self.item.answer else self.admitted) and self.language and not self.invented
 
 
@@ -89,8 +89,11 @@ def score_answer(item: AnswerItem, answer: StepAnswer | None, admits: Sequence[s
         and any(each.by == "model" and each.call == f"s1.{item.call}" for each in answer.citations),
         admitted=any(word in f"{text.casefold()} " for word in admits),
         invented=answer.unsupported_numbers if answer else (),
-        language=bool(text) and (not item.answer or len(text.split()) > 4 or not text.isascii())
-        and language_of(text) == item.language
+        language=(
+            bool(text)
+            and (not item.answer or len(text.split()) > 4 or not text.isascii())
+            and language_of(text) == item.language
+        )
         or _says_only_the_value(text, item),
     )
 

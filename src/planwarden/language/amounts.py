@@ -30,7 +30,8 @@ def scaled(amount: Amount, power: int) -> Amount:
 def amounts_of(token: str) -> tuple[Amount, ...]:
     """Give the numbers that a token of digits and separators can be; empty when it is none, but several.
 
-    Thousands may be parted by `,` `.` `'` or a space, also the Indian way (12,34,567); decimals by `.` `,` or `٫`.
+    Thousands may be parted by `,` `.` `'` or a space, also the Indian way (12,34,567); decimals by `.` `,`
+    or `٫`.
     """
     separators = _SEPARATOR.findall(token)
     groups = _SEPARATOR.split(token)

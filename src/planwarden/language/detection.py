@@ -1,4 +1,4 @@
-"""Which language a text is in, by the n-gram detector `eld`; loaded when first needed, about 0.15 s and 30 MB.
+"""Which language a text is in, by the n-gram detector `eld`; loaded when first needed, about 0.15 s.
 
 `eld` was chosen by measurement over py3langid (docs/decisions/0013): as right on short requests, eight times
 faster to load, and without NumPy.
@@ -19,7 +19,7 @@ LANGUAGES = (
 UNKNOWN = "en"
 """What a text counts as whose language cannot be told, or is none of these."""
 CLEARLY = 1.5
-"""Another language counts only when it scores this much better than the best of ours: short texts look alike."""
+"""Another language counts only when it scores this much better than ours: short texts look alike."""
 MIN_LETTERS = 4
 """A shorter text in ASCII says nothing about its language."""
 MAX_CHARS = 1_000

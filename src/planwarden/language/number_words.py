@@ -1,4 +1,4 @@
-"""Numbers written in words: eight European languages by text2num, and the numerals of Chinese and Japanese."""
+"""Numbers in words: eight European languages by text2num, and the numerals of Chinese and Japanese."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _HOMONYMS = {"fr": {"neuf"}, "it": {"sei"}, "de": set[str](), "en": set[str]()}
 """Words that are as often something else: French new, Italian you are."""
 _TOKEN = re.compile(r"\w+|[^\w\s]+|\s+")
 _HAN = re.compile(r"(百分之)?([〇零一二两三四五六七八九十百千万萬億亿兆]{2,24})")
-_HAN_DIGITS = {letter: digit for digit, letters in enumerate(("〇零", "一", "二两", *"三四五六七八九")) for letter in letters}
+_HAN_DIGITS = {
+    letter: digit
+    for digit, letters in enumerate(("〇零", "一", "二两", *"三四五六七八九"))
+    for letter in letters
+}
 _SMALL = {"十": 10, "百": 100, "千": 1_000}
 _LARGE = {"万": 10**4, "萬": 10**4, "億": 10**8, "亿": 10**8, "兆": 10**12}
 
@@ -40,7 +44,7 @@ class _Token:
 
 
 def worded_mentions(text: str, language: str) -> Iterator[Mention]:
-    """Give the whole numbers from 2 up that a text writes in words of a language; ordinals and articles are none."""
+    """Give the numbers from 2 up that a text writes in words of a language; ordinals are none."""
     if language in WORDED:
         yield from _by_text2num(text, language)
     yield from _han(text)
@@ -48,10 +52,11 @@ def worded_mentions(text: str, language: str) -> Iterator[Mention]:
 
 def _by_text2num(text: str, language: str) -> Iterator[Mention]:
     find: Any = importlib.import_module("text_to_num").find_numbers
-    spans = [found.span() for found in _TOKEN.finditer(text)]
+    spans: list[tuple[int, int]] = [found.span() for found in _TOKEN.finditer(text)]
     tokens = [_Token(text[start:end]) for start, end in spans]
     for found in find(tokens, language, 0.0):
-        start, end = spans[found.start][0], spans[found.end - 1][1]
+        first, behind = int(found.start), int(found.end)
+        start, end = spans[first][0], spans[behind - 1][1]
         said = text[start:end]
         if found.is_ordinal or any(letter.isdigit() for letter in said) or _no_claim(said, language):
             continue

@@ -1,7 +1,7 @@
 """The numbers, dates and times that a text mentions, with every plausible reading of each. Pure.
 
-One pass over the text. `1.234` is read as 1.234 and as 1234; `12 %` as 12 and as 0.12; a name with digits in it
-(`H2O`, `Q3`, `GPT-4`) is a name, not a number.
+One pass over the text. `1.234` is read as 1.234 and as 1234; `12 %` as 12 and as 0.12; a name with digits in
+it (`H2O`, `Q3`, `GPT-4`) is a name, not a number.
 """
 
 from __future__ import annotations
@@ -41,16 +41,21 @@ _VULGAR = "\u00bc-\u00be\u2150-\u215e"
 _SCAN = re.compile(
     rf"""
     (?P<address>(?:https?://|www\.)\S++)
-    | (?P<name>(?<![{_L}\d_])(?!{_CURRENCY}\d)[{_L}][{_L}_]*+(?:\d|(?<=[A-Z])-\d)[{_L}\d_]*+(?:\.\d[{_L}\d_]*+)*+)
-    | (?P<month_first>(?<![{_L}\d_])(?P<mf_m>[^\W\d_]{{3,12}}+)\.?[ \u00a0]{{1,2}}(?P<mf_d>\d{{1,2}}+)(?:st|nd|rd|th)?
+    | (?P<name>(?<![{_L}\d_])(?!{_CURRENCY}\d)[{_L}][{_L}_]*+(?:\d|(?<=[A-Z])-\d)
+        [{_L}\d_]*+(?:\.\d[{_L}\d_]*+)*+)
+    | (?P<month_first>(?<![{_L}\d_])(?P<mf_m>[^\W\d_]{{3,12}}+)\.?[ \u00a0]{{1,2}}
+        (?P<mf_d>\d{{1,2}}+)(?:st|nd|rd|th)?
         (?:,?[ \u00a0]{{1,2}}(?P<mf_y>\d{{4}}))?(?![\d{_L}])(?![.,:/%]\d))
-    | (?P<year_first>(?<![\d.,])(?P<yf_y>\d{{4}})(?:[-/.]|[ ]?[年년][ ]?)(?P<yf_m>\d{{1,2}})(?:[-/.]|[ ]?[月월][ ]?)
+    | (?P<year_first>(?<![\d.,])(?P<yf_y>\d{{4}})(?:[-/.]|[ ]?[年년][ ]?)
+        (?P<yf_m>\d{{1,2}})(?:[-/.]|[ ]?[月월][ ]?)
         (?P<yf_d>\d{{1,2}})(?:[ ]?[日일]|(?!\d)(?![.,-]\d)))
-    | (?P<year_last>(?<![\d.,])(?P<yl_a>\d{{1,2}})(?P<yl_s>[-/.])[ ]?(?P<yl_b>\d{{1,2}})(?P=yl_s)[ ]?(?P<yl_y>\d{{4}}|\d{{2}})
+    | (?P<year_last>(?<![\d.,])(?P<yl_a>\d{{1,2}})(?P<yl_s>[-/.])[ ]?(?P<yl_b>\d{{1,2}})(?P=yl_s)
+        [ ]?(?P<yl_y>\d{{4}}|\d{{2}})
         (?!\d)(?![./]\d))
     | (?P<no_year>(?<![\d.,])(?P<no_m>\d{{1,2}})[ ]?[月월][ ]?(?P<no_d>\d{{1,2}})[ ]?[日일])
-    | (?P<day_first>(?<![\d.,])(?P<df_d>\d{{1,2}}+)(?:st|nd|rd|th|er|º|ª|\.)?[ \u00a0]{{1,2}}(?:de[ ]|of[ ]|d'|di[ ])?
-        (?P<df_m>[^\W\d_]{{3,12}})\b\.?,?(?:[ \u00a0]{{1,2}}(?:de[ ]|del[ ]|of[ ])?(?P<df_y>\d{{4}})(?![\d{_L}]))?)
+    | (?P<day_first>(?<![\d.,])(?P<df_d>\d{{1,2}}+)(?:st|nd|rd|th|er|º|ª|\.)?[ \u00a0]{{1,2}}
+        (?:de[ ]|of[ ]|d'|di[ ])?(?P<df_m>[^\W\d_]{{3,12}})\b\.?,?
+        (?:[ \u00a0]{{1,2}}(?:de[ ]|del[ ]|of[ ])?(?P<df_y>\d{{4}})(?![\d{_L}]))?)
     | (?P<time>(?<![\d.,:])(?P<t_h>\d{{1,2}}):(?P<t_m>\d{{2}})(?::\d{{2}}(?:[.,]\d+)?)?(?![\d:]))
     | (?P<myriads>(?:{_PLAIN}[{MYRIADS}]++[ ]?)++(?:{_PLAIN})?+)
     | (?P<ratio>(?<![\d/])\d{{1,4}}/\d{{1,4}}(?![\d/]))
@@ -62,7 +67,8 @@ _NUMBER = re.compile(_PLAIN)
 _DIGITS = re.compile(r"\d+")
 _MYRIAD = re.compile(rf"({_PLAIN})([{MYRIADS}]*)")
 _PERCENT = re.compile(
-    r"[ \u00a0]?(?:%|percent\b|per cent\b|prozent\b|pour cent\b|por ciento\b|por cento\b|per cento\b|procent\b|"
+    r"[ \u00a0]?(?:%|percent\b|per cent\b|prozent\b|pour cent\b|por ciento\b|por cento\b|per cento\b|"
+    r"procent\b|"
     r"percentage points?\b|процент|відсотк|प्रतिशत|퍼센트|パーセント|بالمئة|بالمائة|في المئة|في المائة)",
     re.IGNORECASE,
 )
@@ -95,11 +101,11 @@ def _mention(start: int, end: int, *readings: Reading) -> Mention:
     return Mention(start=start, end=end, text="", readings=readings)
 
 
-def _month_first(plain: str, found: Match[str]) -> Iterator[Mention]:
+def _month_first(_: str, found: Match[str]) -> Iterator[Mention]:
     yield from _by_name(found, found["mf_m"], found["mf_d"], found["mf_y"], found.end())
 
 
-def _day_first(plain: str, found: Match[str]) -> Iterator[Mention]:
+def _day_first(_: str, found: Match[str]) -> Iterator[Mention]:
     yield from _by_name(found, found["df_m"], found["df_d"], found["df_y"], found.end())
 
 
@@ -111,25 +117,25 @@ def _by_name(found: Match[str], name: str, of_month: str, year: str | None, end:
         yield _mention(found.start(), end, (one,), *number)
 
 
-def _year_first(plain: str, found: Match[str]) -> Iterator[Mention]:
+def _year_first(_: str, found: Match[str]) -> Iterator[Mention]:
     one = day(int(found["yf_y"]), int(found["yf_m"]), int(found["yf_d"]))
     if one is not None:
         yield _mention(found.start(), found.end(), (one,))
 
 
-def _year_last(plain: str, found: Match[str]) -> Iterator[Mention]:
+def _year_last(_: str, found: Match[str]) -> Iterator[Mention]:
     days = days_written(found["yl_a"], found["yl_b"], found["yl_y"])
     if days:
         yield _mention(found.start(), found.end(), *((each,) for each in days))
 
 
-def _no_year(plain: str, found: Match[str]) -> Iterator[Mention]:
+def _no_year(_: str, found: Match[str]) -> Iterator[Mention]:
     one = day(None, int(found["no_m"]), int(found["no_d"]))
     if one is not None:
         yield _mention(found.start(), found.end(), (one,))
 
 
-def _time(plain: str, found: Match[str]) -> Iterator[Mention]:
+def _time(_: str, found: Match[str]) -> Iterator[Mention]:
     one = time_of_day(found["t_h"], found["t_m"])
     if one is not None:
         yield _mention(found.start(), found.end(), (one,))
@@ -150,7 +156,7 @@ def _myriads(plain: str, found: Match[str]) -> Iterator[Mention]:
     )
 
 
-def _ratio(plain: str, found: Match[str]) -> Iterator[Mention]:
+def _ratio(_: str, found: Match[str]) -> Iterator[Mention]:
     upper, lower = (Decimal(part) for part in found[0].split("/"))
     parts = (Amount(value=upper, step=Decimal(1)), Amount(value=lower, step=Decimal(1)))
     share: tuple[Reading, ...] = ((Amount(value=upper / lower, step=Decimal("0.01")),),) if lower else ()

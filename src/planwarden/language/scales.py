@@ -5,20 +5,28 @@ from __future__ import annotations
 import re
 
 _WORDS: dict[int, str] = {
-    2: "hundred hundert",
-    3: "thousand thousands tausend mille milliers mil mila duizend tysiąc tysiące tysięcy tys bin тысяча тысячи "
-    "тысяч тыс тисяча тисячі тисяч тис ألف آلاف हज़ार हजार k tsd",
-    5: "lakh lakhs लाख",
-    6: "million millions millionen mio million millón millones milione milioni milhão milhões miljoen mln mio "
-    "milion miliony milionów milyon миллион миллиона миллионов млн мільйон мільйони мільйонів مليون ملايين mn "
-    "mill",
-    7: "crore crores करोड़",
-    9: "billion billions bn milliard milliards milliarde milliarden mrd md mds miliardo miliardi mld miljard miliard "
-    "miliardy miliardów milyar миллиард миллиарда миллиардов млрд мільярд мільярди мільярдів مليار مليارات अरब "
-    "bilhão bilhões bln bi",
-    12: "trillion trillions trn tn billionen bio billón billones bilione bilioni biljoen bilion biliony bilionów "
-    "trilyon триллион триллиона триллионов трлн трильйон трильйонів تريليون trilhão trilhões billion billions "
-    "bilião biliões",
+    2: ("hundred hundert"),
+    3: (
+        "thousand thousands tausend mille milliers mil mila duizend tysiąc tysiące tysięcy tys bin "
+        "тысяча тысячи тысяч тыс тисяча тисячі тисяч тис ألف آلاف हज़ार हजार k tsd"
+    ),
+    5: ("lakh lakhs लाख"),
+    6: (
+        "million millions millionen mio million millón millones milione milioni milhão milhões "
+        "miljoen mln mio milion miliony milionów milyon миллион миллиона миллионов млн мільйон "
+        "мільйони мільйонів مليون ملايين mn mill"
+    ),
+    7: ("crore crores करोड़"),
+    9: (
+        "billion billions bn milliard milliards milliarde milliarden mrd md mds miliardo miliardi mld "
+        "miljard miliard miliardy miliardów milyar миллиард миллиарда миллиардов млрд мільярд "
+        "мільярди мільярдів مليار مليارات अरब bilhão bilhões bln bi"
+    ),
+    12: (
+        "trillion trillions trn tn billionen bio billón billones bilione bilioni biljoen bilion "
+        "biliony bilionów trilyon триллион триллиона триллионов трлн трильйон трильйонів تريليون "
+        "trilhão trilhões billion billions bilião biliões"
+    ),
 }
 _GLUED = {"K": 3, "M": 6, "B": 9, "T": 12}
 _LETTERS = {"千": 3, "천": 3, "万": 4, "萬": 4, "만": 4, "億": 8, "亿": 8, "억": 8, "兆": 12, "조": 12}

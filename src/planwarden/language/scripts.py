@@ -1,4 +1,4 @@
-"""Characters: digits and signs of every script as ASCII, one for one; which letters stand without spaces. Pure."""
+"""Digits and signs of every script as ASCII, one for one; which letters stand without spaces. Pure."""
 
 from __future__ import annotations
 

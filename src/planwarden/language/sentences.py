@@ -16,17 +16,18 @@ _BREAK = re.compile(
 )
 _BEFORE = re.compile(r"([^\W_]+)$")
 _AFTER = re.compile(r"\s*([^\W\d_]+)")
-_SHORT = frozenset(
-    "dr mr mrs ms st nr no vs e.g i.e z.b bzw ca approx etc inc ltd co corp jr sr prof p pp art fig vol env aprox sig "
-    "sra núm vgl usw ggf inkl tzn np ok ул г м т".split()
+_ABBREVIATED = (
+    "dr mr mrs ms st nr no vs e.g i.e z.b bzw ca approx etc inc ltd co corp jr sr prof p pp art fig vol env "
+    "aprox sig sra núm vgl usw ggf inkl tzn np ok ул г м т"
 )
+_SHORT = frozenset(_ABBREVIATED.split())
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Give start and end of each sentence, in order; what is between two is white space.
 
-    A citation behind the end mark belongs to its sentence. A full stop after an abbreviation, or after the day
-    of a date, ends none.
+    A citation behind the end mark belongs to its sentence. A full stop after an abbreviation, or after the
+    day of a date, ends none.
     """
     start = 0
     for found in _BREAK.finditer(text):
@@ -47,7 +48,9 @@ def _ends(text: str, stop: int, after: int) -> bool:
     following = _AFTER.match(text, after)
     word = before[1].lower() if before else ""
     if word.isdigit():
-        line_start = not text[max(0, stop - len(word) - 8) : stop - len(word)].rpartition("\n")[2].strip(" *#>")
+        line_start = (
+            not text[max(0, stop - len(word) - 8) : stop - len(word)].rpartition("\n")[2].strip(" *#>")
+        )
         return not line_start and not (following and following[1].lower() in MONTHS)
     lower_next = following is not None and following[1][0].islower()
     abbreviated = word in _SHORT or word in POWERS or word in MONTHS or (len(word) == 1 and word.isascii())

@@ -1,4 +1,4 @@
-"""Which numbers of a text its sources contain, whatever the notation of either. Pure, and linear in the sources."""
+"""Which numbers of a text its sources contain, whatever the notation. Pure, and linear in the sources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Known:
     times: frozenset[TimeOfDay]
 
     def supports(self, reading: Reading) -> bool:
-        """Say whether everything that a reading claims is known; a rounded number is known by what it rounds."""
+        """Say whether all that a reading claims is known; a rounded number is known by what it rounds."""
         return all(self._supports(part) for part in reading)
 
     def _supports(self, part: Amount | Day | TimeOfDay) -> bool:
@@ -62,7 +62,9 @@ def known_numbers(found: Iterable[Mention]) -> Known:
                     values |= {Decimal(each) for each in (minutes // 60, minutes // 60 + 12, minutes % 60)}
                 case _:
                     assert_never(part)
-    return Known(values=frozenset(values), ordered=sorted(values), days=frozenset(days), times=frozenset(times))
+    return Known(
+        values=frozenset(values), ordered=sorted(values), days=frozenset(days), times=frozenset(times)
+    )
 
 
 def _compact_day(value: Decimal) -> Iterable[Day]:

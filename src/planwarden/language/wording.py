@@ -1,4 +1,4 @@
-"""Our own fixed texts that reach users as answers, in the language of the request; the table is wording.json."""
+"""Our own fixed texts that reach users as answers, in the language of the request (wording.json)."""
 
 from __future__ import annotations
 

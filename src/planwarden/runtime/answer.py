@@ -104,7 +104,7 @@ def checked_prose(
 
 
 def _supported_text(answer: StepAnswer) -> str:
-    """Give an earlier answer without the numbers that nothing supported there: it is no evidence for those."""
+    """Give an earlier answer without the numbers that nothing supported there: no evidence for those."""
     text = without_citations(answer.text)
     for number in answer.unsupported_numbers:
         text = re.sub(rf"(?<!\d){re.escape(number)}(?!\d)", " ", text)
@@ -112,7 +112,7 @@ def _supported_text(answer: StepAnswer) -> str:
 
 
 def _texts(value: Json) -> Iterable[str]:
-    """Give every text and number of a JSON value, as they are: JSON's own escapes would glue to numbers."""
+    """Give every text and number of a JSON value, as they are: JSON's escapes would glue to numbers."""
     if isinstance(value, dict):
         for key, inner in cast("dict[str, Json]", value).items():
             yield key

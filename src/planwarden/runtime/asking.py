@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from planwarden.contracts.facts import ModelAnswered
-from planwarden.contracts.model import AnswerStyle, ArgumentStyle, Message, ModelExchange, Purpose, ToolRequest
+from planwarden.contracts.model import (
+    AnswerStyle,
+    ArgumentStyle,
+    Message,
+    ModelExchange,
+    Purpose,
+    ToolRequest,
+)
 from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService
 from planwarden.runtime.recorder import Recorder
 
 NumberRule = Literal["flag", "render", "fail"]
-"""What becomes of prose with a number that no evidence contains: it is flagged, replaced by the evidence, refused."""
+"""What becomes of prose with numbers without evidence: flagged, replaced by the evidence, refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

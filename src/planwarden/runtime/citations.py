@@ -1,7 +1,7 @@
-"""Which calls each sentence of an answer rests on: as the model cited them, else matched by what it says. Pure.
+"""Which calls each sentence of an answer rests on: as the model cited them, else matched. Pure.
 
-A sentence without a citation is matched to a call when it says a number or quotes a text that the task does not
-hold, and all its numbers and quotes are in that call and in no other. The id is added to the text, and marked.
+A sentence without a citation is matched to a call when it says a number or quotes a text that the task does
+not hold, and all its numbers and quotes are in that call and in no other. The id is added, and marked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from planwarden.language.support import Known, known_numbers
 _ID = r"[a-z][a-z0-9_]*\.\d+"
 _ONE = re.compile(_ID)
 _BRACKETS = re.compile(rf"[\[【]\s*(?:{_ID}|\d{{1,3}})(?:\s*[,;、]\s*(?:{_ID}|\d{{1,3}}))*\s*[\]】]")
-_QUOTED = re.compile(r"\"([^\"\n]{3,})\"|“([^”\n]{3,})”|„([^“”\n]{3,})[“”]|«\s*([^»\n]{3,}?)\s*»|「([^」\n]{2,})」")
+_QUOTED = re.compile(
+    r"\"([^\"\n]{3,})\"|“([^”\n]{3,})”|„([^“”\n]{3,})[“”]|«\s*([^»\n]{3,}?)\s*»|「([^」\n]{2,})」"
+)
 _LETTER = re.compile(r"[^\W\d_]")
 _END = " \t.!?。！？؟।…\"'”»」)|"
 
@@ -100,7 +102,7 @@ class _Content:
 
 
 def _match(sentence: str, calls: Mapping[str, _Content], asked: _Content) -> str:
-    """Name the one call that holds every number and quote of a sentence; empty when there is not exactly one."""
+    """Name the one call that holds every number and quote of a sentence; empty where there is not one."""
     said = list(mentions(sentence))
     quotes = [" ".join("".join(found).casefold().split()) for found in _QUOTED.findall(sentence)]
     said = [one for one in said if not any(asked.numbers.supports(reading) for reading in one.readings)]

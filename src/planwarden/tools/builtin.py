@@ -82,7 +82,9 @@ def _with_foreign_examples(tool: FunctionTool) -> FunctionTool:
 @cache
 def foreign_examples() -> dict[str, dict[str, list[str]]]:
     """Read the table: tool → language → requests."""
-    return json.loads(resources.files("planwarden.tools").joinpath("foreign_examples.json").read_text("utf-8"))
+    return json.loads(
+        resources.files("planwarden.tools").joinpath("foreign_examples.json").read_text("utf-8")
+    )
 
 
 def builtin_tools(sources: DataSources, workspace: Path, state_dir: Path) -> tuple[Tool, ...]:

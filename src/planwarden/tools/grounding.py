@@ -130,7 +130,7 @@ def _alike(part: str, word: str) -> bool:
 
 
 def _numbers(request: str) -> list[Json]:
-    """Give the numbers of a request in every plausible reading: 10.000,50 is one, 1.234 two; a day gives three."""
+    """Give the numbers of a request in every plausible reading: 10.000,50 is one, 1.234 two, a day three."""
     plain = plain_signs(request)
     found: dict[Json, None] = {}
     for mention in mentions(request):

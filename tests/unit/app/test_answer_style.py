@@ -17,7 +17,9 @@ MODEL = ModelIdentity(provider="ollama", model="m", endpoint="http://x", digest=
 TRIAL = ModelIdentity(provider="embedded", model="s", digest=SMOLLM2.digest, argument_style="grounded")
 
 
-def measured(right: float, invented: float = 0.0, model: ModelIdentity = MODEL) -> dict[str, AnswerMeasurement]:
+def measured(
+    right: float, invented: float = 0.0, model: ModelIdentity = MODEL
+) -> dict[str, AnswerMeasurement]:
     key = measurement_key(model)
     shares = dict.fromkeys(("stated", "cited", "admitted", "language", "failed"), 0.5)
     one = AnswerMeasurement(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from planwarden.contracts.calls import StepAnswer
@@ -14,10 +16,16 @@ from planwarden.testing.ticking_clock import TickingClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("ANS-3")]
 
-SAYS_SO = {"en": "The evidence does not say that anywhere.", "de": "Das sagen die Belege leider nicht."}
-SAYS_SO |= {"fr": "Les documents ne le disent pas du tout.", "es": "Los documentos no dicen nada de eso."}
-SAYS_SO |= {"it": "I documenti non dicono nulla di questo.", "nl": "Dat staat nergens in de documenten, niet."}
-SAYS_SO |= {"uk": "У документах про це нічого не сказано.", "zh": "文件里没有说明这一点。"}
+SAYS_SO = {
+    "en": "The evidence does not say that anywhere.",
+    "de": "Das sagen die Belege leider nicht.",
+    "fr": "Les documents ne le disent pas du tout.",
+    "es": "Los documentos no dicen nada de eso.",
+    "it": "I documenti non dicono nulla di questo.",
+    "nl": "Dat staat nergens in de documenten, niet.",
+    "uk": "У документах про це нічого не сказано.",
+    "zh": "文件里没有说明这一点。",
+}
 
 
 def item_of(request: LLMRequest) -> AnswerItem:
@@ -28,11 +36,15 @@ def item_of(request: LLMRequest) -> AnswerItem:
 def oracle(request: LLMRequest) -> str:
     item = item_of(request)
     assert all(said in request.messages[-1].content for said in item.evidence)
-    return f"{item.evidence[(item.call or 1) - 1].rstrip('.')} [s1.{item.call}]." if item.answer else SAYS_SO[item.language]
+    return (
+        f"{item.evidence[(item.call or 1) - 1].rstrip('.')} [s1.{item.call}]."
+        if item.answer
+        else SAYS_SO[item.language]
+    )
 
 
-async def figures(answer: object) -> tuple[float, float, float, str]:
-    llm = FunctionLLM(answer)  # type: ignore[arg-type]
+async def figures(answer: Callable[[LLMRequest], str]) -> tuple[float, float, float, str]:
+    llm = FunctionLLM(answer)
     scores = await score_items(llm, answer_items(), AgentSettings(), lambda _: None)
     found = measurement(llm, scores, answer_items(), "1", TickingClock())
     return found.right, found.cited, found.invented, found.style

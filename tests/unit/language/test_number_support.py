@@ -100,14 +100,25 @@ def test_a_number_that_the_source_does_not_hold_is_flagged(
 
 
 @pytest.mark.parametrize(
-    "text", ["H2O", "GPT-4", "Q3", "s1.1", "v2.0.1", "see https://x.example/99?a=12", "one of them, at first", "十分"]
+    "text",
+    [
+        "H2O",
+        "GPT-4",
+        "Q3",
+        "s1.1",
+        "v2.0.1",
+        "see https://x.example/99?a=12",
+        "one of them, at first",
+        "十分",
+    ],
 )
 def test_a_name_with_digits_and_words_that_count_nothing_are_no_numbers(text: str) -> None:
     assert flagged(text, "") == []
 
 
 def grouped(whole: int, mark: str, indian: bool = False) -> str:
-    digits, groups = str(whole), []
+    digits = str(whole)
+    groups: list[str] = []
     size = 3
     while len(digits) > size:
         groups.insert(0, digits[-size:])
@@ -119,7 +130,17 @@ def grouped(whole: int, mark: str, indian: bool = False) -> str:
 def notations(whole: int, cents: int) -> list[str]:
     """Write one number with two decimals as sixteen languages do."""
     decimals = f"{cents:02d}"
-    western = [("," , "."), (".", ","), ("'", "."), ("’", "."), ("\u00a0", ","), ("\u202f", ","), (" ", ","), ("", "."), ("", ",")]
+    western = [
+        (",", "."),
+        (".", ","),
+        ("'", "."),
+        ("’", "."),
+        ("\u00a0", ","),
+        ("\u202f", ","),
+        (" ", ","),
+        ("", "."),
+        ("", ","),
+    ]
     written = [f"{grouped(whole, mark)}{point}{decimals}" for mark, point in western]
     plain = f"{whole}.{decimals}"
     written += [f"{grouped(whole, ',', indian=True)}.{decimals}"]
@@ -130,7 +151,11 @@ def notations(whole: int, cents: int) -> list[str]:
 
 
 @settings(deadline=None)
-@given(whole=st.integers(0, 10**12), cents=st.integers(0, 99), before=st.sampled_from(["", "€", "$ ", "≈", "(", "-"]))
+@given(
+    whole=st.integers(0, 10**12),
+    cents=st.integers(0, 99),
+    before=st.sampled_from(["", "€", "$ ", "≈", "(", "-"]),
+)
 def test_whatever_is_written_from_the_source_in_any_notation_is_never_flagged(
     whole: int, cents: int, before: str
 ) -> None:
@@ -162,7 +187,9 @@ def test_any_text_can_be_read_and_supports_itself(text: str) -> None:
     assert [mention.text for mention in unsupported_mentions(text, [text], "en")] == []
 
 
-@pytest.mark.parametrize("piece", ["1,", "1 111 ", "a-", "1万", "A1.", " 1 de de", "1.1", "may 5 ", "value 1,234.56; "])
+@pytest.mark.parametrize(
+    "piece", ["1,", "1 111 ", "a-", "1万", "A1.", " 1 de de", "1.1", "may 5 ", "value 1,234.56; "]
+)
 def test_time_grows_with_the_length_only(piece: str) -> None:
     def seconds(size: int) -> float:
         began = time.process_time()
@@ -174,5 +201,13 @@ def test_time_grows_with_the_length_only(piece: str) -> None:
 
 
 def test_chinese_numerals_are_read_and_words_made_of_them_are_not() -> None:
-    read = {"三百五十": 350, "二〇二四": 2024, "十二": 12, "一万二千": 12_000, "万一": None, "千万": None, "一一": None}
+    read = {
+        "三百五十": 350,
+        "二〇二四": 2024,
+        "十二": 12,
+        "一万二千": 12_000,
+        "万一": None,
+        "千万": None,
+        "一一": None,
+    }
     assert {letters: han_number(letters) for letters in read} == read

@@ -1,4 +1,4 @@
-"""What becomes of an answer with a number that no evidence contains; our own texts in the request's language."""
+"""What becomes of an answer with unsupported numbers; our own texts in the request's language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ AGENT = AgentSpec(name="general_agent", description="Works", tools=("look",), ma
 STEP = PlannedAgentStep(id="s1", agent="general_agent", tools=("look",))
 
 
-async def run(prompt: str, reply: str, rule: Literal["flag", "render", "fail"], *, tool: bool = True) -> RunState:
+async def run(
+    prompt: str, reply: str, rule: Literal["flag", "render", "fail"], *, tool: bool = True
+) -> RunState:
     metadata = PlanMetadata(source="planner", way_out="answer_without_tools")
     toolless = PlannerPlan(steps=(STEP.model_copy(update={"tools": ()}),), metadata=metadata)
     with ScriptedLLM(reply) as llm:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.errors import ToolFailed
-from planwarden.tools.builtin import BUILTIN_NAMES, builtin_tools, open_builtins, foreign_examples
+from planwarden.tools.builtin import BUILTIN_NAMES, builtin_tools, foreign_examples, open_builtins
 from planwarden.tools.data_sources import open_sources
 from planwarden.tools.domains.calculator import Calculation, calculator
 from planwarden.tools.domains.creative import tonecheck
