@@ -78,6 +78,9 @@ class AgentModel(_Model):
     unsupported_numbers: Literal["flag", "render", "fail"] = "flag"
     """What becomes of an answer with numbers that no evidence contains: it is flagged, the evidence itself is
     the answer in its place, or the step fails."""
+    execution: Literal["directed", "free"] = "directed"
+    """`free` lets agents call their planned tools natively, where the model can; an agent's own `execution`
+    in the catalog file goes first. docs/guides/execution.md says why `directed` is the default."""
 
 
 class Settings(BaseSettings):

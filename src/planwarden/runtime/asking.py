@@ -15,7 +15,7 @@ from planwarden.contracts.model import (
     Purpose,
     ToolRequest,
 )
-from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.contracts.specs import Execution, JsonSchema, ToolSpec
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService
 from planwarden.runtime.recorder import Recorder
@@ -33,6 +33,8 @@ class AgentSettings:
     max_output_tokens: int = 512
     timeout_s: float = 120.0
     unsupported_numbers: NumberRule = "flag"
+    execution: Execution = "directed"
+    """Of agents that say nothing themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,8 +69,8 @@ class Stage:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     planner_llm: LLMService = field(default_factory=ScriptedLLM)
     agent_llm: LLMService = field(default_factory=ScriptedLLM)
-    planner_settings: PlannerSettings = field(default_factory=PlannerSettings)
     agent_settings: AgentSettings = field(default_factory=AgentSettings)
+    planner_settings: PlannerSettings = field(default_factory=PlannerSettings)
     clock: TickingClock = field(default_factory=TickingClock)
     ids: CountingIds = field(default_factory=CountingIds)
     owner: Owner = HERE
