@@ -156,4 +156,10 @@ REQUIREMENTS: dict[str, str] = {
     "EVAL-4": "The prompt that a framework would send is measured beside it, read leniently.",
     "EVAL-5": "Scores come with bootstrap intervals, per source, over all tasks, and macro over sources.",
     "EVAL-6": "`planwarden eval plans` prints every score, writes predictions, says what cannot be read.",
+    "ANS-1": "A number is supported in whatever notation evidence and answer write it; any other is flagged.",
+    "ANS-2": "An answer with unsupported numbers is, as set, flagged, rendered from evidence, or failed.",
+    "ANS-3": "Whether a model writes answers is set, or measured by known figures; the reason is on record.",
+    "ANS-4": "Our own texts, and what the model is told, follow the language of the request.",
+    "ANS-5": "A request in another language finds its tool by the catalog's own examples in that language.",
+    "ANS-6": "Output and dossier show who cited what, what nothing backs, and which citations lead nowhere.",
 }

@@ -94,6 +94,7 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
         timeout_s=chosen.timeout_s,
+        unsupported_numbers=chosen.unsupported_numbers,
         execution=chosen.execution,
     )
     runtime = AgentRuntime(models.agents, settings, tool_world)

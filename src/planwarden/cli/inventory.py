@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from planwarden.app import Planwarden
+from planwarden.cli import measuring
 from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
 from planwarden.contracts.verdict import Denied
@@ -19,7 +20,7 @@ from planwarden.llm import model_file
 if TYPE_CHECKING:
     from planwarden.configuration.catalog_file import AssembledCatalog
 
-models = typer.Typer(help="The embedded model's file.", no_args_is_help=True)
+models = typer.Typer(help="The embedded model's file; how well a model answers.", no_args_is_help=True)
 
 
 def init(
@@ -139,4 +140,5 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (init, agents, tools):
         app.command()(command)
+    measuring.register(models)
     app.add_typer(models, name="models")

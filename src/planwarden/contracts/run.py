@@ -154,6 +154,11 @@ def final_answer(state: RunState) -> StepAnswer | None:
         style=answers[0].style,
         unsupported_numbers=tuple(n for answer in answers for n in answer.unsupported_numbers),
         grounded=all(answer.grounded for answer in answers),
+        citations=tuple(dict.fromkeys(each for answer in answers for each in answer.citations)),
+        available=tuple(dict.fromkeys(ref for answer in answers for ref in answer.available)),
+        unknown_citations=tuple(dict.fromkeys(ref for answer in answers for ref in answer.unknown_citations)),
+        uncited=tuple(sentence for answer in answers for sentence in answer.uncited),
+        rendered_because=next((a.rendered_because for a in answers if a.rendered_because), ""),
     )
 
 

@@ -59,7 +59,7 @@ class EmbeddedLLM:
             model=model,
             digest=digest,
             chosen_because=chosen_because,
-            answer_style="evidence",
+            argument_style="grounded",
         )
         engine.acquire()
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from planwarden.contracts.facts import ModelAnswered
-from planwarden.contracts.model import AnswerStyle, Message, ModelExchange, Purpose, ToolRequest
+from planwarden.contracts.model import (
+    AnswerStyle,
+    ArgumentStyle,
+    Message,
+    ModelExchange,
+    Purpose,
+    ToolRequest,
+)
 from planwarden.contracts.specs import Execution, JsonSchema, ToolSpec
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService
 from planwarden.runtime.recorder import Recorder
+
+NumberRule = Literal["flag", "render", "fail"]
+"""What becomes of prose with numbers without evidence: flagged, replaced by the evidence, refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +32,7 @@ class AgentSettings:
     seed: int = 7
     max_output_tokens: int = 512
     timeout_s: float = 120.0
+    unsupported_numbers: NumberRule = "flag"
     execution: Execution = "directed"
     """Of agents that say nothing themselves."""
 
@@ -51,6 +63,11 @@ class Asker:
     def style(self) -> AnswerStyle:
         """Say whether the model's prose is used, or answers are rendered from evidence."""
         return self.llm.identity.answer_style
+
+    @property
+    def argument_style(self) -> ArgumentStyle:
+        """Say whether the model fills in arguments freely, or chooses among what the request names."""
+        return self.llm.identity.argument_style
 
     async def ask(
         self,

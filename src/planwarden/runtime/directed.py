@@ -93,7 +93,7 @@ class DirectedStep:
 
     def _ungrounded(self, bound: BoundCall) -> tuple[str, ...]:
         """Give the open arguments that a small model would have to make up."""
-        if self.asker.style != "evidence":
+        if self.asker.argument_style != "grounded":
             return ()
         return ungrounded(bound.open_schema, grounded_schema(bound.open_schema, self.context.prompt))
 
@@ -102,7 +102,7 @@ class DirectedStep:
         if not bound.open_schema.get("properties"):
             return {}
         schema = bound.open_schema
-        if self.asker.style == "evidence":
+        if self.asker.argument_style == "grounded":
             schema = grounded_schema(schema, self.context.prompt)
         spec = self.world.catalog.tools[tool].model_copy(update={"parameters": schema})
         messages = arguments_messages(self.context, spec, told)
