@@ -1,4 +1,4 @@
-"""`plan_validation_failed` in the structured log, for each rung, by fault injection through the command line."""
+"""`plan_validation_failed` in the structured log, for each rung, by faults through the command line."""
 
 from __future__ import annotations
 

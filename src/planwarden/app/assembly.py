@@ -97,6 +97,8 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
         max_output_tokens=chosen.max_output_tokens,
         timeout_s=chosen.timeout_s,
         num_ctx=chosen.num_ctx,
+        unsupported_numbers=chosen.unsupported_numbers,
+        execution=chosen.execution,
     )
     runtime = AgentRuntime(models.agents, settings, tool_world)
     return Orchestrator(

@@ -18,6 +18,7 @@ from planwarden.contracts.facts import (
     CallFailed,
     CallInDoubt,
     CallRefused,
+    ExecutionFell,
     PlanDecided,
     RunEnded,
     RunStarted,
@@ -80,6 +81,8 @@ def log_event(event: RunEvent, started: RunStarted) -> None:
             log_refusals(decision.refusals, made, source=_source(decision))
         case CallRefused(step=step, tool=tool, refusal=refusal):
             log.warning("call_refused", step=step, tool=tool, refusal=refusal)
+        case ExecutionFell(step=step, reason=reason):
+            log.warning("execution_fell", step=step, reason=reason)
         case CallFailed(call_id=call_id, failure=failure):
             log.warning("call_failed", call_id=call_id, failure=failure)
         case CallInDoubt(call_id=call_id):

@@ -132,6 +132,7 @@ class LLMOrchestrationPlanner:
             size=settings.shortlist,
             near=settings.near,
             earlier=earlier[::-1],
+            fill=not settings.guided,
         )
         if settings.guided:
             shortlist = shortlist.only(lambda tool: groundable(catalog.tools[tool], task.prompt, earlier))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.verdict import Denied
+from planwarden.language.scripts import bigrams, without_unspaced
 from planwarden.planning.follow_up import Scores, in_conversation
 from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.function_words import FUNCTION_WORDS
@@ -99,6 +100,7 @@ class Retriever:
         size: int,
         near: float,
         earlier: Sequence[str] = (),
+        fill: bool = False,
     ) -> Shortlist:
         """Choose at most `size` tools for a text from catalog ∩ policy, best first.
 
@@ -113,6 +115,8 @@ class Retriever:
             size: how many tools at most.
             near: a tool is shown when it scores at least this share of the best one for the same clause.
             earlier: requests of the same conversation, oldest first.
+            fill: places left over go to the next best tools, then to the catalog's first: for models that
+                choose better than retrieval, and for requests in words that the catalog does not have.
         """
         pairs = allowed_pairs(catalog, policy)
         usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
@@ -130,7 +134,8 @@ class Retriever:
         best = max((ranking.best for ranking in clauses), default=0.0)
         heard = [ranking for ranking in clauses if ranking.best >= HEARD * best and ranking.best > 0]
         found = dict.fromkeys(tool for ranking in (heard or [whole]) for tool in ranking.near(near))
-        kept = tuple(found or usable)[:size]
+        more = (*whole.order, *usable) if fill else ()
+        kept = tuple(dict.fromkeys((*found, *more)) or usable)[:size]
         order = {tool: position for position, tool in enumerate(kept)}
         agents = {
             agent: tuple(sorted((tool for tool in tools if tool in order), key=order.__getitem__))
@@ -194,8 +199,13 @@ class _Ranking:
 
 
 def _shaped(text: str) -> str:
-    """Put one word in place of every number: that there is one says more than which one."""
-    return _NUMBER.sub(" 0number ", text)
+    """Put one word in place of every number: that there is one says more than which one.
+
+    Scripts written without spaces are cut into pairs of neighbouring letters, which find parts of words.
+    """
+    spaced = without_unspaced(text)
+    pairs = "" if spaced == text else " ".join(bigrams(text))
+    return f"{_NUMBER.sub(' 0number ', spaced)} {pairs}"
 
 
 class _Index:

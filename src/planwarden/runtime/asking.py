@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from planwarden.contracts.conversation import turns
 from planwarden.contracts.facts import ModelAnswered
-from planwarden.contracts.model import AnswerStyle, Message, ModelExchange, Purpose, ToolRequest
-from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.contracts.model import (
+    AnswerStyle,
+    ArgumentStyle,
+    Message,
+    ModelExchange,
+    Purpose,
+    ToolRequest,
+)
+from planwarden.contracts.specs import Execution, JsonSchema, ToolSpec
 from planwarden.contracts.task import Exchange
 from planwarden.errors import ModelError, PromptTooLong
 from planwarden.llm.fitting import Fitted, assumed_per_byte, fit, room_beside
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService
 from planwarden.runtime.recorder import Recorder
+
+NumberRule = Literal["flag", "render", "fail"]
+"""What becomes of prose with numbers without evidence: flagged, replaced by the evidence, refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +37,9 @@ class AgentSettings:
     timeout_s: float = 120.0
     num_ctx: int = 4096
     """Of the agents' models, in tokens."""
+    unsupported_numbers: NumberRule = "flag"
+    execution: Execution = "directed"
+    """Of agents that say nothing themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,11 @@ class Asker:
     def style(self) -> AnswerStyle:
         """Say whether the model's prose is used, or answers are rendered from evidence."""
         return self.llm.identity.answer_style
+
+    @property
+    def argument_style(self) -> ArgumentStyle:
+        """Say whether the model fills in arguments freely, or chooses among what the request names."""
+        return self.llm.identity.argument_style
 
     async def ask(
         self,
@@ -126,7 +145,10 @@ class Asker:
         try:
             reply = await self.llm.complete(request)
         except ModelError as error:
-            failed = asked.model_copy(update={"error_code": error.code, "error": str(error)})
+            again = isinstance(error, PromptTooLong) and bool(told.turns)
+            failed = asked.model_copy(
+                update={"error_code": error.code, "error": str(error), "asked_again": again}
+            )
             await self.recorder.record(ModelAnswered(step=self.step, exchange=failed))
             raise
         text = storable(reply.text)

@@ -5,13 +5,11 @@ What to do next is decided by `next_action` from the record alone, so a step res
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
 from planwarden.contracts.conversation import requests_before
-from planwarden.contracts.facts import CallRefused, StepFailed
+from planwarden.contracts.facts import StepFailed
 from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.contracts.value import Json
 from planwarden.errors import ModelError
@@ -22,6 +20,7 @@ from planwarden.runtime.budget import over_token_budget
 from planwarden.runtime.context import AgentContext, arguments_messages
 from planwarden.runtime.next_action import Action, Answer, Fail, FillAndCall, Repeat, Wait, next_action
 from planwarden.runtime.tool_session import ToolSession, ToolWorld
+from planwarden.runtime.written_arguments import read_arguments, unreadable
 from planwarden.tools.grounding import grounded_schema, ungrounded, words_of
 
 
@@ -96,7 +95,7 @@ class DirectedStep:
 
     def _ungrounded(self, spec: ToolSpec, bound: BoundCall) -> tuple[str, ...]:
         """Give the open arguments that a small model would have to make up."""
-        if self.asker.style != "evidence":
+        if self.asker.argument_style != "grounded":
             return ()
         return ungrounded(bound.open_schema, self._grounded(spec, bound.open_schema))
 
@@ -110,27 +109,9 @@ class DirectedStep:
         if not bound.open_schema.get("properties"):
             return {}
         schema, own = bound.open_schema, self.world.catalog.tools[tool]
-        if self.asker.style == "evidence":
+        if self.asker.argument_style == "grounded":
             schema = self._grounded(own, schema)
         spec = own.model_copy(update={"parameters": schema})
         messages = arguments_messages(self.context, spec, told)
         reply = await self.asker.ask("arguments", messages, schema=schema, earlier=self.context.exchanges)
         return read_arguments(reply.text)
-
-
-def read_arguments(text: str) -> Mapping[str, Json] | str:
-    """Read arguments that a model wrote; a sentence saying what is wrong with text that holds none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return f"the model's arguments are not JSON: {error}"
-    if not isinstance(value, dict):
-        return "the model's arguments are not a JSON object"
-    return cast("dict[str, Any]", value)
-
-
-def unreadable(step_id: str, tool: str, message: str) -> CallRefused:
-    """Give the refusal of a call whose arguments could not be read."""
-    return CallRefused(
-        step=step_id, tool=tool, arguments={}, refusal="argument_rejected", verdict=None, message=message
-    )
