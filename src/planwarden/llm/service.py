@@ -13,6 +13,11 @@ from planwarden.errors import ModelUnavailable, ReplyIncomplete
 class ModelNotReady(ModelUnavailable):
     """Nothing usable answered just now; another try may succeed, which a missing model never does."""
 
+    def __init__(self, message: str, *, remedy: str, retry_after_s: float | None = None) -> None:
+        """Say when the server wants to be asked again (`retry_after_s`), where it said so."""
+        super().__init__(message, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
 
 class ReplyBroken(ReplyIncomplete):
     """The reply came without its end mark; another try may succeed, which a reply at its limit never does."""
