@@ -13,6 +13,11 @@ from planwarden.errors import ModelUnavailable, ReplyIncomplete
 class ModelNotReady(ModelUnavailable):
     """Nothing usable answered just now; another try may succeed, which a missing model never does."""
 
+    def __init__(self, message: str, *, remedy: str, retry_after_s: float | None = None) -> None:
+        """Take the seconds that the server asks to be left alone, where it says so (`Retry-After`)."""
+        super().__init__(message, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
 
 class ReplyBroken(ReplyIncomplete):
     """The reply came without its end mark; another try may succeed, which a reply at its limit never does."""
