@@ -14,7 +14,7 @@ class ModelNotReady(ModelUnavailable):
     """Nothing usable answered just now; another try may succeed, which a missing model never does."""
 
     def __init__(self, message: str, *, remedy: str, retry_after_s: float | None = None) -> None:
-        """Say when the server wants to be asked again (`retry_after_s`), where it said so."""
+        """Take the seconds that the server asks to be left alone, where it says so (`Retry-After`)."""
         super().__init__(message, remedy=remedy)
         self.retry_after_s = retry_after_s
 
