@@ -1,4 +1,4 @@
-"""How the product asks a model: adapter, circuit, retries, stand-in, put on top of each other in one place."""
+"""How the product asks a model: adapter, circuit, retries and stand-in, put together in one place."""
 
 from __future__ import annotations
 
