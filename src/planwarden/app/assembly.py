@@ -72,6 +72,7 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         timeout_s=chosen.timeout_s,
         min_confidence=chosen.min_confidence,
         on_low_confidence=chosen.on_low_confidence,
+        stand_in_near=None if chosen.stand_in == "none" else GUIDED_NEAR,
     )
     return LLMOrchestrationPlanner(llm, settings)
 

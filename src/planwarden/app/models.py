@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planwarden.app.system import processors
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.facts import RunStarted
+from planwarden.errors import ModelError
 from planwarden.llm.absent import AbsentLLM
-from planwarden.llm.retrying import RetryingLLM
+from planwarden.llm.circuit import is_outage
+from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.selection import LLMSettings, ModelOpener
 from planwarden.llm.service import LLMService
 from planwarden.runtime.asking import AgentModels
@@ -76,8 +78,37 @@ class ModelShelf:
             threads=chosen.threads or processors(),
             prefix=prefix,
         )
-        service = await self._opener.open(settings)
-        return RetryingLLM(service, clock=self._clock, attempts=chosen.retries + 1)
+        try:
+            service = await self._opener.open(settings)
+        except ModelError as error:
+            if chosen.stand_in == "none" or not is_outage(error):
+                raise
+            because = f"{error.message.rstrip('.')}; {prefix}__STAND_IN=embedded"
+            service = await self._opener.open(replace(settings, provider="embedded"), because)
+        try:
+            stand_in = await self._stand_in(chosen, settings, service)
+        except BaseException:
+            await service.aclose()
+            raise
+        return self._resilient(chosen, service, stand_in)
+
+    async def _stand_in(
+        self, chosen: PlannerModel | AgentModel, settings: LLMSettings, service: LLMService
+    ) -> LLMService | None:
+        if chosen.stand_in == "none" or service.identity.provider == "embedded":
+            return None
+        opened = await self._opener.open(replace(settings, provider="embedded"), "stands in")
+        return self._resilient(chosen, opened, None)
+
+    def _resilient(
+        self, chosen: PlannerModel | AgentModel, adapter: LLMService, stand_in: LLMService | None
+    ) -> LLMService:
+        resilience = Resilience(
+            retries=chosen.retries,
+            circuit_failures=chosen.circuit_failures,
+            circuit_pause_s=chosen.circuit_pause_s,
+        )
+        return resilient(adapter, clock=self._clock, resilience=resilience, stand_in=stand_in)
 
     async def aclose(self) -> None:
         """Close what was opened."""

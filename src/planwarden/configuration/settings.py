@@ -37,6 +37,13 @@ class _Model(BaseModel):
     """For the embedded provider; 0 takes all cores."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed exchange is tried again, all inside one time-out."""
+    circuit_failures: Annotated[int, Field(ge=0, le=1000)] = 5
+    """After so many tries in a row without a usable reply the model is not asked for a while; 0: never so."""
+    circuit_pause_s: Seconds = 30.0
+    """How long; then one request tries whether it works again."""
+    stand_in: Literal["none", "embedded"] = "none"
+    """`embedded`: the embedded trial model answers when this one cannot be had, and the record says so. A
+    third of the time-out, at most 30 s, is kept back for it."""
 
 
 class PlannerModel(_Model):

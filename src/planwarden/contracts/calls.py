@@ -50,6 +50,9 @@ class StepAnswer(Contract):
     evidence: tuple[str, ...] = ()
     """Ids of the calls that the answer rests on."""
     style: Literal["prose", "evidence", "question"]
+    instead_of_prose: str = ""
+    """Why the model's own words are not used though it was asked for them: the code of its error, or
+    `stand_in` when a model answered in its place that is not trusted with prose."""
     unsupported_numbers: tuple[str, ...] = ()
     """Numbers in the text that no evidence contains."""
     grounded: bool

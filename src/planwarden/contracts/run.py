@@ -132,6 +132,7 @@ def final_answer(state: RunState) -> StepAnswer | None:
         text="\n\n".join(answer.text for answer in answers),
         evidence=tuple(dict.fromkeys(ref for answer in answers for ref in answer.evidence)),
         style=answers[0].style,
+        instead_of_prose=next((answer.instead_of_prose for answer in answers if answer.instead_of_prose), ""),
         unsupported_numbers=tuple(n for answer in answers for n in answer.unsupported_numbers),
         grounded=all(answer.grounded for answer in answers),
     )

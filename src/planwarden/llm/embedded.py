@@ -169,6 +169,10 @@ def _reply(chunks: Sequence[object], request: LLMRequest, *, latency_s: float) -
             remedy="Try again; if it stays, look at memory and run `planwarden doctor`.",
         )
     text = "".join(collected.text)
+    if not text:
+        raise ReplyInvalid(
+            "The embedded model ended its reply without a word.", remedy="Look at the prompt in the dossier."
+        )
     whole = "".join(token.text for token in collected.tokens) == text
     return LLMReply(text=text, usage=usage, tokens=tuple(collected.tokens) if whole else ())
 

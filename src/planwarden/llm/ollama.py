@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 import httpx
@@ -151,10 +151,11 @@ class OllamaLLM:
                         retry_after_s=wait,
                     )
                 _refuse_other_than_json(answer)
-                async for line in read_lines(answer, most=most):
-                    stream.take(line)
-                    if stream.end is not None:
-                        return
+                async with aclosing(read_lines(answer, most=most)) as lines:
+                    async for line in lines:
+                        stream.take(line)
+                        if stream.end is not None:
+                            return
         except httpx.TransportError as error:
             if isinstance(error, httpx.ConnectError) or not stream.text:
                 raise _not_reached(self._http, error) from error

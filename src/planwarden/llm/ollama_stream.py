@@ -41,6 +41,11 @@ def raise_for_answer(
             f"The prompt does not fit the context of {num_ctx} tokens: {said}",
             remedy="Raise NUM_CTX, or offer fewer tools or less evidence.",
         )
+    if status in (401, 403):
+        raise ModelUnavailable(
+            f"Ollama's address lets nobody in without a key or right (HTTP {status}): {said}",
+            remedy="Ask whoever runs the server; Ollama itself needs no key.",
+        )
     if status == 429:
         raise ModelNotReady(
             f"Ollama takes no more requests for {model} just now (HTTP 429): {said}",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
 
 import httpx
 
@@ -19,25 +21,25 @@ def most_bytes(request: LLMRequest) -> int:
     return 1024 * 1024 + 16 * 1024 * request.max_output_tokens
 
 
-async def read_lines(answer: httpx.Response, *, most: int) -> AsyncIterator[bytes]:
-    """Give the lines of a streamed answer that are not empty, without their ends.
+async def read_lines(answer: httpx.Response, *, most: int) -> AsyncGenerator[bytes]:
+    """Give the lines of a streamed answer that are not empty, without their ends; close it when done.
 
     Raises:
         ReplyInvalid: it is packed, or longer than `most` bytes, be it in one line.
     """
     _refuse_packed(answer)
     read, begun = 0, bytearray()
-    async for data in answer.aiter_raw():
-        read += len(data)
-        if read > most:
-            raise ReplyInvalid(f"The server sent more than {most} bytes for a reply.", remedy=_REMEDY)
-        begun += data
-        if b"\n" in data:
-            *lines, rest = begun.split(b"\n")
-            begun = rest
-            for line in lines:
-                if line.strip():
-                    yield bytes(line)
+    async with _data(answer) as parts:
+        async for data in parts:
+            read += len(data)
+            if read > most:
+                raise ReplyInvalid(f"The server sent more than {most} bytes for a reply.", remedy=_REMEDY)
+            begun += data
+            if b"\n" in data:
+                *lines, begun = begun.split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield bytes(line)
     if begun.strip():
         yield bytes(begun)
 
@@ -47,11 +49,17 @@ async def read_error(answer: httpx.Response) -> str:
     if _packed(answer):
         return ""
     read = bytearray()
-    async for data in answer.aiter_raw():
-        read += data
-        if len(read) >= _ERROR_BYTES:
-            break
+    async with _data(answer) as parts:
+        async for data in parts:
+            read += data
+            if len(read) >= _ERROR_BYTES:
+                break
     return read[:_ERROR_BYTES].decode("utf-8", "replace")
+
+
+def _data(answer: httpx.Response) -> aclosing[AsyncGenerator[bytes]]:
+    """Give what arrives; left alone half read, it would be closed some time later, by a task of nobody's."""
+    return aclosing(cast("AsyncGenerator[bytes]", answer.aiter_raw()))
 
 
 def _packed(answer: httpx.Response) -> bool:

@@ -59,8 +59,12 @@ class ModelOpener:
     """Where `planwarden models fetch` puts the file."""
     _engines: list[EmbeddedEngine] = field(default_factory=list[EmbeddedEngine])
 
-    async def open(self, settings: LLMSettings) -> LLMService:
+    async def open(self, settings: LLMSettings, because: str = "") -> LLMService:
         """Open what the settings name; `identity.chosen_because` says what was chosen and why.
+
+        Args:
+            settings: the model's knobs.
+            because: why the embedded model, where that is not the settings' own choice.
 
         Raises:
             ModelUnavailable, ModelTimedOut, ReplyInvalid: `ollama` is set and is not usable.
@@ -73,7 +77,7 @@ class ModelOpener:
             case "ollama":
                 return (await self._ollama(settings, 5 * PROBE_TIMEOUT_S)).because(stated)
             case "embedded":
-                return await self._embedded(settings, stated)
+                return await self._embedded(settings, because or stated)
             case "auto":
                 return await self._auto(settings)
 

@@ -24,6 +24,14 @@ class ReplyBroken(ReplyIncomplete):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a model is asked, and what its reply is held to."""
+
+    messages: tuple[Message, ...]
+    output_schema: JsonSchema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LLMRequest:
     """One question to a model."""
 
@@ -39,6 +47,8 @@ class LLMRequest:
     """How many alternatives to report per output token; 0 for none. Ollama gives at most 20."""
     timeout_s: float = 60.0
     """Seconds for the whole exchange; a wrapper that retries spends from the same budget."""
+    simpler: Question | None = None
+    """What a stand-in whose `answer_style` is `evidence` is asked instead: the same, with more guidance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

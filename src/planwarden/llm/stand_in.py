@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
-from planwarden.errors import ModelError, ToolCallingUnsupported
+from planwarden.errors import ModelError, ModelFileRejected, ToolCallingUnsupported
 from planwarden.llm.circuit import is_outage
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, ModelHealth
 
@@ -47,8 +47,8 @@ class StandInLLM:
         remaining = deadline - self._clock.monotonic()
         identity = self._stand_in.identity
         try:
-            reply = await self._stand_in.complete(replace(request, timeout_s=remaining))
-        except ModelError as error:
+            reply = await self._stand_in.complete(_for(identity, replace(request, timeout_s=remaining)))
+        except (ModelError, ModelFileRejected) as error:
             both = f"{failure.message} The stand-in {identity.model} gave no reply either: {error.message}"
             told = error if isinstance(error, ToolCallingUnsupported) else failure
             raise told.saying(both) from error
@@ -70,3 +70,11 @@ class StandInLLM:
             await self._first.aclose()
         finally:
             await self._stand_in.aclose()
+
+
+def _for(identity: ModelIdentity, request: LLMRequest) -> LLMRequest:
+    """Put the question as this model can take it."""
+    simpler = request.simpler
+    if simpler is None or identity.answer_style != "evidence":
+        return request
+    return replace(request, messages=simpler.messages, output_schema=simpler.output_schema, simpler=None)

@@ -6,16 +6,17 @@ Every rung that refuses leaves a `Refusal`; every exchange with the model is giv
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
 from planwarden.contracts.model import Message, ModelExchange, ModelUsage, Purpose
 from planwarden.contracts.plan import PlanDecision, PlannerPlan, PlanSource, Refusal, Rung
 from planwarden.contracts.specs import JsonSchema
 from planwarden.contracts.task import Task
+from planwarden.contracts.value import storable
 from planwarden.contracts.verdict import Allowed
 from planwarden.errors import ModelError, PromptTooLong
-from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.planning.expand import PlanOrigin, expand
 from planwarden.planning.fallback import build_fallback_plan
 from planwarden.planning.notation import WaysOut, WirePlan, read_wire, wire_schema
@@ -45,6 +46,8 @@ class PlannerSettings:
     min_confidence: float = 0.0
     on_low_confidence: str = "fallback"
     """`fallback` or `person`."""
+    stand_in_near: float | None = None
+    """Set where a stand-in may answer that has to be guided: `near` for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,9 @@ class _Attempt:
     catalog: Catalog
     policy: ToolPolicy
     shortlist: Shortlist
+    simpler: Shortlist | None
+    """What a stand-in is shown that has to be guided."""
+    guided: bool
     ways_out: WaysOut
     exchanges: list[ModelExchange] = field(default_factory=list[ModelExchange])
     refusals: list[Refusal] = field(default_factory=list[Refusal])
@@ -104,16 +110,21 @@ class LLMOrchestrationPlanner:
         earlier = " ".join(exchange.content for exchange in task.exchanges[-2:] if exchange.role == "user")
         text = f"{task.prompt}\n{earlier}"
         settings = self._settings
-        shortlist = self._retriever.shortlist(
-            text, catalog, policy, size=settings.shortlist, near=settings.near
-        )
-        if settings.guided:
-            shortlist = shortlist.only(lambda tool: groundable(catalog.tools[tool].parameters, task.prompt))
+
+        def shortlist(*, near: float, guided: bool) -> Shortlist:
+            shown = self._retriever.shortlist(text, catalog, policy, size=settings.shortlist, near=near)
+            if not guided:
+                return shown
+            return shown.only(lambda tool: groundable(catalog.tools[tool].parameters, task.prompt))
+
+        simpler = None if settings.guided else settings.stand_in_near
         return _Attempt(
             task=task,
             catalog=catalog,
             policy=policy,
-            shortlist=shortlist,
+            shortlist=shortlist(near=settings.near, guided=settings.guided),
+            simpler=None if simpler is None else shortlist(near=simpler, guided=True),
+            guided=settings.guided,
             ways_out=offered_ways_out(catalog, policy),
         )
 
@@ -140,10 +151,10 @@ class LLMOrchestrationPlanner:
             source=source,
             reply=reply,
             usage=_total(attempt.exchanges),
-            model=self._llm.identity.model,
+            model=(reply.answered_by or self._llm.identity).model,
             prompt_version=PROMPT_VERSION,
             ways_out=attempt.ways_out,
-            guided=self._settings.guided,
+            guided=attempt.guided,
             refusals=tuple(attempt.refusals),
         )
         plan = expand(wire, origin, attempt.shortlist, attempt.catalog, attempt.policy)
@@ -159,45 +170,67 @@ class LLMOrchestrationPlanner:
         """Send the prompt; one that does not fit is shortened by rule, fewer tools and examples first."""
         examples = self._settings.examples
         while True:
-            prompt = build_prompt(
-                attempt.task, attempt.catalog, attempt.shortlist, attempt.ways_out, examples=examples
-            )
-            schema = wire_schema(
-                attempt.shortlist,
-                attempt.ways_out,
-                max_agents=self._settings.max_agents,
-                guided=self._settings.guided,
-            )
-            messages = (*prompt.messages, *more)
+            question = self._question(attempt, attempt.shortlist, more, examples, guided=attempt.guided)
+            simpler = None
+            if attempt.simpler is not None:
+                simpler = self._question(attempt, attempt.simpler, more, examples, guided=True)
             try:
-                return await self._exchange(attempt, purpose, messages, schema), schema
+                reply = await self._exchange(attempt, purpose, question, simpler)
             except PromptTooLong:
                 if examples == 0 and len(attempt.shortlist.tools) <= 1:
                     raise
                 examples //= 2
                 attempt.shortlist = attempt.shortlist.shortened()
+                attempt.simpler = attempt.simpler.shortened() if attempt.simpler else None
+                continue
+            if simpler is not None and attempt.simpler is not None and _by_stand_in(reply):
+                attempt.shortlist, attempt.guided = attempt.simpler, True
+                return reply, simpler.output_schema
+            return reply, question.output_schema
+
+    def _question(
+        self,
+        attempt: _Attempt,
+        shortlist: Shortlist,
+        more: tuple[Message, ...],
+        examples: int,
+        *,
+        guided: bool,
+    ) -> Question:
+        prompt = build_prompt(attempt.task, attempt.catalog, shortlist, attempt.ways_out, examples=examples)
+        schema = wire_schema(shortlist, attempt.ways_out, max_agents=self._settings.max_agents, guided=guided)
+        return Question(messages=(*prompt.messages, *more), output_schema=schema)
 
     async def _exchange(
-        self, attempt: _Attempt, purpose: Purpose, messages: tuple[Message, ...], schema: JsonSchema
+        self,
+        attempt: _Attempt,
+        purpose: Purpose,
+        question: Question,
+        simpler: Question | None,
     ) -> LLMReply:
         settings = self._settings
         request = LLMRequest(
-            messages=messages,
-            output_schema=schema,
+            messages=question.messages,
+            output_schema=question.output_schema,
+            simpler=simpler,
             max_output_tokens=settings.max_output_tokens,
             temperature=settings.temperature,
             seed=settings.seed,
             top_logprobs=20,
             timeout_s=settings.timeout_s,
         )
-        asked = ModelExchange(purpose=purpose, messages=messages, output_schema=schema, reply=None)
+        asked = _asked(purpose, question)
         try:
             reply = await self._llm.complete(request)
         except ModelError as error:
             told = {"error_code": error.code, "error": str(error)}
             attempt.exchanges.append(asked.model_copy(update=told))
             raise
-        attempt.exchanges.append(asked.model_copy(update={"reply": reply.text, "usage": reply.usage}))
+        if simpler is not None and _by_stand_in(reply):
+            asked = _asked(purpose, simpler)
+        reply = replace(reply, text=storable(reply.text))
+        said = {"reply": reply.text, "usage": reply.usage, "answered_by": reply.answered_by}
+        attempt.exchanges.append(asked.model_copy(update=said))
         return reply
 
     def _conclude(self, attempt: _Attempt, plan: PlannerPlan | None) -> Planning:
@@ -218,6 +251,17 @@ class LLMOrchestrationPlanner:
         return Planning(
             decision=PlanDecision(plan=plan, refusals=tuple(attempt.refusals)), exchanges=exchanges
         )
+
+
+def _by_stand_in(reply: LLMReply) -> bool:
+    """Say whether a model answered that has to be guided, and was asked the simpler question."""
+    return reply.answered_by is not None and reply.answered_by.answer_style == "evidence"
+
+
+def _asked(purpose: Purpose, question: Question) -> ModelExchange:
+    return ModelExchange(
+        purpose=purpose, messages=question.messages, output_schema=question.output_schema, reply=None
+    )
 
 
 def offered_ways_out(catalog: Catalog, policy: ToolPolicy) -> WaysOut:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.calls import StepAnswer
 from planwarden.contracts.facts import StepAnswered, StepFailed
+from planwarden.contracts.run import CallState
 from planwarden.contracts.specs import JsonSchema
 from planwarden.errors import ModelError
 from planwarden.runtime.answer import checked_prose, render_from_evidence, returned_calls
@@ -27,6 +29,9 @@ SHORT_ANSWER: JsonSchema = {
 async def answer_step(asker: Asker, catalog: Catalog, context: AgentContext) -> StepAnswered | StepFailed:
     """Answer a step from what its calls returned; give the fact to record.
 
+    Where the model fails, or a stand-in answers that is not trusted with prose, the answer is rendered from
+    the evidence and says so.
+
     Raises:
         LeaseLost: this process does not own the run any more.
     """
@@ -38,14 +43,24 @@ async def answer_step(asker: Asker, catalog: Catalog, context: AgentContext) -> 
         return StepAnswered(step=step_id, answer=_question(catalog))
     if asker.style == "evidence" and calls:
         return StepAnswered(step=step_id, answer=render_from_evidence(context.inputs, calls))
-    short = asker.style == "evidence"
-    schema = SHORT_ANSWER if short else None
+    schema = SHORT_ANSWER if asker.style == "evidence" else None
+    messages = answer_messages(context, calls)
     try:
-        reply = await asker.ask("answer", answer_messages(context, calls), schema=schema)
+        reply = await asker.ask("answer", messages, schema=schema, simpler_schema=SHORT_ANSWER)
     except ModelError as error:
+        if calls:
+            return StepAnswered(step=step_id, answer=_rendered(context, calls, error.code))
         return StepFailed(step=step_id, code=error.code, message=str(error))
+    short = asker.style_of(reply) == "evidence"
+    if calls and short:
+        return StepAnswered(step=step_id, answer=_rendered(context, calls, "stand_in"))
     text = _short_answer(reply.text) if short else reply.text
     return StepAnswered(step=step_id, answer=checked_prose(text, context.inputs, calls, context.prompt))
+
+
+def _rendered(context: AgentContext, calls: Sequence[CallState], instead_of_prose: str) -> StepAnswer:
+    answer = render_from_evidence(context.inputs, calls)
+    return answer.model_copy(update={"instead_of_prose": instead_of_prose})
 
 
 def _short_answer(text: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from planwarden.contracts.facts import ModelAnswered
 from planwarden.contracts.model import AnswerStyle, Message, ModelExchange, Purpose, ToolRequest
 from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.contracts.value import storable
 from planwarden.errors import ModelError
-from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.runtime.recorder import Recorder
 
 
@@ -50,6 +51,14 @@ class Asker:
         """Say whether the model's prose is used, or answers are rendered from evidence."""
         return self.llm.identity.answer_style
 
+    def style_of(self, reply: LLMReply) -> AnswerStyle:
+        """Say the same of the model that gave this reply, which may be a stand-in."""
+        return self.style if reply.answered_by is None else reply.answered_by.answer_style
+
+    def _simplified(self, reply: LLMReply, request: LLMRequest) -> bool:
+        by = reply.answered_by
+        return request.simpler is not None and by is not None and by.answer_style == "evidence"
+
     async def ask(
         self,
         purpose: Purpose,
@@ -57,8 +66,16 @@ class Asker:
         *,
         schema: JsonSchema | None = None,
         tools: tuple[ToolSpec, ...] = (),
+        simpler_schema: JsonSchema | None = None,
     ) -> LLMReply:
         """Ask once; question and answer, or the error, are on record before this returns.
+
+        Args:
+            purpose: what the reply is for.
+            messages: the question.
+            schema: what the reply is constrained to.
+            tools: offered for native calling.
+            simpler_schema: what it is constrained to where a stand-in answers whose style is `evidence`.
 
         Raises:
             ModelError: the model gave no usable reply.
@@ -73,6 +90,7 @@ class Asker:
             temperature=settings.temperature,
             seed=settings.seed,
             timeout_s=settings.timeout_s,
+            simpler=Question(messages=messages, output_schema=simpler_schema) if simpler_schema else None,
         )
         asked = ModelExchange(
             purpose=purpose,
@@ -98,12 +116,8 @@ class Asker:
                 "usage": reply.usage,
                 "tool_requests": requests,
                 "answered_by": reply.answered_by,
+                "output_schema": simpler_schema if self._simplified(reply, request) else schema,
             }
         )
         await self.recorder.record(ModelAnswered(step=self.step, exchange=said))
         return LLMReply(text=text, usage=reply.usage, tool_requests=requests, answered_by=reply.answered_by)
-
-
-def storable(text: str) -> str:
-    """Replace halves of character pairs, which could not be recorded."""
-    return text.encode("utf-8", "replace").decode()

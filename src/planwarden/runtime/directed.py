@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from planwarden.contracts.facts import CallRefused, StepFailed
+from planwarden.contracts.model import AnswerStyle
 from planwarden.contracts.value import Json
 from planwarden.errors import ModelError
+from planwarden.llm.service import LLMReply
 from planwarden.runtime.answering import answer_step
 from planwarden.runtime.asking import Asker
 from planwarden.runtime.binding import BoundCall, bind
@@ -77,38 +79,43 @@ class DirectedStep:
         bound = bind(recorder.state, self.context.planned, tool, spec.parameters)
         if bound.problem:
             return StepFailed(step=step_id, code="binding_failed", message=bound.problem)
-        if missing := self._ungrounded(bound):
-            message = f"the request names no value for {', '.join(missing)} of '{tool}'"
-            return StepFailed(step=step_id, code="argument_ungrounded", message=message)
+        if missing := self._ungrounded(bound, self.asker.style):
+            return _made_up(step_id, tool, missing)
         refused = recorder.state.steps[step_id].refused
         told = refused[-1].message if refused and refused[-1].tool == tool else ""
         try:
-            filled = await self._fill(tool, bound, told)
+            reply = await self._fill(tool, bound, told)
         except ModelError as error:
             return StepFailed(step=step_id, code=error.code, message=str(error))
+        if reply is not None and (missing := self._ungrounded(bound, self.asker.style_of(reply))):
+            return _made_up(step_id, tool, missing)
+        filled = read_arguments(reply.text if reply is not None else "{}")
         if isinstance(filled, str):
             await recorder.record(unreadable(step_id, tool, filled))
             return None
         await self.session.call(tool, {**filled, **bound.fixed})
         return None
 
-    def _ungrounded(self, bound: BoundCall) -> tuple[str, ...]:
+    def _ungrounded(self, bound: BoundCall, style: AnswerStyle) -> tuple[str, ...]:
         """Give the open arguments that a small model would have to make up."""
-        if self.asker.style != "evidence":
+        if style != "evidence":
             return ()
         return ungrounded(bound.open_schema, grounded_schema(bound.open_schema, self.context.prompt))
 
-    async def _fill(self, tool: str, bound: BoundCall, told: str) -> Mapping[str, Json] | str:
-        """Give the open arguments; a sentence saying what is wrong with a reply that holds none."""
+    async def _fill(self, tool: str, bound: BoundCall, told: str) -> LLMReply | None:
+        """Ask for the open arguments; None where there are none."""
         if not bound.open_schema.get("properties"):
-            return {}
-        schema = bound.open_schema
-        if self.asker.style == "evidence":
-            schema = grounded_schema(schema, self.context.prompt)
+            return None
+        grounded = grounded_schema(bound.open_schema, self.context.prompt)
+        schema = grounded if self.asker.style == "evidence" else bound.open_schema
         spec = self.world.catalog.tools[tool].model_copy(update={"parameters": schema})
         messages = arguments_messages(self.context, spec, told)
-        reply = await self.asker.ask("arguments", messages, schema=schema)
-        return read_arguments(reply.text)
+        return await self.asker.ask("arguments", messages, schema=schema, simpler_schema=grounded)
+
+
+def _made_up(step_id: str, tool: str, missing: tuple[str, ...]) -> StepFailed:
+    message = f"the request names no value for {', '.join(missing)} of '{tool}'"
+    return StepFailed(step=step_id, code="argument_ungrounded", message=message)
 
 
 def read_arguments(text: str) -> Mapping[str, Json] | str:

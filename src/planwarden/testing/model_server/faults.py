@@ -152,6 +152,7 @@ async def _gzip_bomb(strike: Strike) -> None:
     for _ in range(FLOOD_BYTES // _BLOCK):
         if squeezed := squeeze.compress(part):
             await strike.wire.chunk(squeezed)
+        await asyncio.sleep(0)  # squeezing takes long and sends little
     await strike.wire.chunk(squeeze.flush())
     await strike.wire.finish()
 
@@ -203,7 +204,8 @@ async def _flood(strike: Strike) -> None:
 
 
 async def _endless_line(strike: Strike) -> None:
-    await strike.reply(strike.dialect.line("")[:-1], *[b"a" * _BLOCK] * (FLOOD_BYTES // _BLOCK))
+    begun = strike.dialect.line("a").rstrip(b"\n")
+    await strike.reply(begun, *[b"a" * _BLOCK] * (FLOOD_BYTES // _BLOCK))
 
 
 async def _endless_error(strike: Strike) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ class MisbehavingServer:
     chats: list[Mapping[str, object]] = field(default_factory=list[Mapping[str, object]])
     """Each chat request as it arrived."""
     _loopback: Loopback = field(init=False)
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._loopback = Loopback(handler=self._answer)
@@ -62,6 +64,10 @@ class MisbehavingServer:
     def open_connections(self) -> int:
         """Say how many clients have not left."""
         return self._loopback.open_connections
+
+    async def asked(self) -> None:
+        """Wait until the first chat is asked for."""
+        await self._asked.wait()
 
     async def all_left(self) -> None:
         """Wait until no client is connected."""
@@ -89,6 +95,7 @@ class MisbehavingServer:
     async def _chat(self, dialect: Dialect, received: Received, wire: Wire) -> None:
         body: Mapping[str, object] = json.loads(received.body)
         self.chats.append(body)
+        self._asked.set()
         strike = Strike(
             wire=wire,
             dialect=dialect,
