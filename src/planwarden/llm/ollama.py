@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import httpx
@@ -14,6 +14,8 @@ from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid
 from planwarden.llm.endpoint import is_loopback, why_unreached, within
 from planwarden.llm.json_format import servable_schema
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
+from planwarden.llm.reading import most_bytes, read_error, read_lines
+from planwarden.llm.retry_after import retry_after_s
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
 
 Object = Mapping[str, object]
@@ -22,8 +24,6 @@ OLDEST_VERSION = (0, 12, 11)
 """The first with `truncate`, `shift` and `logprobs`; an older one would cut a prompt and say nothing."""
 MOST_LOGPROBS = 20
 CONNECTIONS = 8
-MOST_BYTES = 64 * 1024 * 1024
-"""Of one reply; a server that sends more is not Ollama."""
 
 
 class OllamaLLM:
@@ -60,6 +60,7 @@ class OllamaLLM:
             base_url=base_url,
             timeout=None,  # noqa: S113 - the whole exchange has a deadline, see complete()
             limits=httpx.Limits(max_connections=CONNECTIONS),
+            headers={"Accept-Encoding": "identity"},  # nothing that unpacks to more than was sent
             trust_env=not is_loopback(base_url),
         )
         try:
@@ -133,15 +134,21 @@ class OllamaLLM:
         return body
 
     async def _read(self, body: Object, stream: ChatStream) -> None:
+        most = most_bytes(stream.request)
         try:
             async with self._http.stream("POST", "/api/chat", json=body) as answer:
                 if answer.status_code != 200:
-                    said = (await answer.aread()).decode("utf-8", "replace")
+                    said = await read_error(answer)
+                    wait = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
                     raise_for_answer(
-                        answer.status_code, said, model=self._identity.model, num_ctx=self._num_ctx
+                        answer.status_code,
+                        said,
+                        model=self._identity.model,
+                        num_ctx=self._num_ctx,
+                        retry_after_s=wait,
                     )
                 _refuse_other_than_json(answer)
-                async for line in _lines(answer):
+                async for line in read_lines(answer, most=most):
                     stream.take(line)
                     if stream.end is not None:
                         return
@@ -149,7 +156,7 @@ class OllamaLLM:
             if isinstance(error, httpx.ConnectError) or not stream.text:
                 raise _not_reached(self._http, error) from error
             raise stream.broken(f"the connection broke ({error or type(error).__name__})") from error
-        except (httpx.HTTPError, UnicodeError) as error:
+        except httpx.HTTPError as error:
             raise ReplyInvalid(f"The exchange with Ollama failed: {error}", remedy=NOT_OLLAMA) from error
 
 
@@ -196,21 +203,11 @@ async def _get(http: httpx.AsyncClient, path: str, *, json: object = None) -> Ob
         known: object = answer.json()
     except httpx.HTTPError as error:
         raise _not_reached(http, error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReplyInvalid(f"{path} answered something that is not JSON.", remedy=NOT_OLLAMA) from error
     if not isinstance(known, dict):
         raise ReplyInvalid(f"{path} answered something that is not a JSON object.", remedy=NOT_OLLAMA)
     return cast("Object", known)
-
-
-async def _lines(answer: httpx.Response) -> AsyncIterator[str]:
-    read = 0
-    async for line in answer.aiter_lines():
-        read += len(line)
-        if read > MOST_BYTES:
-            raise ReplyInvalid(f"Ollama sent more than {MOST_BYTES} bytes for a reply.", remedy=NOT_OLLAMA)
-        if line.strip():
-            yield line
 
 
 def _refuse_other_than_json(answer: httpx.Response) -> None:

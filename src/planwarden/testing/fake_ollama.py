@@ -12,14 +12,14 @@ from typing import Literal, cast
 from planwarden.contracts.model import Message
 from planwarden.errors import PromptTooLong, ReplyIncomplete
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, TokenChoice
+from planwarden.testing.model_server.dialects import DIGEST, JSON_KIND, OllamaDialect, ollama_part
+from planwarden.testing.model_server.loopback import Loopback, Received, Wire
 
 Object = Mapping[str, object]
 Fault = Literal[
     "stall", "no_end_mark", "cut_connection", "hang_up", "html200", "broken_json", "not_a_chat", "error_line",
     "status_500", "not_found", "overlong", "cut_prompt",
 ]  # fmt: skip
-
-DIGEST = "ab" * 32
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,106 +39,70 @@ class FakeOllama:
     @asynccontextmanager
     async def serve(self) -> AsyncGenerator[FakeOllama]:
         """Listen on a free loopback port for as long as the context lasts."""
-        open_tasks: set[asyncio.Task[None]] = set()
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = cast("asyncio.Task[None]", asyncio.current_task())
-            open_tasks.add(task)
-            try:
-                await self._answer(reader, writer)
-            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                pass  # the client left, or the server is being stopped
-            finally:
-                open_tasks.discard(task)
-                writer.close()
-
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
+        async with Loopback(handler=self._answer).serve() as loopback:
+            self.url = loopback.url
             yield self
-        finally:
-            server.close()
-            for task in tuple(open_tasks):
-                task.cancel()
-            await asyncio.gather(*open_tasks, return_exceptions=True)
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
-        path = head.split(" ", 2)[1]
-        lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
-        body = await reader.readexactly(int(lengths[0].split(":")[1])) if lengths else b""
-        match path:
+    async def _answer(self, received: Received, wire: Wire) -> None:
+        match received.path:
             case "/api/version":
-                await _send(writer, 200, {"version": self.version})
+                await _send(wire, 200, {"version": self.version})
             case "/api/tags":
                 listed = [{"name": name, "model": name, "digest": DIGEST} for name in self.models]
-                await _send(writer, 200, {"models": listed})
+                await _send(wire, 200, {"models": listed})
             case "/api/show":
-                await _send(writer, 200, {"model_info": {"llama.context_length": self.context_length}})
+                await _send(wire, 200, {"model_info": {"llama.context_length": self.context_length}})
             case "/api/chat":
-                await self._chat_until_left(reader, writer, json.loads(body))
+                body: Object = json.loads(received.body)
+                self.bodies.append(body)
+                await self._chat(wire, body)
             case _:
-                await _send(writer, 404, "404 page not found")
+                await _send(wire, 404, "404 page not found")
 
-    async def _chat_until_left(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: Object
-    ) -> None:
-        self.bodies.append(body)
-        chat = asyncio.ensure_future(self._chat(writer, body))
-        left = asyncio.ensure_future(reader.read())
-        try:
-            await asyncio.wait((chat, left), return_when=asyncio.FIRST_COMPLETED)
-            if chat.done():
-                chat.result()
-        finally:
-            chat.cancel()
-            left.cancel()
-            await asyncio.gather(chat, left, return_exceptions=True)
-
-    async def _chat(self, writer: asyncio.StreamWriter, body: Object) -> None:
+    async def _chat(self, wire: Wire, body: Object) -> None:
         model = str(body["model"])
         if self.fault == "hang_up":
             return
         if self.fault == "not_found" or model not in self.models:
-            await _send(writer, 404, {"error": f"model '{model}' not found"})
+            await _send(wire, 404, {"error": f"model '{model}' not found"})
         elif self.fault == "status_500":
-            await _send(writer, 500, {"error": "model runner has unexpectedly stopped"})
+            await _send(wire, 500, {"error": "model runner has unexpectedly stopped"})
         elif self.fault == "overlong":
             await _send(
-                writer, 400, {"error": _overlong("request (3010 tokens) exceeds the available context")}
+                wire, 400, {"error": _overlong("request (3010 tokens) exceeds the available context")}
             )
         elif self.fault == "html200":
-            await _send(writer, 200, "<html>Please log in to the guest network</html>")
+            await _send(wire, 200, "<html>Please log in to the guest network</html>")
         else:
-            await self._complete(writer, body)
+            await self._complete(wire, body)
 
-    async def _complete(self, writer: asyncio.StreamWriter, body: Object) -> None:
+    async def _complete(self, wire: Wire, body: Object) -> None:
         request = _request(body)
         try:
             reply = await self.service.complete(request)
         except PromptTooLong as error:
-            await _send(writer, 400, {"error": _overlong(f"request exceeds the available context: {error}")})
+            await _send(wire, 400, {"error": _overlong(f"request exceeds the available context: {error}")})
             return
         except ReplyIncomplete:
             words = sum(len(message.content.split()) for message in request.messages)
-            await _start(writer)
+            await wire.start(kind=OllamaDialect.stream_kind)
             await _part(
-                writer,
+                wire,
                 body,
                 content="",
                 done_reason="length",
                 prompt_eval_count=words,
                 eval_count=request.max_output_tokens,
             )
-            await _finish(writer)
+            await wire.finish()
             return
-        await self._stream(writer, body, reply)
+        await self._stream(wire, body, reply)
 
-    async def _stream(self, writer: asyncio.StreamWriter, body: Object, reply: LLMReply) -> None:
+    async def _stream(self, wire: Wire, body: Object, reply: LLMReply) -> None:
         tokens = reply.tokens or (TokenChoice(text=reply.text, logprob=0.0),)
-        await _start(writer)
+        await wire.start(kind=OllamaDialect.stream_kind)
         for token in tokens:
-            await _part(writer, body, content=token.text, logprobs=[_logprob(token)])
+            await _part(wire, body, content=token.text, logprobs=[_logprob(token)])
             if self.fault == "stall":
                 await asyncio.Event().wait()
             if self.fault == "cut_connection":
@@ -149,16 +113,16 @@ class FakeOllama:
                     "not_a_chat": '{"done":1}',
                     "error_line": '{"error":"no memory"}',
                 }
-                await _chunk(writer, line[self.fault] + "\n")
+                await wire.chunk(line[self.fault].encode() + b"\n")
                 break
         else:
             if self.fault != "no_end_mark":
                 read = 1 if self.fault == "cut_prompt" else reply.usage.prompt_tokens
                 wrote = reply.usage.output_tokens
                 await _part(
-                    writer, body, content="", done_reason="stop", prompt_eval_count=read, eval_count=wrote
+                    wire, body, content="", done_reason="stop", prompt_eval_count=read, eval_count=wrote
                 )
-        await _finish(writer)
+        await wire.finish()
 
 
 def _request(body: Object) -> LLMRequest:
@@ -184,34 +148,13 @@ def _logprob(token: TokenChoice) -> Object:
     return {"token": token.text, "logprob": token.logprob, "top_logprobs": top}
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, body: object) -> None:
-    kind = "text/html" if isinstance(body, str) else "application/json; charset=utf-8"
-    data = (body if isinstance(body, str) else json.dumps(body)).encode()
-    head = f"HTTP/1.1 {status} -\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n"
-    writer.write(head.encode() + b"Connection: close\r\n\r\n" + data)
-    await writer.drain()
+async def _send(wire: Wire, status: int, body: object) -> None:
+    kind = "text/html" if isinstance(body, str) else JSON_KIND
+    await wire.send(status, (body if isinstance(body, str) else json.dumps(body)).encode(), kind=kind)
 
 
-async def _start(writer: asyncio.StreamWriter) -> None:
-    kind = "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\nConnection: close"
-    writer.write(f"HTTP/1.1 200 OK\r\n{kind}\r\n\r\n".encode())
-    await writer.drain()
-
-
-async def _part(writer: asyncio.StreamWriter, body: Object, *, content: str, **rest: object) -> None:
+async def _part(wire: Wire, body: Object, *, content: str, **rest: object) -> None:
     if not body.get("logprobs"):
         rest.pop("logprobs", None)
-    message = {"role": "assistant", "content": content}
-    part = {"model": body["model"], "message": message, "done": "done_reason" in rest, **rest}
-    await _chunk(writer, json.dumps(part, ensure_ascii=False) + "\n")
-
-
-async def _chunk(writer: asyncio.StreamWriter, line: str) -> None:
-    data = line.encode()
-    writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-    await writer.drain()
-
-
-async def _finish(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"0\r\n\r\n")
-    await writer.drain()
+    part = ollama_part(str(body["model"]), content, **rest)
+    await wire.chunk(json.dumps(part, ensure_ascii=False).encode() + b"\n")
