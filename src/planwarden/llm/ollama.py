@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-import os
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from typing import cast
 
 import httpx
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
-from planwarden.errors import ModelError, ModelTimedOut, ModelUnavailable, ReplyInvalid
-from planwarden.llm.json_format import ollama_format
+from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid
+from planwarden.llm.endpoint import is_loopback, why_unreached, within
+from planwarden.llm.json_format import servable_schema
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
 from planwarden.llm.reading import most_bytes, read_error, read_lines
 from planwarden.llm.retry_after import retry_after_s
@@ -87,7 +85,7 @@ class OllamaLLM:
         """Ask once, streamed, so that a stall or a missing end is seen. Errors: see `LLMService.complete`."""
         started = self._clock.monotonic()
         stream = ChatStream(request=request, model=self._identity.model, num_ctx=self._num_ctx)
-        async with _deadline(request.timeout_s, f"Ollama gave no whole reply from {self._identity.model}"):
+        async with within(request.timeout_s, f"Ollama gave no whole reply from {self._identity.model}"):
             await self._read(self._body(request), stream)
         return stream.reply(latency_s=max(0.0, self._clock.monotonic() - started))
 
@@ -130,7 +128,7 @@ class OllamaLLM:
             "keep_alive": self._keep_alive,
         }
         if request.output_schema is not None:
-            body["format"] = ollama_format(request.output_schema)
+            body["format"] = servable_schema(request.output_schema)
         if request.top_logprobs:
             body["logprobs"] = True
             body["top_logprobs"] = min(request.top_logprobs, MOST_LOGPROBS)
@@ -164,20 +162,9 @@ class OllamaLLM:
             raise ReplyInvalid(f"The exchange with Ollama failed: {error}", remedy=NOT_OLLAMA) from error
 
 
-def is_loopback(base_url: str) -> bool:
-    """Say whether the server is on this machine, where a configured proxy has no business."""
-    host = httpx.URL(base_url).host
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> ModelIdentity:
     """Look for the server, its version and the model. Errors: see `OllamaLLM.connect`."""
-    async with _deadline(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
+    async with within(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
         version = str((await _get(http, "/api/version")).get("version"))
         _refuse_too_old(version)
         listed = (await _get(http, "/api/tags")).get("models")
@@ -199,7 +186,7 @@ async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> Mod
 
 
 async def _context_length(http: httpx.AsyncClient, model: str) -> int | None:
-    async with _deadline(5.0, "Ollama did not answer"):
+    async with within(5.0, "Ollama did not answer"):
         shown = await _get(http, "/api/show", json={"model": model})
     info = shown.get("model_info")
     known = cast("Object", info if isinstance(info, dict) else {})
@@ -223,21 +210,6 @@ async def _get(http: httpx.AsyncClient, path: str, *, json: object = None) -> Ob
     if not isinstance(known, dict):
         raise ReplyInvalid(f"{path} answered something that is not a JSON object.", remedy=NOT_OLLAMA)
     return cast("Object", known)
-
-
-@asynccontextmanager
-async def _deadline(timeout_s: float, what: str) -> AsyncGenerator[None]:
-    deadline = asyncio.timeout(timeout_s)
-    try:
-        async with deadline:
-            yield
-    except TimeoutError as error:
-        if not deadline.expired():
-            raise
-        raise ModelTimedOut(
-            f"{what} within {timeout_s:g} s.",
-            remedy="Raise TIMEOUT_S, or look whether the server is busy or loading a model.",
-        ) from error
 
 
 def _refuse_other_than_json(answer: httpx.Response) -> None:
@@ -265,14 +237,5 @@ def _endpoint(http: httpx.AsyncClient) -> str:
 
 def _not_reached(http: httpx.AsyncClient, error: httpx.HTTPError) -> ModelNotReady:
     return ModelNotReady(
-        f"No Ollama at {_endpoint(http)} ({_why(error)}).", remedy="Start it with `ollama serve`."
+        f"No Ollama at {_endpoint(http)} ({why_unreached(error)}).", remedy="Start it with `ollama serve`."
     )
-
-
-def _why(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno and cause.strerror:
-            return (os.strerror(cause.errno) if cause.errno > 0 else cause.strerror).lower()
-        cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__

@@ -18,7 +18,8 @@ from planwarden.errors import (
     ReplyIncomplete,
     ReplyInvalid,
 )
-from planwarden.llm.ollama import OllamaLLM, is_loopback
+from planwarden.llm.endpoint import is_loopback
+from planwarden.llm.ollama import OllamaLLM
 from planwarden.llm.ollama_stream import ChatStream
 from planwarden.llm.service import LLMReply, LLMRequest, ModelNotReady, ReplyBroken, TokenChoice
 from planwarden.testing.fake_ollama import DIGEST, FakeOllama, Fault
