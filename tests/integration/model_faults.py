@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from planwarden.contracts.model import Message
+from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.openai_chat.service import OpenAIChatLLM
 from planwarden.llm.resilience import Resilience, resilient
-from planwarden.llm.selection import LLMSettings, ModelOpener, Provider
 from planwarden.llm.service import LLMRequest, LLMService
-from planwarden.testing.counting_ids import CountingIds
 from planwarden.testing.model_server import MisbehavingServer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "model-faults.md"
-PROVIDERS: Mapping[Provider, str] = {"ollama": ""}
-"""Provider → what its base URL has after the server's address."""
+PROVIDERS: Mapping[str, Callable[..., Awaitable[LLMService]]] = {
+    "ollama": OllamaLLM.connect,
+    "openai": OpenAIChatLLM.connect,
+}
+"""Provider → how its adapter is opened."""
 ROW = re.compile(
     r"^\| `(?P<fault>\w+)` \| .+ \| `(?P<ends>\w+)` \| (?P<again>yes|no) \| (?P<counts>yes|no) \|$",
     re.MULTILINE,
@@ -70,13 +73,11 @@ def request(*, timeout_s: float = GUARD_S) -> LLMRequest:
 
 @asynccontextmanager
 async def asked_through(
-    provider: Provider, folder: Path, clock: HandClock, resilience: Resilience | None = None
+    provider: str, clock: HandClock, resilience: Resilience | None = None
 ) -> AsyncGenerator[tuple[MisbehavingServer, LLMService]]:
     """Open a provider's adapter on a server that works so far, in the product's own stack."""
     async with MisbehavingServer().serve() as server:
-        opener = ModelOpener(clock=clock, ids=CountingIds(), cache_dir=folder)
-        url = server.url + PROVIDERS[provider]
-        adapter = await opener.open(LLMSettings(model=server.model, provider=provider, base_url=url))
+        adapter = await PROVIDERS[provider](base_url=server.url, model=server.model, clock=clock)
         service = resilient(adapter, clock=clock, resilience=resilience or Resilience(), sleep=clock.sleep)
         try:
             yield server, service

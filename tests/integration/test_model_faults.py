@@ -2,14 +2,12 @@
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from model_faults import GUARD_S, PROVIDERS, HandClock, asked_through, documented, request
 
 from planwarden.errors import ModelCircuitOpen, ModelError, ModelTimedOut
 from planwarden.llm.resilience import Resilience
-from planwarden.llm.selection import Provider
 from planwarden.testing.model_server import FAULTS, Fault
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-20")]
@@ -32,9 +30,9 @@ def test_the_guide_has_a_row_for_every_fault() -> None:
 
 @each_provider
 @each_fault
-async def test_each_fault_ends_as_the_guide_says(provider: Provider, fault: Fault, tmp_path: Path) -> None:
+async def test_each_fault_ends_as_the_guide_says(provider: str, fault: Fault) -> None:
     clock, said = HandClock(), SAID[fault]
-    async with asyncio.timeout(GUARD_S), asked_through(provider, tmp_path, clock) as (server, service):
+    async with asyncio.timeout(GUARD_S), asked_through(provider, clock) as (server, service):
         server.strike(fault)
         ends, told = "reply", ""
         try:
@@ -55,13 +53,11 @@ async def test_each_fault_ends_as_the_guide_says(provider: Provider, fault: Faul
 @pytest.mark.requirement("LLM-23")
 @each_provider
 @each_fault
-async def test_each_fault_counts_for_the_circuit_as_the_guide_says(
-    provider: Provider, fault: Fault, tmp_path: Path
-) -> None:
+async def test_each_fault_counts_for_the_circuit_as_the_guide_says(provider: str, fault: Fault) -> None:
     once = Resilience(retries=0, circuit_failures=1)
     async with (
         asyncio.timeout(GUARD_S),
-        asked_through(provider, tmp_path, HandClock(), once) as (server, service),
+        asked_through(provider, HandClock(), once) as (server, service),
     ):
         server.strike(fault)
         outcomes: list[str] = []
@@ -78,12 +74,10 @@ async def test_each_fault_counts_for_the_circuit_as_the_guide_says(
 @pytest.mark.requirement("LLM-21")
 @each_provider
 @each_fault
-async def test_no_fault_leaves_a_connection_or_a_task_behind(
-    provider: Provider, fault: Fault, tmp_path: Path
-) -> None:
+async def test_no_fault_leaves_a_connection_or_a_task_behind(provider: str, fault: Fault) -> None:
     before = asyncio.all_tasks()
     async with asyncio.timeout(GUARD_S):
-        async with asked_through(provider, tmp_path, HandClock()) as (server, service):
+        async with asked_through(provider, HandClock()) as (server, service):
             server.strike(fault)
             with suppress(ModelError):
                 await service.complete(request(timeout_s=asked(fault)))
@@ -95,10 +89,10 @@ async def test_no_fault_leaves_a_connection_or_a_task_behind(
 
 @pytest.mark.requirement("LLM-21")
 @each_provider
-async def test_a_caller_who_leaves_takes_the_connection_along(provider: Provider, tmp_path: Path) -> None:
+async def test_a_caller_who_leaves_takes_the_connection_along(provider: str) -> None:
     async with (
         asyncio.timeout(GUARD_S),
-        asked_through(provider, tmp_path, HandClock()) as (server, service),
+        asked_through(provider, HandClock()) as (server, service),
     ):
         server.strike("stalled")
         asking = asyncio.ensure_future(service.complete(request()))
@@ -114,11 +108,9 @@ async def test_a_caller_who_leaves_takes_the_connection_along(provider: Provider
     "fault", [fault for fault in FAULTS if SAID[fault].tried_again and fault != "refused"]
 )
 @each_provider
-async def test_a_storm_that_passes_is_lived_through(
-    provider: Provider, fault: Fault, times: int, tmp_path: Path
-) -> None:
+async def test_a_storm_that_passes_is_lived_through(provider: str, fault: Fault, times: int) -> None:
     clock = HandClock()
-    async with asyncio.timeout(GUARD_S), asked_through(provider, tmp_path, clock) as (server, service):
+    async with asyncio.timeout(GUARD_S), asked_through(provider, clock) as (server, service):
         server.strike(fault, times=times)
         reply = await service.complete(request())
         assert reply.text == "".join(server.reply)
@@ -133,10 +125,10 @@ async def test_a_storm_that_passes_is_lived_through(
 @pytest.mark.parametrize("fault", ["status_429", "status_503"])
 @each_provider
 async def test_a_server_that_says_when_is_asked_again_then(
-    provider: Provider, fault: Fault, header: str, waits: float, tmp_path: Path
+    provider: str, fault: Fault, header: str, waits: float
 ) -> None:
     clock = HandClock()
-    async with asyncio.timeout(GUARD_S), asked_through(provider, tmp_path, clock) as (server, service):
+    async with asyncio.timeout(GUARD_S), asked_through(provider, clock) as (server, service):
         server.strike(fault, times=1, retry_after=header)
         assert (await service.complete(request())).text
     assert clock.slept == [waits]
@@ -146,10 +138,10 @@ async def test_a_server_that_says_when_is_asked_again_then(
 @pytest.mark.parametrize("header", ["3600", "Thu, 01 Jan 2026 01:00:00 GMT"])
 @each_provider
 async def test_a_server_that_says_a_time_past_the_deadline_is_not_waited_for(
-    provider: Provider, header: str, tmp_path: Path
+    provider: str, header: str
 ) -> None:
     clock = HandClock()
-    async with asyncio.timeout(GUARD_S), asked_through(provider, tmp_path, clock) as (server, service):
+    async with asyncio.timeout(GUARD_S), asked_through(provider, clock) as (server, service):
         server.strike("status_429", retry_after=header)
         with pytest.raises(ModelTimedOut, match=r"after 1 try \(the server asks to wait 3600 s\)"):
             await service.complete(request())
@@ -158,8 +150,8 @@ async def test_a_server_that_says_a_time_past_the_deadline_is_not_waited_for(
 
 
 @each_provider
-async def test_a_request_without_time_is_not_sent(provider: Provider, tmp_path: Path) -> None:
-    async with asked_through(provider, tmp_path, HandClock()) as (server, service):
+async def test_a_request_without_time_is_not_sent(provider: str) -> None:
+    async with asked_through(provider, HandClock()) as (server, service):
         for timeout_s in (0.0, -3.0, float("nan")):
             with pytest.raises(ModelTimedOut, match="was not asked"):
                 await service.complete(request(timeout_s=timeout_s))
