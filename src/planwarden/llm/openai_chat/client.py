@@ -1,27 +1,30 @@
 """The official client, held to what was configured: one key, one host, no retries, no ambient settings.
 
 The client by itself reads OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_ADMIN_KEY and OPENAI_CUSTOM_HEADERS,
-describes the machine in X-Stainless headers, follows redirects and retries twice.
+describes the machine in X-Stainless headers, follows redirects, retries twice, reads answers unbounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Protocol
-
 import httpx
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+import httpx2
+from openai import AsyncOpenAI, AsyncStream
 
 from planwarden.llm.endpoint import is_loopback
+from planwarden.llm.reading import read_error
 
-_SENT = frozenset(
-    {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
-)
+CONNECTIONS = 8
+_SENT = frozenset({"accept", "connection", "content-length", "content-type", "host", "transfer-encoding"})
 
 
-class _Request(Protocol):
-    @property
-    def headers(self) -> MutableMapping[str, str]: ...
+class AnswerRefused(Exception):
+    """The server answered with another status than success; nothing else of the answer is kept."""
+
+    def __init__(self, status: int, body: str, retry_after: str | None) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.body = body
+        self.retry_after = retry_after
 
 
 def normal_base_url(base_url: str) -> str:
@@ -33,17 +36,38 @@ def normal_base_url(base_url: str) -> str:
 def open_client(base_url: str, api_key: str) -> AsyncOpenAI:
     """Open a client that sends `api_key` to this host and to no other; no key when it is empty."""
 
-    async def only_what_was_configured(request: _Request) -> None:
+    async def send_only_what_was_configured(request: httpx2.Request) -> None:
         for name in list(request.headers):
             if name.lower() not in _SENT:
                 del request.headers[name]
+        request.headers["Accept-Encoding"] = "identity"
         if api_key:
             request.headers["Authorization"] = f"Bearer {api_key}"
 
-    http = DefaultAsyncHttpxClient(
-        timeout=None,  # each exchange has one deadline over everything
+    http = httpx2.AsyncClient(
+        timeout=None,
         follow_redirects=False,
         trust_env=not is_loopback(base_url),
-        event_hooks={"request": [only_what_was_configured]},
+        limits=httpx2.Limits(max_connections=CONNECTIONS),
+        event_hooks={"request": [send_only_what_was_configured], "response": [_refuse_other_than_success]},
     )
     return AsyncOpenAI(base_url=base_url, api_key="unused", max_retries=0, timeout=None, http_client=http)
+
+
+async def _refuse_other_than_success(response: httpx2.Response) -> None:
+    if not response.is_success:
+        body = await read_error(response)
+        raise AnswerRefused(response.status_code, body, response.headers.get("retry-after"))
+
+
+async def ask(client: AsyncOpenAI, path: str, body: object | None = None) -> AsyncStream[object]:
+    """Send a request and give the answer unread: the caller reads `response`, within bounds, and closes.
+
+    Raises:
+        AnswerRefused: the status is not one of success.
+        openai.OpenAIError: nothing came back.
+    """
+    kind = AsyncStream[object]
+    if body is None:
+        return await client.get(path, cast_to=object, stream=True, stream_cls=kind)
+    return await client.post(path, body=body, cast_to=object, stream=True, stream_cls=kind)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
+import httpx2
 import openai
 from openai import AsyncOpenAI
 
 from planwarden.contracts.clock import Clock
 from planwarden.errors import ModelUnavailable, ReplyInvalid
 from planwarden.llm.endpoint import within
+from planwarden.llm.openai_chat.client import AnswerRefused, ask
 from planwarden.llm.openai_chat.refusals import CHECK_ADDRESS, Server, refusal
+from planwarden.llm.reading import read_lines
 
 Object = Mapping[str, object]
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Of a list of models; some clouds have hundreds, with descriptions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +59,22 @@ async def look_up(client: AsyncOpenAI, server: Server, clock: Clock, *, timeout_
 async def _get(client: AsyncOpenAI, path: str, server: Server, clock: Clock) -> object | None:
     """Ask for a JSON document; None where the server has no such path."""
     try:
-        return await client.get(path, cast_to=object)
-    except openai.APIStatusError as error:
-        if error.status_code in (404, 405, 501):
+        async with aclosing(await ask(client, path)) as stream:
+            lines = [line async for line in read_lines(stream.response, most=MOST_BYTES)]
+        return cast("object", json.loads(b"\n".join(lines)))
+    except AnswerRefused as error:
+        if error.status in (404, 405, 501):
             return None
         raise refusal(error, server, clock) from error
-    except openai.OpenAIError as error:
+    except (openai.OpenAIError, httpx2.RequestError) as error:
         raise refusal(error, server, clock) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReplyInvalid(
-            f"{server.endpoint}{path} answered something that is not JSON.", remedy=CHECK_ADDRESS
+            f"{server.endpoint} answered {path} with something that is not JSON.", remedy=CHECK_ADDRESS
         ) from error
 
 
 def _models(listed: object, server: Server) -> Sequence[Object]:
-    # The client gives the text of an answer that is not JSON as if it were one.
     data = cast("Object", listed).get("data") if isinstance(listed, dict) else None
     if not isinstance(data, list):
         said = server.said(cast("object", listed))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import cast
 
+import httpx2
 import openai
 
 from planwarden.contracts.clock import Clock
@@ -20,6 +19,8 @@ from planwarden.errors import (
     ToolCallingUnsupported,
 )
 from planwarden.llm.endpoint import why_unreached
+from planwarden.llm.openai_chat.client import AnswerRefused
+from planwarden.llm.retry_after import retry_after_s
 from planwarden.llm.service import ModelNotReady
 
 CHECK_ADDRESS = "Check that the base URL is the server's own API (for most servers it ends in /v1)."
@@ -56,30 +57,24 @@ class Server:
     def said(self, words: object) -> str:
         """Shorten what the server said, and blot out the key should the server repeat it."""
         text = re.sub(r"\s+", " ", str(words)).strip()
-        return (text.replace(self.secret, "***") if self.secret else text)[:_SAID]
+        return (text.replace(self.secret, "***") if self.secret else text)[:_SAID].rstrip(".")
 
 
-def refusal(error: openai.OpenAIError, server: Server, clock: Clock, *, tools: bool = False) -> ModelError:
-    """Make the typed error for one of the client's; `tools` says whether any were offered."""
+def refusal(error: Exception, server: Server, clock: Clock, *, tools: bool = False) -> ModelError:
+    """Make the typed error for a failed exchange; `tools` says whether any were offered."""
     match error:
-        case openai.APIStatusError():
+        case AnswerRefused():
             return _status(error, server, clock, tools=tools)
-        case openai.APIResponseValidationError():
-            return ReplyInvalid(
-                f"{server.endpoint} answered another form than promised.", remedy=CHECK_ADDRESS
-            )
-        case openai.APIConnectionError():
+        case openai.APIConnectionError() | httpx2.TransportError():
             return unreached(error, server)
-        case openai.APIError():
-            return in_stream(error.body if error.body is not None else error.message, server)
         case _:
-            return ReplyInvalid(f"The exchange failed: {server.said(error)}", remedy=CHECK_ADDRESS)
+            return ReplyInvalid(f"The exchange failed: {server.said(error)}.", remedy=CHECK_ADDRESS)
 
 
 def unreached(error: BaseException, server: Server) -> ModelNotReady:
     """Make the error for a server that nothing came back from."""
     return ModelNotReady(
-        f"No answer from {server.endpoint} ({server.said(why_unreached(error))}).",
+        f"No answer from {server.endpoint} ({server.said(why_unreached(error.__cause__ or error))}).",
         remedy="Start the server, or correct BASE_URL.",
     )
 
@@ -87,32 +82,25 @@ def unreached(error: BaseException, server: Server) -> ModelNotReady:
 def in_stream(body: object, server: Server) -> ModelError:
     """Make the error for one that was reported inside a stream that had begun with status 200."""
     code, said = _words(body)
-    if _TOO_LONG.search(f"{code} {said}"):
+    if _TOO_LONG.search(f"{code} {said}."):
         return _too_long(server, said)
     return ModelNotReady(
-        f"{server.endpoint} broke off: {server.said(said)}", remedy="Look at the server's log."
+        f"{server.endpoint} broke off: {server.said(said)}.", remedy="Look at the server's log."
     )
 
 
-def is_refused_request(error: openai.OpenAIError) -> bool:
-    """Say whether the server understood the request and did not like it: a field may be to blame."""
-    return isinstance(error, openai.APIStatusError) and error.status_code in (400, 422)
-
-
-def words_of(error: openai.OpenAIError) -> str:
+def words_of(refused: AnswerRefused) -> str:
     """Give a refusal's code and text in one string, for looking into."""
-    body: object = getattr(error, "body", None)
-    code, said = _words(body if body is not None else str(error))
-    return f"{code} {said}"
+    return " ".join(_words(refused.body))
 
 
-def _status(error: openai.APIStatusError, server: Server, clock: Clock, *, tools: bool) -> ModelError:
-    status = error.status_code
-    code, raw = _words(error.body if error.body is not None else error.message)
+def _status(error: AnswerRefused, server: Server, clock: Clock, *, tools: bool) -> ModelError:
+    status = error.status
+    code, raw = _words(error.body)
     said = server.said(raw)
     if status in (401, 403):
         return ModelUnavailable(
-            f"{server.endpoint} refused the key (HTTP {status}): {said}",
+            f"{server.endpoint} refused the key (HTTP {status}): {said}.",
             remedy=f"Set {server.key_variable} to a key that this server takes.",
         )
     if 300 <= status < 400:
@@ -124,20 +112,20 @@ def _status(error: openai.APIStatusError, server: Server, clock: Clock, *, tools
         return _too_long(server, raw)
     if tools and status < 502 and status != 429 and _TOOLS.search(raw):
         return ToolCallingUnsupported(
-            f"{server.endpoint} takes no tools for {server.model} (HTTP {status}): {said}",
+            f"{server.endpoint} takes no tools for {server.model} (HTTP {status}): {said}.",
             remedy="Use directed execution (`execution: directed`), or start the server with tool calling"
             " (vLLM: --enable-auto-tool-choice --tool-call-parser; llama.cpp: --jinja).",
         )
     if status == 429 and "insufficient_quota" in code:
         return ModelUnavailable(
-            f"{server.endpoint} says that the quota is used up: {said}",
+            f"{server.endpoint} says that the quota is used up: {said}.",
             remedy="Raise it, or use another model.",
         )
     if status in (408, 409, 425, 429) or status >= 500:
         return ModelNotReady(
-            f"{server.endpoint} could not run {server.model} (HTTP {status}): {said}",
+            f"{server.endpoint} could not run {server.model} (HTTP {status}): {said}.",
             remedy="Wait and try again; if it stays, look at the server's log.",
-            retry_after_s=retry_after_s(error.response.headers, clock),
+            retry_after_s=retry_after_s(error.retry_after, clock.now()),
         )
     return _mistaken(status, said, server)
 
@@ -147,7 +135,7 @@ def _mistaken(status: int, said: str, server: Server) -> ModelError:
         model = "model" in said.lower()
         what = f"does not have the model {server.model}" if model else "has no chat completions there"
         return ModelUnavailable(
-            f"{server.endpoint} {what} (HTTP {status}): {said}",
+            f"{server.endpoint} {what} (HTTP {status}): {said}.",
             remedy="Set MODEL to one that the server lists under /models." if model else CHECK_ADDRESS,
         )
     if "temperature" in said.lower():
@@ -156,18 +144,23 @@ def _mistaken(status: int, said: str, server: Server) -> ModelError:
         remedy = "Use a server or model with structured output (response_format json_schema)."
     else:
         remedy = "Look at the prompt and the schema in the dossier; the server's log says more."
-    return ReplyInvalid(f"{server.endpoint} refused the request (HTTP {status}): {said}", remedy=remedy)
+    return ReplyInvalid(f"{server.endpoint} refused the request (HTTP {status}): {said}.", remedy=remedy)
 
 
 def _too_long(server: Server, said: str) -> PromptTooLong:
     return PromptTooLong(
-        f"The prompt does not fit the server's context: {server.said(said)}", remedy=LONGER_CONTEXT
+        f"The prompt does not fit the server's context: {server.said(said)}.", remedy=LONGER_CONTEXT
     )
 
 
 def _words(body: object) -> tuple[str, str]:
     """Give code and message of an error body, however it is nested; all of it where its form is another."""
-    for _ in range(3):
+    for _ in range(4):
+        if isinstance(body, str) and body.lstrip().startswith("{"):
+            try:
+                body = json.loads(body)
+            except (ValueError, RecursionError):
+                break
         if isinstance(body, dict) and cast("dict[str, object]", body).get("error"):
             body = cast("dict[str, object]", body)["error"]
     if not isinstance(body, dict):
@@ -177,16 +170,3 @@ def _words(body: object) -> tuple[str, str]:
     parameter = f" (parameter {known['param']})" if known.get("param") else ""
     said = known.get("message") or known.get("detail") or known
     return code, f"{said}{parameter}"
-
-
-def retry_after_s(headers: Mapping[str, str], clock: Clock) -> float | None:
-    """Read how long the server asks to be left alone, in seconds or as a date (RFC 9110, 10.2.3)."""
-    said = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", said):
-        return float(said)
-    try:
-        when = parsedate_to_datetime(said)
-    except ValueError:
-        return None
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (aware - clock.now()).total_seconds())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 
@@ -11,18 +12,18 @@ from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ReplyInvalid
 from planwarden.llm.endpoint import within
-from planwarden.llm.openai_chat.client import normal_base_url, open_client
+from planwarden.llm.openai_chat.client import AnswerRefused, ask, normal_base_url, open_client
 from planwarden.llm.openai_chat.listing import Listed, look_up
 from planwarden.llm.openai_chat.refusals import (
     CHECK_ADDRESS,
     LONGER_CONTEXT,
     Server,
-    is_refused_request,
     refusal,
     words_of,
 )
 from planwarden.llm.openai_chat.stream import ChatChunks
 from planwarden.llm.openai_chat.wire import Dialect, chat_body
+from planwarden.llm.reading import most_bytes, read_lines
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
 
 MOST_LESSONS = 4
@@ -91,7 +92,7 @@ class OpenAIChatLLM:
         chunks = ChatChunks(request=request, server=self._server, context_tokens=self._listed.context_tokens)
         what = f"{self._server.endpoint} gave no whole reply from {self._server.model}"
         async with within(request.timeout_s, what):
-            await self._read(await self._ask(request), chunks)
+            await self._exchange(chunks)
         return chunks.reply(latency_s=max(0.0, self._clock.monotonic() - started))
 
     async def health(self) -> ModelHealth:
@@ -138,38 +139,34 @@ class OpenAIChatLLM:
         for _ in range(MOST_LESSONS):
             try:
                 return await self._begin(request)
-            except openai.OpenAIError as error:
-                if not (is_refused_request(error) and self._dialect.learn(words_of(error))):
-                    raise self._refusal(error, request) from error
-        try:
-            return await self._begin(request)
-        except openai.OpenAIError as error:
-            raise self._refusal(error, request) from error
+            except AnswerRefused as error:
+                if error.status not in (400, 422) or not self._dialect.learn(words_of(error)):
+                    raise
+        return await self._begin(request)
 
     async def _begin(self, request: LLMRequest) -> AsyncStream[object]:
         body = chat_body(request, model=self._server.model, dialect=self._dialect)
-        return await self._client.post(
-            "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
-        )
+        return await ask(self._client, "/chat/completions", body)
+
+    async def _exchange(self, chunks: ChatChunks) -> None:
+        try:
+            async with aclosing(await self._ask(chunks.request)) as stream:
+                self._refuse_other_than_events(stream)
+                await self._read(stream, chunks)
+        except (AnswerRefused, openai.OpenAIError, httpx2.RequestError) as error:
+            raise refusal(error, self._server, self._clock, tools=bool(chunks.request.tools)) from error
 
     async def _read(self, stream: AsyncStream[object], chunks: ChatChunks) -> None:
-        async with aclosing(stream):
-            self._refuse_other_than_events(stream)
-            try:
-                async for chunk in stream:
-                    chunks.take(chunk)
-            except openai.APIConnectionError as error:
-                if chunks.finish is None:
-                    raise chunks.broken("the connection broke") from error
-            except openai.OpenAIError as error:
-                raise self._refusal(error, chunks.request) from error
-            except ValueError as error:
-                raise ReplyInvalid(
-                    f"{self._server.endpoint} streamed something that is not JSON.", remedy=CHECK_ADDRESS
-                ) from error
+        try:
+            async for line in read_lines(stream.response, most=most_bytes(chunks.request)):
+                chunks.take(line)
+                if chunks.ended:
+                    return
+        except httpx2.RequestError as error:
+            if chunks.finish is None:
+                raise chunks.broken(f"the connection broke ({error or type(error).__name__})") from error
 
     def _refuse_other_than_events(self, stream: AsyncStream[object]) -> None:
-        # The client reads a page of HTML with status 200 as a stream that holds nothing.
         kind = stream.response.headers.get("content-type", "")
         if not kind.startswith("text/event-stream"):
             raise ReplyInvalid(
@@ -177,6 +174,3 @@ class OpenAIChatLLM:
                 " is promised.",
                 remedy=CHECK_ADDRESS,
             )
-
-    def _refusal(self, error: openai.OpenAIError, request: LLMRequest) -> ModelError:
-        return refusal(error, self._server, self._clock, tools=bool(request.tools))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +16,6 @@ from planwarden.llm.service import LLMReply, LLMRequest, ReplyBroken, TokenChoic
 from planwarden.llm.wire_tools import own_name
 
 Object = Mapping[str, object]
-
-MOST_CHARS = 16 * 1024 * 1024
-"""Of one reply; a server that sends more has lost its limit."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,28 +35,36 @@ class ChatChunks:
     """In force on the server, where it tells."""
     parts: int = 0
     finish: str | None = None
+    ended: bool = False
+    """Whether the end mark of the stream was read."""
     _text: list[str] = field(default_factory=list[str])
-    _chars: int = 0
     _refused: list[str] = field(default_factory=list[str])
     _tokens: list[TokenChoice] = field(default_factory=list[TokenChoice])
     _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
     _usage: ModelUsage = field(default_factory=ModelUsage)
 
-    def take(self, chunk: object) -> None:
-        """Add one chunk.
+    def take(self, line: bytes) -> None:
+        """Add one line of the event stream; lines that carry no data say nothing.
 
         Raises:
             ReplyInvalid: not a chunk of a chat completion.
             ModelUnavailable, PromptTooLong: the chunk reports an error.
         """
-        if isinstance(chunk, dict) and "error" in chunk:
-            raise in_stream(cast("object", chunk), self.server)
+        name, _, data = line.partition(b":")
+        if name != b"data" or self.ended:
+            return
+        if data.strip() == b"[DONE]":
+            self.ended = True
+            return
         try:
+            chunk: object = json.loads(data)
+            if isinstance(chunk, dict) and "error" in chunk:
+                raise in_stream(cast("object", chunk), self.server)
             self._add(cast("Object", chunk))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            shown = self.server.said(data[:80].decode("utf-8", "replace"))
             raise ReplyInvalid(
-                f"{self.server.endpoint} streamed something that is no part of a chat:"
-                f" {self.server.said(cast('object', chunk))[:80]}.",
+                f"{self.server.endpoint} streamed something that is no part of a chat: {shown}.",
                 remedy=CHECK_ADDRESS,
             ) from error
 
@@ -111,9 +117,6 @@ class ChatChunks:
             return
         if not isinstance(words, str):
             raise TypeError(words)
-        self._chars += len(words)
-        if self._chars > MOST_CHARS:
-            raise ValueError(f"more than {MOST_CHARS} characters")
         where.append(words)
 
     def _add_call(self, delta: Object) -> None:
@@ -168,13 +171,13 @@ class ChatChunks:
 def within_text(tokens: Sequence[TokenChoice], text: str) -> tuple[TokenChoice, ...]:
     """Give the tokens that make up the text; none when they do not add up to it.
 
-    llama.cpp reports tokens of white space that it then trims off the text: those are left out, and a token
-    that was trimmed itself has no alternatives, which were for the whole of it.
+    llama.cpp reports tokens that it then takes off the front (white space, a "```" before JSON): those are
+    left out, and a token that was cut itself has no alternatives, which were for the whole of it.
     """
     joined = "".join(token.text for token in tokens)
-    if joined.strip() != text.strip() or text not in joined:
+    if not joined.rstrip().endswith(text.rstrip()) or text not in joined:
         return ()
-    start = joined.index(text)
+    start = joined.rindex(text)
     kept: list[TokenChoice] = []
     offset = 0
     for token in tokens:
