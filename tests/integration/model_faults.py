@@ -23,7 +23,8 @@ PROVIDERS: Mapping[str, Callable[..., Awaitable[LLMService]]] = {
 }
 """Provider → how its adapter is opened."""
 ROW = re.compile(
-    r"^\| `(?P<fault>\w+)` \| .+ \| `(?P<ends>\w+)` \| (?P<again>yes|no) \| (?P<counts>yes|no) \|$",
+    r"^\| `(?P<fault>\w+)` \| .+ \| `(?P<ends>\w+)`(?: \(openai: `(?P<openai>\w+)`\))?"
+    r" \| (?P<again>yes|no) \| (?P<counts>yes|no) \|$",
     re.MULTILINE,
 )
 GUARD_S = 60.0
@@ -35,15 +36,22 @@ class Documented:
     """What the guide says of one fault."""
 
     ends: str
+    ends_for_openai: str
     tried_again: bool
     counts: bool
+
+    def ends_for(self, provider: str) -> str:
+        return self.ends_for_openai if provider == "openai" else self.ends
 
 
 def documented() -> dict[str, Documented]:
     """Read the guide's table."""
     return {
         row["fault"]: Documented(
-            ends=row["ends"], tried_again=row["again"] == "yes", counts=row["counts"] == "yes"
+            ends=row["ends"],
+            ends_for_openai=row["openai"] or row["ends"],
+            tried_again=row["again"] == "yes",
+            counts=row["counts"] == "yes",
         )
         for row in ROW.finditer(PAGE.read_text("utf-8"))
     }
