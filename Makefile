@@ -49,6 +49,7 @@ docs: setup-dev ## build the documentation, strictly
 bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/planned_names.py
 	$(PY) benchmarks/journal_steps.py
+	$(PY) benchmarks/model_faults.py
 
 lock: ## renew the lock files
 	.venv/bin/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml -o requirements/run.lock
