@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -60,12 +60,20 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run id, as `planwar
 
 
 def with_planwarden(
-    work: Callable[[Planwarden], Awaitable[T]], *, as_json: bool, config: Path | None = None
+    work: Callable[[Planwarden], Awaitable[T]],
+    *,
+    as_json: bool,
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> T:
-    """Run some async work with an open Planwarden; say errors as a person needs them."""
+    """Run some async work with an open Planwarden; say errors as a person needs them.
+
+    `overrides` are settings that the command line gives in place of the environment's.
+    """
 
     async def opened() -> T:
-        settings = load_settings({"planwarden_config": config} if config else None)
+        given = {**(overrides or {}), **({"planwarden_config": config} if config else {})}
+        settings = load_settings(given)
         configure_log(settings.planwarden_log)
         async with Planwarden.open(settings) as planwarden:
             return await work(planwarden)

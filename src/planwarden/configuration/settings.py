@@ -61,7 +61,7 @@ class PlannerModel(_Model):
     """`fallback` follows the fallback plan instead; `person` lets the plan wait for `planwarden resolve`."""
     max_agents: Annotated[int, Field(ge=1, le=4)] = 4
     """Distinct agents in one plan."""
-    shortlist: Annotated[int, Field(ge=1, le=64)] = 6
+    shortlist: Annotated[int, Field(ge=1, le=64)] = 8
     """How many tools the planner model is shown."""
     guided: Literal["auto", "yes", "no"] = "auto"
     """Whether retrieval decides how many steps there are, and the model only among what is near; `auto`: for

@@ -112,7 +112,9 @@ class LLMOrchestrationPlanner:
         settings = self._settings
 
         def shortlist(*, near: float, guided: bool) -> Shortlist:
-            shown = self._retriever.shortlist(text, catalog, policy, size=settings.shortlist, near=near)
+            shown = self._retriever.shortlist(
+                text, catalog, policy, size=settings.shortlist, near=near, fill=not guided
+            )
             if not guided:
                 return shown
             return shown.only(lambda tool: groundable(catalog.tools[tool].parameters, task.prompt))

@@ -99,7 +99,7 @@ class Retriever:
         self._indexes: OrderedDict[str, _Index] = OrderedDict()
 
     def shortlist(
-        self, text: str, catalog: Catalog, policy: ToolPolicy, *, size: int, near: float
+        self, text: str, catalog: Catalog, policy: ToolPolicy, *, size: int, near: float, fill: bool = False
     ) -> Shortlist:
         """Choose at most `size` tools for a text from catalog ∩ policy, best first.
 
@@ -112,6 +112,8 @@ class Retriever:
             policy: as it is now.
             size: how many tools at most.
             near: a tool is shown when it scores at least this share of the best one for the same clause.
+            fill: places left over go to the next best tools, then to the catalog's first: for models that
+                choose better than retrieval, and for requests in words that the catalog does not have.
         """
         pairs = allowed_pairs(catalog, policy)
         usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
@@ -121,7 +123,8 @@ class Retriever:
         best = max((ranking.best for ranking in clauses), default=0.0)
         heard = [ranking for ranking in clauses if ranking.best >= HEARD * best and ranking.best > 0]
         found = dict.fromkeys(tool for ranking in (heard or [whole]) for tool in ranking.near(near))
-        kept = tuple(found or usable)[:size]
+        more = (*whole.order, *usable) if fill else ()
+        kept = tuple(dict.fromkeys((*found, *more)) or usable)[:size]
         order = {tool: position for position, tool in enumerate(kept)}
         agents = {
             agent: tuple(sorted((tool for tool in tools if tool in order), key=order.__getitem__))
