@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from planwarden.app.models import Models
+from planwarden.app.models import Models, agent_settings
 from planwarden.app.system import VERSION
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
@@ -23,7 +23,6 @@ from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
-from planwarden.runtime.asking import AgentSettings
 from planwarden.runtime.tool_session import ToolWorld
 from planwarden.tools.builtin import open_builtins
 from planwarden.tools.data_sources import open_sources
@@ -90,13 +89,7 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
 ) -> Orchestrator:
     """Join journal, models, planner and tools."""
     tool_world = ToolWorld(catalog=world.catalog, policy=world.policy, tools=world.tools, clock=clock)
-    settings = AgentSettings(
-        temperature=chosen.temperature,
-        seed=chosen.seed,
-        max_output_tokens=chosen.max_output_tokens,
-        timeout_s=chosen.timeout_s,
-    )
-    runtime = AgentRuntime(models.agents, settings, tool_world)
+    runtime = AgentRuntime(models.agents, agent_settings(chosen), tool_world)
     return Orchestrator(
         journal=journal,
         executor=Executor(planner=planner, runtime=runtime, world=tool_world),

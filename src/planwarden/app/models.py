@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from planwarden.app.system import processors
+from planwarden.configuration.catalog_file import AssembledCatalog
+from planwarden.configuration.model_entry import model_settings
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.facts import RunStarted
@@ -12,24 +15,17 @@ from planwarden.errors import ModelError
 from planwarden.llm.absent import AbsentLLM
 from planwarden.llm.circuit import is_outage
 from planwarden.llm.resilience import Resilience, resilient
-from planwarden.llm.selection import LLMSettings, ModelOpener
+from planwarden.llm.selection import LLMSettings, ModelOpener, Provider
 from planwarden.llm.service import LLMService
-from planwarden.runtime.asking import AgentModels
+from planwarden.runtime.asking import AgentModels, AgentSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The two models of a run."""
+    """The planner's model and those of the agents; the shelf they came from closes them."""
 
     planner: LLMService
     agents: AgentModels
-
-    async def aclose(self) -> None:
-        """Close every model."""
-        await self.planner.aclose()
-        await self.agents.default.aclose()
-        for llm in self.agents.own.values():
-            await llm.aclose()
 
 
 def absent_models(started: RunStarted) -> Models:
@@ -44,46 +40,63 @@ class ModelShelf:
         self._settings = settings
         self._clock = clock
         self._opener = ModelOpener(clock=clock, ids=ids, cache_dir=settings.planwarden_cache / "models")
-        self._open: dict[tuple[str, str], Models] = {}
+        self._open: dict[tuple[str, str], LLMService] = {}
 
-    async def models(self, pinned: RunStarted | None = None) -> Models:
+    async def models(self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None) -> Models:
         """Open the models; for a run begun earlier, from the providers that its journal pins.
+
+        Models of their own are opened for the agents of `world`, each once, and none that nobody names.
 
         Raises:
             ModelError, ConfigurationError: a model cannot be had.
         """
         settings = self._settings
-        providers = (
-            pinned.planner.provider if pinned else settings.planner_llm.provider,
-            pinned.agents.provider if pinned else settings.llm.provider,
+        planner = await self._model(
+            settings.planner_llm, "PLANNER_LLM", pinned.planner.provider if pinned else None
         )
-        if providers not in self._open:
-            planner = await self._model(settings.planner_llm, "PLANNER_LLM", providers[0])
-            try:
-                agents = await self._model(settings.llm, "LLM", providers[1])
-            except BaseException:
-                await planner.aclose()
-                raise
-            self._open[providers] = Models(planner=planner, agents=AgentModels(default=agents))
-        return self._open[providers]
+        default = await self._model(settings.llm, "LLM", pinned.agents.provider if pinned else None)
+        own: dict[str, LLMService] = {}
+        knobs: dict[str, AgentSettings] = {}
+        for agent, spec in world.catalog.agents.items() if world else ():
+            if world is None or spec.model is None:
+                continue
+            entry = world.models[spec.model]
+            chosen = model_settings(spec.model, entry, settings.llm, os.environ)
+            was = pinned.agent_models.get(agent) if pinned else None
+            prefix = f"models.{spec.model}"
+            own[agent] = await self._model(
+                chosen, prefix, was.provider if was else None, key_variable=entry.api_key_env or ""
+            )
+            knobs[agent] = agent_settings(chosen)
+        return Models(planner=planner, agents=AgentModels(default=default, own=own, settings=knobs))
 
-    async def _model(self, chosen: PlannerModel | AgentModel, prefix: str, provider: str) -> LLMService:
-        settings = LLMSettings(
-            model=chosen.model,
-            provider=provider if provider in ("ollama", "embedded") else "auto",
-            base_url=chosen.base_url,
-            num_ctx=chosen.num_ctx,
-            keep_alive=chosen.keep_alive,
-            model_file=chosen.model_file,
-            threads=chosen.threads or processors(),
-            prefix=prefix,
-        )
+    async def _model(
+        self, chosen: PlannerModel | AgentModel, prefix: str, pinned: str | None, *, key_variable: str = ""
+    ) -> LLMService:
+        provider = pinned or chosen.provider
+        if (prefix, provider) not in self._open:
+            settings = LLMSettings(
+                model=chosen.model,
+                provider=_provider(provider),
+                base_url=chosen.base_url,
+                api_key=chosen.api_key.get_secret_value(),
+                key_variable=key_variable,
+                num_ctx=chosen.num_ctx,
+                keep_alive=chosen.keep_alive,
+                model_file=chosen.model_file,
+                threads=chosen.threads or processors(),
+                prefix=prefix,
+            )
+            self._open[prefix, provider] = await self._opened(chosen, settings)
+        return self._open[prefix, provider]
+
+    async def _opened(self, chosen: PlannerModel | AgentModel, settings: LLMSettings) -> LLMService:
         try:
             service = await self._opener.open(settings)
         except ModelError as error:
             if chosen.stand_in == "none" or not is_outage(error):
                 raise
-            because = f"{error.message.rstrip('.')}; {prefix}__STAND_IN=embedded"
+            because = f"{error.message.rstrip('.')}; {settings.setting('STAND_IN')} is embedded"
             service = await self._opener.open(replace(settings, provider="embedded"), because)
         try:
             stand_in = await self._stand_in(chosen, settings, service)
@@ -112,6 +125,25 @@ class ModelShelf:
 
     async def aclose(self) -> None:
         """Close what was opened."""
-        for models in self._open.values():
-            await models.aclose()
-        self._open.clear()
+        while self._open:
+            _, service = self._open.popitem()
+            await service.aclose()
+
+
+def agent_settings(chosen: AgentModel) -> AgentSettings:
+    """Give the knobs that go with every request of an agent."""
+    return AgentSettings(
+        temperature=chosen.temperature,
+        seed=chosen.seed,
+        max_output_tokens=chosen.max_output_tokens,
+        timeout_s=chosen.timeout_s,
+    )
+
+
+def _provider(name: str) -> Provider:
+    """Read a provider that a journal pins; one that is none (a test's double) is chosen anew."""
+    match name:
+        case "ollama" | "openai" | "pydantic-ai" | "embedded":
+            return name
+        case _:
+            return "auto"

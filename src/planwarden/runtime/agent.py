@@ -30,5 +30,6 @@ class AgentRuntime:
             state = await recorder.record(StepStarted(step=step_id, agent=agent))
         session = open_session(self._world, recorder, step_id)
         context = context_for(state, self._world.catalog, step_id)
-        asker = Asker(llm=self._models.of(agent), settings=self._settings, recorder=recorder, step=step_id)
+        settings = self._models.settings.get(agent, self._settings)
+        asker = Asker(llm=self._models.of(agent), settings=settings, recorder=recorder, step=step_id)
         await DirectedStep(world=self._world, asker=asker, session=session, context=context).carry_out()

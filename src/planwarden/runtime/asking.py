@@ -31,6 +31,8 @@ class AgentModels:
     default: LLMService
     own: Mapping[str, LLMService] = field(default_factory=dict[str, LLMService])
     """Agent → model, for agents that have one of their own."""
+    settings: Mapping[str, AgentSettings] = field(default_factory=dict[str, AgentSettings])
+    """Agent → knobs, for the same agents."""
 
     def of(self, agent: str) -> LLMService:
         """Give the model of this agent."""

@@ -82,11 +82,16 @@ def unreached(error: BaseException, server: Server) -> ModelNotReady:
 def in_stream(body: object, server: Server) -> ModelError:
     """Make the error for one that was reported inside a stream that had begun with status 200."""
     code, said = _words(body)
-    if _TOO_LONG.search(f"{code} {said}."):
+    if _TOO_LONG.search(f"{code} {said}"):
         return _too_long(server, said)
     return ModelNotReady(
         f"{server.endpoint} broke off: {server.said(said)}.", remedy="Look at the server's log."
     )
+
+
+def is_about_tools(said: str) -> bool:
+    """Say whether a refusal of a request that offered tools is about them."""
+    return _TOOLS.search(said) is not None
 
 
 def words_of(refused: AnswerRefused) -> str:
@@ -110,7 +115,7 @@ def _status(error: AnswerRefused, server: Server, clock: Clock, *, tools: bool) 
         )
     if _TOO_LONG.search(f"{code} {raw}"):
         return _too_long(server, raw)
-    if tools and status < 502 and status != 429 and _TOOLS.search(raw):
+    if tools and status < 502 and status != 429 and is_about_tools(raw):
         return ToolCallingUnsupported(
             f"{server.endpoint} takes no tools for {server.model} (HTTP {status}): {said}.",
             remedy="Use directed execution (`execution: directed`), or start the server with tool calling"

@@ -13,7 +13,7 @@ from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.contracts.value import Json
 from planwarden.llm.json_format import servable_schema
 from planwarden.llm.service import LLMRequest
-from planwarden.llm.wire_tools import wire_names, wire_tools
+from planwarden.llm.wire_tools import MOST_NAME_CHARS, wire_names, wire_tools
 
 MOST_LOGPROBS = 20
 _REFUSED = re.compile(
@@ -135,15 +135,20 @@ def _calls(requests: Sequence[ToolRequest], names: Mapping[str, str]) -> list[di
             "id": each.id,
             "type": "function",
             "function": {
-                "name": names.get(each.tool) or re.sub(r"[^A-Za-z0-9_-]", "_", each.tool) or "none",
-                "arguments": _object_text(each.arguments),
+                "name": wire_name(each.tool, names),
+                "arguments": object_text(each.arguments),
             },
         }
         for each in requests
     ]
 
 
-def _object_text(arguments: str) -> str:
+def wire_name(tool: str, names: Mapping[str, str]) -> str:
+    """Give a tool's name on the wire, also for one that was never offered."""
+    return names.get(tool) or re.sub(r"[^A-Za-z0-9_-]", "_", tool)[:MOST_NAME_CHARS] or "none"
+
+
+def object_text(arguments: str) -> str:
     """Give arguments that a server's chat template can read; some fail on what a model wrote wrongly."""
     try:
         value: object = json.loads(arguments)
