@@ -11,7 +11,13 @@ from planwarden.errors import (
     ReplyInvalid,
     ToolCallingUnsupported,
 )
-from planwarden.llm.openai_chat.refusals import LONGER_CONTEXT, Server, is_about_tools, unreached
+from planwarden.llm.openai_chat.refusals import (
+    LONGER_CONTEXT,
+    Server,
+    is_about_length,
+    is_about_tools,
+    unreached,
+)
 from planwarden.llm.service import ModelNotReady
 
 
@@ -37,7 +43,7 @@ def failure(error: Exception, server: Server, *, tools: bool = False) -> ModelEr
 def _of_provider(error: library.ModelAPIError, server: Server, *, tools: bool) -> ModelError:
     said = server.said(error)
     match error:
-        case library.ModelContextWindowExceededError():
+        case library.ModelAPIError() if _is_about_length(error):
             return PromptTooLong(f"The prompt does not fit the context: {said}.", remedy=LONGER_CONTEXT)
         case library.ModelAuthenticationError():
             return ModelUnavailable(
@@ -68,6 +74,13 @@ def _of_provider(error: library.ModelAPIError, server: Server, *, tools: bool) -
                 remedy="Wait and try again.",
                 retry_after_s=error.retry_after,
             )
+
+
+def _is_about_length(error: library.ModelAPIError) -> bool:
+    """Say whether the prompt was too long; the library does not know every server's words for it."""
+    if isinstance(error, library.ModelContextWindowExceededError):
+        return True
+    return isinstance(error, library.ModelRequestRejectedError) and is_about_length(str(error))
 
 
 def _no_tools(server: Server, said: str) -> ToolCallingUnsupported:
