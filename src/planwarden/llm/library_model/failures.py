@@ -11,7 +11,7 @@ from planwarden.errors import (
     ReplyInvalid,
     ToolCallingUnsupported,
 )
-from planwarden.llm.openai_chat.refusals import LONGER_CONTEXT, Server, is_about_tools, unreached
+from planwarden.llm.openai_chat.refusals import LONGER_CONTEXT, Server, is_about_tools, is_too_long, unreached
 from planwarden.llm.service import ModelNotReady
 
 
@@ -37,7 +37,9 @@ def failure(error: Exception, server: Server, *, tools: bool = False) -> ModelEr
 def _of_provider(error: library.ModelAPIError, server: Server, *, tools: bool) -> ModelError:
     said = server.said(error)
     match error:
-        case library.ModelContextWindowExceededError():
+        case library.ModelContextWindowExceededError() | library.ModelRequestRejectedError() if _too_long(
+            error
+        ):
             return PromptTooLong(f"The prompt does not fit the context: {said}.", remedy=LONGER_CONTEXT)
         case library.ModelAuthenticationError():
             return ModelUnavailable(
@@ -68,6 +70,11 @@ def _of_provider(error: library.ModelAPIError, server: Server, *, tools: bool) -
                 remedy="Wait and try again.",
                 retry_after_s=error.retry_after,
             )
+
+
+def _too_long(error: library.ModelAPIError) -> bool:
+    known = isinstance(error, library.ModelContextWindowExceededError)
+    return known or is_too_long(str(error))  # the library knows some clouds' words, not llama.cpp's
 
 
 def _no_tools(server: Server, said: str) -> ToolCallingUnsupported:
