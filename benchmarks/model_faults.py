@@ -21,7 +21,7 @@ from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.service import LLMRequest, LLMService
 from planwarden.testing.model_server import FAULTS, Fault, MisbehavingServer
 
-DEADLINE_S = 2.0
+DEADLINE_S = 5.0
 MOST = 1.2
 RETRY_AFTER: dict[Fault, str] = {"status_429": "1", "status_503": "3600"}
 

@@ -33,7 +33,7 @@ class _Model(BaseModel):
     """Of the sampling; matters above temperature 0."""
     num_ctx: Annotated[int, Field(ge=512, le=1_048_576)] = 4096
     """Context length in tokens, sent to Ollama and the embedded model; an OpenAI-compatible server has its
-    own, which `planwarden models check` compares. A prompt that does not fit is refused, never cut."""
+    own, which `planwarden doctor` compares. A prompt that does not fit is refused, never cut."""
     keep_alive: str = "10m"
     """How long Ollama keeps the model in memory after a request."""
     model_file: Path | None = None

@@ -11,7 +11,14 @@ from typing import cast
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity, ModelUsage
 from planwarden.contracts.specs import JsonSchema
-from planwarden.errors import ModelFileRejected, ModelTimedOut, PromptTooLong, ReplyIncomplete, ReplyInvalid
+from planwarden.errors import (
+    ModelFileRejected,
+    ModelTimedOut,
+    PromptTooLong,
+    ReplyIncomplete,
+    ReplyInvalid,
+    ToolCallingUnsupported,
+)
 from planwarden.llm.engine import EmbeddedEngine
 from planwarden.llm.logprobs import read_token
 from planwarden.llm.service import (
@@ -59,6 +66,10 @@ class EmbeddedLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Ask once; waiting in line counts towards `timeout_s`. Errors: see `LLMService.complete`."""
+        if request.tools:
+            raise ToolCallingUnsupported(
+                f"The embedded {self._identity.model} takes no tools.", remedy="Use directed execution."
+            )
         started = self._clock.monotonic()
         deadline = asyncio.timeout(request.timeout_s)
         try:

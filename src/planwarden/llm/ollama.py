@@ -11,7 +11,7 @@ import httpx
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
-from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid
+from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid, ToolCallingUnsupported
 from planwarden.llm.endpoint import is_loopback, why_unreached, within
 from planwarden.llm.json_format import servable_schema
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
@@ -83,6 +83,10 @@ class OllamaLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Ask once, streamed, so that a stall or a missing end is seen. Errors: see `LLMService.complete`."""
+        if request.tools and not self._identity.calls_tools:
+            raise ToolCallingUnsupported(
+                f"{self._identity.model} is not known to take tools.", remedy="Use directed execution."
+            )
         started = self._clock.monotonic()
         stream = ChatStream(request=request, model=self._identity.model, num_ctx=self._num_ctx)
         async with within(request.timeout_s, f"Ollama gave no whole reply from {self._identity.model}"):

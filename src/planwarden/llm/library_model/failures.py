@@ -11,13 +11,7 @@ from planwarden.errors import (
     ReplyInvalid,
     ToolCallingUnsupported,
 )
-from planwarden.llm.openai_chat.refusals import (
-    LONGER_CONTEXT,
-    Server,
-    is_about_length,
-    is_about_tools,
-    unreached,
-)
+from planwarden.llm.openai_chat.refusals import LONGER_CONTEXT, Server, is_about_tools, is_too_long, unreached
 from planwarden.llm.service import ModelNotReady
 
 
@@ -43,7 +37,9 @@ def failure(error: Exception, server: Server, *, tools: bool = False) -> ModelEr
 def _of_provider(error: library.ModelAPIError, server: Server, *, tools: bool) -> ModelError:
     said = server.said(error)
     match error:
-        case library.ModelAPIError() if _is_about_length(error):
+        case library.ModelContextWindowExceededError() | library.ModelRequestRejectedError() if _too_long(
+            error
+        ):
             return PromptTooLong(f"The prompt does not fit the context: {said}.", remedy=LONGER_CONTEXT)
         case library.ModelAuthenticationError():
             return ModelUnavailable(
@@ -76,11 +72,9 @@ def _of_provider(error: library.ModelAPIError, server: Server, *, tools: bool) -
             )
 
 
-def _is_about_length(error: library.ModelAPIError) -> bool:
-    """Say whether the prompt was too long; the library does not know every server's words for it."""
-    if isinstance(error, library.ModelContextWindowExceededError):
-        return True
-    return isinstance(error, library.ModelRequestRejectedError) and is_about_length(str(error))
+def _too_long(error: library.ModelAPIError) -> bool:
+    known = isinstance(error, library.ModelContextWindowExceededError)
+    return known or is_too_long(str(error))  # the library knows some clouds' words, not llama.cpp's
 
 
 def _no_tools(server: Server, said: str) -> ToolCallingUnsupported:

@@ -82,15 +82,15 @@ def unreached(error: BaseException, server: Server) -> ModelNotReady:
 def in_stream(body: object, server: Server) -> ModelError:
     """Make the error for one that was reported inside a stream that had begun with status 200."""
     code, said = _words(body)
-    if is_about_length(f"{code} {said}"):
+    if is_too_long(f"{code} {said}"):
         return _too_long(server, said)
     return ModelNotReady(
         f"{server.endpoint} broke off: {server.said(said)}.", remedy="Look at the server's log."
     )
 
 
-def is_about_length(said: str) -> bool:
-    """Say whether a refusal is about a prompt that does not fit the context."""
+def is_too_long(said: str) -> bool:
+    """Say whether a refusal is about the length of the prompt."""
     return _TOO_LONG.search(said) is not None
 
 
@@ -118,7 +118,7 @@ def _status(error: AnswerRefused, server: Server, clock: Clock, *, tools: bool) 
             f"{server.endpoint} redirects (HTTP {status}); redirects are not followed, the key stays here.",
             remedy="Set BASE_URL to where the server really is.",
         )
-    if is_about_length(f"{code} {raw}"):
+    if is_too_long(f"{code} {raw}"):
         return _too_long(server, raw)
     if tools and status < 502 and status != 429 and is_about_tools(raw):
         return ToolCallingUnsupported(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from planwarden.testing.model_server.dialects import (
     DIGEST,
@@ -99,7 +100,7 @@ class MisbehavingServer:
         strike = Strike(
             wire=wire,
             dialect=dialect,
-            saying=Saying(model=self.model, parts=self.reply),
+            saying=Saying(model=self.model, parts=self.reply, prompt_tokens=40 + _words(body)),
             streamed=body.get("stream", dialect is _CHATS["/api/chat"]) is True,
             retry_after=self.retry_after,
         )
@@ -109,3 +110,9 @@ class MisbehavingServer:
         if self.times is not None:
             self.times -= 1
         await STRIKES[self.fault](strike)
+
+
+def _words(body: Mapping[str, object]) -> int:
+    """Count the words of a prompt: a server that counted fewer tokens would have cut it."""
+    messages = cast("Sequence[Mapping[str, object]]", body.get("messages") or ())
+    return sum(len(str(message.get("content")).split()) for message in messages)
