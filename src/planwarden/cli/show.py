@@ -170,14 +170,14 @@ class Progress:
 def _show_trouble(step: str | None, exchange: ModelExchange) -> None:
     """Print that another model answered, or that none did; an exchange that went well is no news.
 
-    Why a plan was refused is said with the plan.
+    Why a plan was refused is said with the plan, and what an error said with the step that failed of it.
     """
     what = {"plan": "planning", "repair": "repair"}.get(exchange.purpose, f"{exchange.purpose} of {step}")
     if exchange.answered_by is not None:
         by = exchange.answered_by
         tell(f"[yellow]{by.model}[/] [dim]({by.provider})[/] answered {what}: {plain(by.chosen_because)}")
     elif exchange.error_code is not None and step is not None:
-        say(f"   [red]no reply[/] for {what} ({exchange.error_code}) {plain(exchange.error or '')}")
+        say(f"   [red]no reply[/] for {what} ({exchange.error_code})")
 
 
 def show_model(role: str, identity: ModelIdentity) -> None:
