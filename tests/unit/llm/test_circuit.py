@@ -102,7 +102,7 @@ async def test_after_the_pause_a_failure_opens_it_for_another_whole_pause() -> N
 
 
 class Gate(FunctionLLM):
-    """Fails at once until `waits`; then each request waits for `go`."""
+    """Fails at once; of those that come while `waits`, the first waits for `go` and is answered."""
 
     def __init__(self) -> None:
         super().__init__(lambda _: down())
@@ -113,7 +113,7 @@ class Gate(FunctionLLM):
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         self.asked += 1
-        if self.waits:
+        if self.waits and not self.inside.is_set():
             self.inside.set()
             await self.go.wait()
             return await FunctionLLM(lambda _: "up").complete(request)
@@ -133,7 +133,7 @@ async def test_while_one_request_tries_the_others_are_refused() -> None:
     assert inner.asked == 2
     inner.go.set()
     assert await trial == "up"
-    assert await outcome(service) == "up"
+    assert await outcome(service) == "model_unavailable", "asked again: it is closed"
 
 
 async def test_a_trial_whose_caller_left_says_nothing_and_the_next_one_tries() -> None:
@@ -147,8 +147,7 @@ async def test_a_trial_whose_caller_left_says_nothing_and_the_next_one_tries() -
     trial.cancel()
     with pytest.raises(asyncio.CancelledError):
         await trial
-    inner.go.set()
-    assert await outcome(service) == "up"
+    assert await outcome(service) == "model_unavailable", "asked again, at once"
 
 
 async def test_stragglers_that_were_asked_before_it_opened_do_not_prolong_the_pause() -> None:

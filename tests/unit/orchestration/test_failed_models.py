@@ -26,7 +26,7 @@ from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.llm.stand_in import StandInLLM
 from planwarden.planning.planner import PlannerSettings
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
-from planwarden.testing.scripted_llm import FunctionLLM
+from planwarden.testing.scripted_llm import FunctionLLM, ScriptedLLM
 from planwarden.testing.stage import Stage, plan_of
 from planwarden.testing.ticking_clock import TickingClock
 
@@ -51,7 +51,7 @@ async def carried_out(stage: Stage, plan: PlannerPlan | None, prompt: str = "Do 
     return await stage.dossier(state.run_id)
 
 
-def standing_in(second: FunctionLLM) -> StandInLLM:
+def standing_in(second: FunctionLLM | ScriptedLLM) -> StandInLLM:
     return StandInLLM(FunctionLLM(lambda _: DOWN), second, clock=TickingClock())
 
 
@@ -128,7 +128,7 @@ class TestStandIn:
             '{"steps":[{"agent":"worker","tools":["look"],"fallback_tools":[],"reason":"x"}],'
             '"handoff":"sequential"}'
         )
-        second = small(wire)
+        second = ScriptedLLM(wire, answer_style="evidence")
         stage, _ = a_stage(
             CannedTool("look"),
             CannedTool("seek"),
@@ -139,7 +139,7 @@ class TestStandIn:
         assert dossier.decision is not None
         plan = dossier.decision.plan
         assert plan is not None
-        assert (plan.metadata.source, plan.metadata.model) == ("planner", "function")
+        assert (plan.metadata.source, plan.metadata.model) == ("planner", "scripted")
         assert plan.metadata.shortlist == ("look",), "what is near only, as for a guided planner"
         by = dossier.exchanges[0].exchange.answered_by
         assert by is not None
@@ -148,7 +148,7 @@ class TestStandIn:
         assert asked.messages == second.requests[0].messages
         assert asked.output_schema == second.requests[0].output_schema
         assert "seek" not in json.dumps(asked.output_schema)
-        assert "| plan | function (function) | stands in for" in dossier_markdown(dossier)
+        assert "| plan | scripted (scripted) | stands in for" in dossier_markdown(dossier)
 
     async def test_its_arguments_are_grounded_in_the_request(self) -> None:
         second = small('{"text":"sea"}')
