@@ -130,7 +130,7 @@ REQUIREMENTS: dict[str, str] = {
     "BAD-9": "A setting that cannot be used is refused by every command with the variable's name.",
     "BAD-10": "A run id that the journal does not hold is refused whatever its characters.",
     "DOS-20": "Where a dossier cannot be written the run is whole in the journal, and the error says so.",
-    "LLM-20": "Each fault of a model server ends, through the product's own stack, as the guide's table says.",
+    "LLM-20": "Each fault of a model ends, through the product's own stack, as the guide's table says.",
     "LLM-21": "However a question to a model ends, no connection and no task of it is left.",
     "LLM-22": "`Retry-After` is obeyed within the deadline; past it nobody waits, and the error says so.",
     "LLM-23": "After failures in a row a model is not asked for a while; then one request tries it.",

@@ -9,23 +9,40 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import Message
+from planwarden.llm.library_model.opening import open_library_model
 from planwarden.llm.ollama import OllamaLLM
 from planwarden.llm.openai_chat.service import OpenAIChatLLM
 from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.service import LLMRequest, LLMService
-from planwarden.testing.model_server import MisbehavingServer
+from planwarden.testing.model_server import FAULTS, Fault, MisbehavingServer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "model-faults.md"
+
+
+async def _library(*, base_url: str, model: str, clock: Clock) -> LLMService:
+    return open_library_model(
+        f"openai-chat:{model}", clock=clock, api_key="k", base_url=f"{base_url}/v1", setting="LLM__{}".format
+    )
+
+
 PROVIDERS: Mapping[str, Callable[..., Awaitable[LLMService]]] = {
     "ollama": OllamaLLM.connect,
     "openai": OpenAIChatLLM.connect,
+    "pydantic-ai": _library,
 }
 """Provider → how its adapter is opened."""
 ROW = re.compile(
-    r"^\| `(?P<fault>\w+)` \| .+ \| `(?P<ends>\w+)` \| (?P<again>yes|no) \| (?P<counts>yes|no) \|$",
+    r"^\| `(?P<fault>\w+)` \| .+ \| `(?P<ends>\w+)`(?: \(openai: `(?P<openai>\w+)`\))?"
+    r" \| (?P<again>yes|no) \| (?P<counts>yes|no) \|$",
     re.MULTILINE,
 )
+DIFFERS = re.compile(
+    r"^\| `(?P<fault>\w+)` \| `(?P<ends>\w+)` \| (?P<again>yes|no) \| (?P<counts>yes|no) \|$", re.MULTILINE
+)
+UNBOUNDED = frozenset({"gzip_bomb", "flood", "endless_line", "endless_error"})
+"""What pydantic-ai reads without bounds, as the guide says: how that ends depends on the machine."""
 GUARD_S = 60.0
 """Against tests that hang; nothing depends on it otherwise."""
 
@@ -39,14 +56,31 @@ class Documented:
     counts: bool
 
 
-def documented() -> dict[str, Documented]:
-    """Read the guide's table."""
-    return {
-        row["fault"]: Documented(
-            ends=row["ends"], tried_again=row["again"] == "yes", counts=row["counts"] == "yes"
-        )
-        for row in ROW.finditer(PAGE.read_text("utf-8"))
+def documented(provider: str) -> dict[str, Documented]:
+    """Read the guide's table, and below it what differs by provider."""
+    page = PAGE.read_text("utf-8")
+    rows = {
+        row["fault"]: _row(row, row[provider] if provider == "openai" else None) for row in ROW.finditer(page)
     }
+    if provider == "pydantic-ai":
+        rows |= {row["fault"]: _row(row) for row in DIFFERS.finditer(page)}
+    return rows
+
+
+def matrix() -> list[tuple[str, Fault]]:
+    """Give every provider with every fault whose end does not depend on the machine."""
+    return [
+        (provider, fault)
+        for provider in PROVIDERS
+        for fault in FAULTS
+        if not (provider == "pydantic-ai" and fault in UNBOUNDED)
+    ]
+
+
+def _row(row: re.Match[str], ends: str | None = None) -> Documented:
+    return Documented(
+        ends=ends or row["ends"], tried_again=row["again"] == "yes", counts=row["counts"] == "yes"
+    )
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-from model_faults import GUARD_S, PROVIDERS, HandClock, asked_through, documented, request
+from model_faults import GUARD_S, PROVIDERS, HandClock, asked_through, documented, matrix, request
 
 from planwarden.errors import ModelCircuitOpen, ModelError, ModelTimedOut
 from planwarden.llm.resilience import Resilience
@@ -12,11 +12,11 @@ from planwarden.testing.model_server import FAULTS, Fault
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-20")]
 
-SAID = documented()
+SAID = {provider: documented(provider) for provider in PROVIDERS}
 HANGS: frozenset[Fault] = frozenset({"silent", "stalled", "slow"})
 SHORT_S = 0.3
 each_provider = pytest.mark.parametrize("provider", PROVIDERS)
-each_fault = pytest.mark.parametrize("fault", FAULTS)
+each_fault = pytest.mark.parametrize(("provider", "fault"), matrix())
 
 
 def asked(fault: Fault) -> float:
@@ -25,13 +25,12 @@ def asked(fault: Fault) -> float:
 
 
 def test_the_guide_has_a_row_for_every_fault() -> None:
-    assert set(SAID) == set(FAULTS)
+    assert set(SAID["ollama"]) == set(FAULTS)
 
 
-@each_provider
 @each_fault
 async def test_each_fault_ends_as_the_guide_says(provider: str, fault: Fault) -> None:
-    clock, said = HandClock(), SAID[fault]
+    clock, said = HandClock(), SAID[provider][fault]
     async with asyncio.timeout(GUARD_S), asked_through(provider, clock) as (server, service):
         server.strike(fault)
         ends, told = "reply", ""
@@ -51,7 +50,6 @@ async def test_each_fault_ends_as_the_guide_says(provider: str, fault: Fault) ->
 
 
 @pytest.mark.requirement("LLM-23")
-@each_provider
 @each_fault
 async def test_each_fault_counts_for_the_circuit_as_the_guide_says(provider: str, fault: Fault) -> None:
     once = Resilience(retries=0, circuit_failures=1)
@@ -67,12 +65,11 @@ async def test_each_fault_counts_for_the_circuit_as_the_guide_says(provider: str
                 outcomes.append("reply")
             except ModelError as error:
                 outcomes.append(error.code)
-    first = SAID[fault].ends
-    assert outcomes == [first, ModelCircuitOpen.code if SAID[fault].counts else first]
+    first = SAID[provider][fault].ends
+    assert outcomes == [first, ModelCircuitOpen.code if SAID[provider][fault].counts else first]
 
 
 @pytest.mark.requirement("LLM-21")
-@each_provider
 @each_fault
 async def test_no_fault_leaves_a_connection_or_a_task_behind(provider: str, fault: Fault) -> None:
     before = asyncio.all_tasks()
@@ -105,9 +102,9 @@ async def test_a_caller_who_leaves_takes_the_connection_along(provider: str) -> 
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize(
-    "fault", [fault for fault in FAULTS if SAID[fault].tried_again and fault != "refused"]
+    ("provider", "fault"),
+    [(name, fault) for name, fault in matrix() if SAID[name][fault].tried_again and fault != "refused"],
 )
-@each_provider
 async def test_a_storm_that_passes_is_lived_through(provider: str, fault: Fault, times: int) -> None:
     clock = HandClock()
     async with asyncio.timeout(GUARD_S), asked_through(provider, clock) as (server, service):

@@ -46,6 +46,11 @@ def raise_for_answer(
             f"Ollama's address lets nobody in without a key or right (HTTP {status}): {said}",
             remedy="Ask whoever runs the server; Ollama itself needs no key.",
         )
+    if 300 <= status < 400:
+        raise ModelUnavailable(
+            f"Ollama's address redirects (HTTP {status}); redirects are not followed.",
+            remedy="Set BASE_URL to where the server really is.",
+        )
     if status == 429:
         raise ModelNotReady(
             f"Ollama takes no more requests for {model} just now (HTTP 429): {said}",

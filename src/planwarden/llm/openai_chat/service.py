@@ -158,10 +158,11 @@ class OpenAIChatLLM:
 
     async def _read(self, stream: AsyncStream[object], chunks: ChatChunks) -> None:
         try:
-            async for line in read_lines(stream.response, most=most_bytes(chunks.request)):
-                chunks.take(line)
-                if chunks.ended:
-                    return
+            async with aclosing(read_lines(stream.response, most=most_bytes(chunks.request))) as lines:
+                async for line in lines:
+                    chunks.take(line)
+                    if chunks.ended:
+                        return
         except httpx2.RequestError as error:
             if chunks.finish is None:
                 raise chunks.broken(f"the connection broke ({error or type(error).__name__})") from error

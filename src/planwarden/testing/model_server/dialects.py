@@ -42,12 +42,12 @@ class Dialect(Protocol):
         """Put any text where a part would stand."""
         ...
 
-    def whole(self, saying: Saying) -> bytes:
-        """Give a reply that is not streamed."""
+    def whole(self, saying: Saying, content: object) -> bytes:
+        """Give a reply that is not streamed; its content may be anything."""
         ...
 
-    def without_choices(self, model: str) -> bytes:
-        """Give a part that holds nothing said."""
+    def without_choices(self, model: str, *, streamed: bool) -> bytes:
+        """Give a part, or a whole reply, that holds nothing said."""
         ...
 
     def error(self, message: str, *, kind: str = "server_error") -> bytes:
@@ -79,15 +79,14 @@ class OllamaDialect:
         """Give a line."""
         return text.encode("utf-8", "surrogatepass") + b"\n"
 
-    def whole(self, saying: Saying) -> bytes:
+    def whole(self, saying: Saying, content: object) -> bytes:
         """Give one object."""
         counts = {"prompt_eval_count": saying.prompt_tokens, "eval_count": saying.output_tokens}
-        part = ollama_part(saying.model, "".join(saying.parts), done_reason=saying.reason, **counts)
-        return json.dumps(part).encode()
+        return json.dumps(ollama_part(saying.model, content, done_reason=saying.reason, **counts)).encode()
 
-    def without_choices(self, model: str) -> bytes:
-        """Give a line without a message."""
-        return self.line(json.dumps({"model": model, "done": False}))
+    def without_choices(self, model: str, *, streamed: bool) -> bytes:
+        """Give an object without a message."""
+        return self.line(json.dumps({"model": model, "done": not streamed}))
 
     def error(self, message: str, *, kind: str = "server_error") -> bytes:
         """Give Ollama's error; that of its runner stands inside as a string."""
@@ -115,16 +114,20 @@ class OpenAIDialect:
         """Give an event."""
         return b"data: " + text.encode("utf-8", "surrogatepass") + b"\n\n"
 
-    def whole(self, saying: Saying) -> bytes:
+    def whole(self, saying: Saying, content: object) -> bytes:
         """Give one completion."""
-        message = {"role": "assistant", "content": "".join(saying.parts)}
+        message = {"role": "assistant", "content": content}
         choice = {"index": 0, "message": message, "finish_reason": saying.reason}
-        head = {"id": "c1", "object": "chat.completion", "created": 0, "model": saying.model}
-        return json.dumps({**head, "choices": [choice], "usage": _usage(saying)}).encode()
+        return json.dumps(
+            {**_completion(saying.model), "choices": [choice], "usage": _usage(saying)}
+        ).encode()
 
-    def without_choices(self, model: str) -> bytes:
-        """Give an event with an empty list of choices."""
-        return self._chunk(model, [])
+    def without_choices(self, model: str, *, streamed: bool) -> bytes:
+        """Give an event, or a completion, with an empty list of choices."""
+        if streamed:
+            return self._chunk(model, [])
+        nothing: Sequence[object] = ()
+        return json.dumps({**_completion(model), "choices": nothing}).encode()
 
     def error(self, message: str, *, kind: str = "server_error") -> bytes:
         """Give OpenAI's error."""
@@ -133,6 +136,10 @@ class OpenAIDialect:
     def _chunk(self, model: str, choices: Sequence[object], **rest: object) -> bytes:
         head = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": model}
         return self.line(json.dumps({**head, "choices": choices, **rest}))
+
+
+def _completion(model: str) -> Mapping[str, object]:
+    return {"id": "c1", "object": "chat.completion", "created": 0, "model": model}
 
 
 def _usage(saying: Saying) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from planwarden.testing.model_server.dialects import JSON_KIND, Dialect, Saying
+from planwarden.testing.model_server.dialects import JSON_KIND, Dialect, EndReason, Saying
 from planwarden.testing.model_server.loopback import Wire
 
 Fault = Literal[
@@ -45,10 +45,17 @@ class Strike:
     def pieces(self) -> tuple[bytes, ...]:
         """Give a whole reply, cut where a fault may come in between."""
         if not self.streamed:
-            whole = self.dialect.whole(self.saying)
+            whole = self.dialect.whole(self.saying, "".join(self.saying.parts))
             return whole[: len(whole) // 2], whole[len(whole) // 2 :]
         parts = (self.dialect.part(self.saying.model, text) for text in self.saying.parts)
         return (*parts, *self.dialect.end(self.saying))
+
+    def saying_so(self, content: object, *, reason: EndReason = "stop") -> tuple[bytes, ...]:
+        """Give a reply that is whole in form and says this."""
+        saying = Saying(model=self.saying.model, parts=(), reason=reason)
+        if not self.streamed:
+            return (self.dialect.whole(saying, content),)
+        return self.dialect.part(saying.model, content), *self.dialect.end(saying)
 
     async def reply(self, *pieces: bytes, kind: str = "", headers: Mapping[str, str] | None = None) -> None:
         """Answer with these pieces, as if nothing were wrong."""
@@ -166,36 +173,32 @@ async def _deep_json(strike: Strike) -> None:
 
 
 async def _not_utf8(strike: Strike) -> None:
-    part = strike.dialect.part(strike.saying.model, "caf-")
-    await strike.reply(part.replace(b"-", b"\xe9"), *strike.pieces())
+    first, *rest = strike.saying_so("caf-")
+    await strike.reply(first.replace(b"caf-", b"caf\xe9"), *rest)
 
 
 async def _lone_surrogate(strike: Strike) -> None:
-    part = strike.dialect.part(strike.saying.model, "half a pair: \ud83d")
-    await strike.reply(part, *strike.dialect.end(strike.saying))
+    await strike.reply(*strike.saying_so("half a pair: \ud83d"))
 
 
 async def _wrong_types(strike: Strike) -> None:
-    part = strike.dialect.part(strike.saying.model, {"not": ["a", "text"]})
-    await strike.reply(part, *strike.dialect.end(strike.saying))
+    await strike.reply(*strike.saying_so({"not": ["a", "text"]}))
 
 
 async def _empty_choices(strike: Strike) -> None:
-    await strike.reply(strike.dialect.without_choices(strike.saying.model))
+    await strike.reply(strike.dialect.without_choices(strike.saying.model, streamed=strike.streamed))
 
 
 async def _empty_reply(strike: Strike) -> None:
-    await strike.reply(*strike.dialect.end(strike.saying))
+    await strike.reply(*strike.saying_so(""))
 
 
 async def _wrong_schema(strike: Strike) -> None:
-    part = strike.dialect.part(strike.saying.model, '["JSON", "of another shape"]')
-    await strike.reply(part, *strike.dialect.end(strike.saying))
+    await strike.reply(*strike.saying_so('["JSON", "of another shape"]'))
 
 
 async def _cut_at_limit(strike: Strike) -> None:
-    cut = Saying(model=strike.saying.model, parts=strike.saying.parts, reason="length")
-    await strike.reply(strike.pieces()[0], *strike.dialect.end(cut))
+    await strike.reply(*strike.saying_so("It is s", reason="length"))
 
 
 async def _flood(strike: Strike) -> None:
