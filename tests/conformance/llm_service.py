@@ -154,6 +154,24 @@ class LLMServiceSuite:
         assert reply.text or reply.tool_requests
         assert {each.tool for each in reply.tool_requests} <= {TOOL.name}
 
+    @pytest.mark.requirement("LLM-14")
+    async def test_a_model_that_takes_no_tools_says_so_and_one_that_does_may_ask_for_those_offered(
+        self, service: LLMService
+    ) -> None:
+        parameters: JsonSchema = {"type": "object", "properties": {}, "additionalProperties": False}
+        tool = ToolSpec(
+            name="utils.clock", description="Say what time it is.", effect="read", parameters=parameters
+        )
+        offered = replace(request("What time is it?"), output_schema=None, top_logprobs=0, tools=(tool,))
+        if not service.identity.calls_tools:
+            with pytest.raises(ToolCallingUnsupported) as refused:
+                await service.complete(offered)
+            assert "directed" in refused.value.remedy
+        else:
+            reply = await service.complete(offered)
+            assert reply.text or reply.tool_requests
+            assert all(each.id for each in reply.tool_requests)
+
     async def test_health_names_the_context_in_force(self, service: LLMService) -> None:
         health = await service.health()
         assert health.reachable

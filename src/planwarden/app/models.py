@@ -137,6 +137,7 @@ def agent_settings(chosen: AgentModel) -> AgentSettings:
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
         timeout_s=chosen.timeout_s,
+        execution=chosen.execution,
     )
 
 

@@ -11,7 +11,14 @@ from typing import Any
 import structlog
 
 from planwarden.contracts.event import RunEvent
-from planwarden.contracts.facts import CallFailed, CallInDoubt, CallRefused, PlanDecided, RunEnded
+from planwarden.contracts.facts import (
+    CallFailed,
+    CallInDoubt,
+    CallRefused,
+    ExecutionFell,
+    PlanDecided,
+    RunEnded,
+)
 from planwarden.contracts.plan import PlanDecision
 
 LOGGER = "planwarden"
@@ -39,6 +46,8 @@ def log_event(event: RunEvent) -> None:
             log_refusals(decision, run_id=event.run_id)
         case CallRefused(step=step, tool=tool, refusal=refusal):
             log.warning("call_refused", step=step, tool=tool, refusal=refusal)
+        case ExecutionFell(step=step, reason=reason):
+            log.warning("execution_fell", step=step, reason=reason)
         case CallFailed(call_id=call_id, failure=failure):
             log.warning("call_failed", call_id=call_id, failure=failure)
         case CallInDoubt(call_id=call_id):

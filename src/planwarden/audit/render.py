@@ -92,10 +92,17 @@ def _steps(steps: Sequence[DossierStep]) -> list[str]:
     if not steps:
         return []
     rows = [
-        (step.id, step.agent, step.status, step.failure_code or "–", step.failure_message or "–")
+        (
+            step.id,
+            step.agent,
+            f"{step.execution}, then directed ({step.fell})" if step.fell else step.execution,
+            step.status,
+            step.failure_code or "–",
+            step.failure_message or "–",
+        )
         for step in steps
     ]
-    return ["## Steps", "", *_table(("step", "agent", "outcome", "code", "message"), rows)]
+    return ["## Steps", "", *_table(("step", "agent", "execution", "outcome", "code", "message"), rows)]
 
 
 def _calls(calls: Sequence[DossierCall]) -> list[str]:

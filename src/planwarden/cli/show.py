@@ -129,8 +129,10 @@ class Progress:
                     say()
                     show_plan(decision.plan)
                     say()
-            case f.StepStarted(step=step, agent=agent):
-                say(f"[bold]{step}[/] {agent}")
+            case f.StepStarted(step=step, agent=agent, execution=execution):
+                say(f"[bold]{step}[/] {agent}" + (" [dim]free[/]" if execution == "free" else ""))
+            case f.ExecutionFell(reason=reason, message=message):
+                say(f"   [yellow]goes on directed[/] ({reason}) {plain(message)}")
             case f.CallIntended(call=call, verdict=verdict):
                 self._tools[call.id] = call.tool
                 arguments = _arguments(call.arguments)

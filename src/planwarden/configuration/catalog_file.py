@@ -15,7 +15,7 @@ from planwarden.configuration.model_entry import ModelEntry
 from planwarden.configuration.respecified import RespecifiedTool
 from planwarden.configuration.yaml_lines import MAX_BYTES, LinedYaml, read_yaml, too_large
 from planwarden.contracts.json_schema import schema_fault
-from planwarden.contracts.specs import AgentSpec, JsonSchema
+from planwarden.contracts.specs import AgentSpec, Execution, JsonSchema
 from planwarden.contracts.value import Name
 from planwarden.errors import CatalogRejected
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
@@ -51,6 +51,8 @@ class AgentEntry(_Part):
     instruction: Annotated[str, Field(max_length=4_000)] = ""
     model: Name | None = None
     """An entry under `models`; without it, the model that `LLM__*` sets."""
+    execution: Execution | None = None
+    """`directed` or `free`; without it, what `LLM__EXECUTION` says."""
 
 
 class RuleEntry(_Part):

@@ -86,6 +86,9 @@ class AgentModel(_Model):
     """Of one reply; a reply cut there is an error, never an answer."""
     timeout_s: Seconds = 180.0
     """For one exchange with the model, all retries included."""
+    execution: Literal["directed", "free"] = "directed"
+    """`free` lets agents call their planned tools natively, where the model can; an agent's own `execution`
+    in the catalog file goes first. docs/guides/execution.md says why `directed` is the default."""
 
 
 class Settings(BaseSettings):

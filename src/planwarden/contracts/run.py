@@ -12,9 +12,11 @@ from typing import Literal
 
 from planwarden.contracts.calls import FailureKind, StepAnswer, ToolCall
 from planwarden.contracts.deviations import Deviation
-from planwarden.contracts.facts import CallRefused, RunEnded, RunStarted
+from planwarden.contracts.facts import CallRefused, ExecutionFell, RunEnded, RunStarted
 from planwarden.contracts.model import ModelUsage
 from planwarden.contracts.plan import PlanDecision, PlannedAgentStep
+from planwarden.contracts.specs import Execution
+from planwarden.contracts.turns import Turn
 from planwarden.contracts.value import Json
 from planwarden.contracts.verdict import Verdict
 
@@ -52,6 +54,24 @@ class StepState:
     answer: StepAnswer | None = None
     failure_code: str = ""
     failure_message: str = ""
+    execution: Execution = "directed"
+    """As the step began."""
+    turns: tuple[Turn, ...] = ()
+    """Of free execution."""
+    fell: ExecutionFell | None = None
+    """Why a free step goes on directed."""
+    refused_when_fell: int = 0
+    """How many calls had been refused by then."""
+
+    @property
+    def is_free(self) -> bool:
+        """Say whether the model still drives this step by its own tool calls."""
+        return self.execution == "free" and self.fell is None
+
+    @property
+    def open_call(self) -> CallState | None:
+        """Give the call that has its place but has not run to an end."""
+        return next((state for state in self.calls if state.status not in ("returned", "failed")), None)
 
     def call_for(self, tool: str) -> CallState | None:
         """Give the newest call of that tool."""

@@ -32,6 +32,8 @@ class TaskLimits(Contract):
     max_tool_calls: Annotated[int, Field(ge=1, le=1_000)] = 32
     max_calls_per_step: Annotated[int, Field(ge=1, le=100)] = 8
     max_refusals_per_step: Annotated[int, Field(ge=1, le=100)] = 3
+    max_turns_per_step: Annotated[int, Field(ge=1, le=100)] = 12
+    """Exchanges of free execution; past them the step goes on directed."""
     max_tokens: Annotated[int, Field(ge=1)] = 200_000
     max_wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
     max_parallel_steps: Annotated[int, Field(ge=1, le=16)] = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -11,13 +12,15 @@ import httpx
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
-from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid, ToolCallingUnsupported
+from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid
 from planwarden.llm.endpoint import is_loopback, why_unreached, within
 from planwarden.llm.json_format import servable_schema
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
+from planwarden.llm.ollama_tools import takes_tools, wire_message
 from planwarden.llm.reading import most_bytes, read_error, read_lines
 from planwarden.llm.retry_after import retry_after_s
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
+from planwarden.llm.wire_tools import wire_tools
 
 Object = Mapping[str, object]
 
@@ -83,10 +86,6 @@ class OllamaLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Ask once, streamed, so that a stall or a missing end is seen. Errors: see `LLMService.complete`."""
-        if request.tools and not self._identity.calls_tools:
-            raise ToolCallingUnsupported(
-                f"{self._identity.model} is not known to take tools.", remedy="Use directed execution."
-            )
         started = self._clock.monotonic()
         stream = ChatStream(request=request, model=self._identity.model, num_ctx=self._num_ctx)
         async with within(request.timeout_s, f"Ollama gave no whole reply from {self._identity.model}"):
@@ -118,7 +117,7 @@ class OllamaLLM:
     def _body(self, request: LLMRequest) -> dict[str, object]:
         body: dict[str, object] = {
             "model": self._identity.model,
-            "messages": [{"role": each.role, "content": each.content} for each in request.messages],
+            "messages": [wire_message(each, request.tools) for each in request.messages],
             "options": {
                 "num_ctx": self._num_ctx,
                 "seed": request.seed,
@@ -131,7 +130,9 @@ class OllamaLLM:
             "think": False,
             "keep_alive": self._keep_alive,
         }
-        if request.output_schema is not None:
+        if request.tools:
+            body["tools"] = wire_tools(request.tools)
+        elif request.output_schema is not None:
             body["format"] = servable_schema(request.output_schema)
         if request.top_logprobs:
             body["logprobs"] = True
@@ -168,10 +169,12 @@ class OllamaLLM:
 
 async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> ModelIdentity:
     """Look for the server, its version and the model. Errors: see `OllamaLLM.connect`."""
+    began = asyncio.get_running_loop().time()
     async with within(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
         version = str((await _get(http, "/api/version")).get("version"))
         _refuse_too_old(version)
         listed = (await _get(http, "/api/tags")).get("models")
+    left_s = timeout_s - (asyncio.get_running_loop().time() - began)
     models = cast("Sequence[Object]", listed if isinstance(listed, list) else ())
     wanted = model if ":" in model.rpartition("/")[2] else f"{model}:latest"
     found = next((each for each in models if each.get("name") == wanted), None)
@@ -186,12 +189,31 @@ async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> Mod
         model=model,
         digest=digest if re.fullmatch(r"sha256:[0-9a-f]{64}", digest) else None,
         endpoint=_endpoint(http),
+        calls_tools=await _calls_tools(http, found, left_s),
     )
 
 
+async def _calls_tools(http: httpx.AsyncClient, listed: Object, timeout_s: float) -> bool:
+    """Say whether the model takes tools: as the list says (0.32), else as `/api/show` does in the time left.
+
+    A server that does not say it in time has a usable model all the same, only not one known to take tools.
+    """
+    known = takes_tools(listed)
+    if known is None:
+        try:
+            known = takes_tools(await _shown(http, str(listed.get("name")), timeout_s))
+        except ModelError:
+            known = False
+    return bool(known)
+
+
+async def _shown(http: httpx.AsyncClient, model: str, timeout_s: float) -> Object:
+    async with within(timeout_s, "Ollama did not answer"):
+        return await _get(http, "/api/show", json={"model": model})
+
+
 async def _context_length(http: httpx.AsyncClient, model: str) -> int | None:
-    async with within(5.0, "Ollama did not answer"):
-        shown = await _get(http, "/api/show", json={"model": model})
+    shown = await _shown(http, model, 5.0)
     info = shown.get("model_info")
     known = cast("Object", info if isinstance(info, dict) else {})
     lengths = [length for key, length in known.items() if key.endswith(".context_length")]

@@ -8,9 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
-from planwarden.contracts.model import ModelUsage
-from planwarden.errors import ModelUnavailable, PromptTooLong, ReplyIncomplete, ReplyInvalid
+from planwarden.contracts.model import ModelUsage, ToolRequest
+from planwarden.errors import (
+    ModelUnavailable,
+    PromptTooLong,
+    ReplyIncomplete,
+    ReplyInvalid,
+    ToolCallingUnsupported,
+)
 from planwarden.llm.logprobs import read_token
+from planwarden.llm.ollama_tools import read_requests
 from planwarden.llm.service import (
     LLMReply,
     LLMRequest,
@@ -40,6 +47,10 @@ def raise_for_answer(
         raise PromptTooLong(
             f"The prompt does not fit the context of {num_ctx} tokens: {said}",
             remedy="Raise NUM_CTX, or offer fewer tools or less evidence.",
+        )
+    if "does not support tools" in said:
+        raise ToolCallingUnsupported(
+            f"{model} takes no tools: {said}", remedy="Use directed execution, or a model that calls tools."
         )
     if status in (401, 403):
         raise ModelUnavailable(
@@ -91,6 +102,7 @@ class ChatStream:
     num_ctx: int
     text: list[str] = field(default_factory=list[str])
     tokens: list[TokenChoice] = field(default_factory=list[TokenChoice])
+    requests: list[ToolRequest] = field(default_factory=list[ToolRequest])
     end: Object | None = None
 
     def take(self, line: bytes) -> None:
@@ -136,10 +148,15 @@ class ChatStream:
         if reason != "stop":
             raise ReplyInvalid(f"Ollama ended the reply with done_reason {reason!r}.", remedy=NOT_OLLAMA)
         text = "".join(self.text)
-        if not text:
+        if not text and not self.requests:
             raise ReplyInvalid("Ollama ended the reply without a word.", remedy=_EMPTY)
         whole = "".join(token.text for token in self.tokens) == text
-        return LLMReply(text=text, usage=usage, tokens=tuple(self.tokens) if whole else ())
+        return LLMReply(
+            text=text,
+            usage=usage,
+            tool_requests=tuple(self.requests),
+            tokens=tuple(self.tokens) if whole else (),
+        )
 
     def broken(self, how: str) -> ReplyBroken:
         """Make the error for a reply without its end mark."""
@@ -150,10 +167,12 @@ class ChatStream:
 
     def _add(self, part: Object) -> None:
         message = cast("Object", part["message"])
-        content = message["content"]
+        content = message.get("content", "") if message.get("tool_calls") else message["content"]
         if not isinstance(content, str) or not isinstance(part["done"], bool):
             raise TypeError(content)
         self.text.append(content)
+        calls = message.get("tool_calls") or ()
+        self.requests += read_requests(calls, self.request.tools, before=len(self.requests))
         self.tokens += map(read_token, cast("Sequence[Object]", part.get("logprobs") or ()))
         if part["done"]:
             _usage(part, 0.0)

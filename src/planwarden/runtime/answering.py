@@ -63,6 +63,15 @@ def _rendered(context: AgentContext, calls: Sequence[CallState], instead_of_pros
     return answer.model_copy(update={"instead_of_prose": instead_of_prose})
 
 
+def answer_given(asker: Asker, context: AgentContext, text: str) -> StepAnswered:
+    """Take the answer that a model gave by itself; checked like one it was asked for."""
+    step_id = context.planned.id
+    calls = returned_calls([asker.recorder.state.steps[step_id]])
+    if asker.style == "evidence" and calls:
+        return StepAnswered(step=step_id, answer=render_from_evidence(context.inputs, calls))
+    return StepAnswered(step=step_id, answer=checked_prose(text, context.inputs, calls, context.prompt))
+
+
 def _short_answer(text: str) -> str:
     """Take the whole sentences of a bounded answer, each once: small models repeat themselves and are cut."""
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from planwarden.contracts.facts import ModelAnswered
 from planwarden.contracts.model import AnswerStyle, Message, ModelExchange, Purpose, ToolRequest
-from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.contracts.specs import Execution, JsonSchema, ToolSpec
 from planwarden.contracts.value import storable
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
@@ -22,6 +22,8 @@ class AgentSettings:
     seed: int = 7
     max_output_tokens: int = 512
     timeout_s: float = 120.0
+    execution: Execution = "directed"
+    """Of agents that say nothing themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,11 @@ def answer_messages(context: AgentContext, calls: tuple[CallState, ...]) -> tupl
     else:
         rule = "Answer briefly. Say so when you do not know."
     evidence = "Evidence:\n" + "\n".join(shown) + "\n" if shown else ""
+    return request_messages(context, rule, evidence)
+
+
+def request_messages(context: AgentContext, rule: str, evidence: str = "") -> tuple[Message, ...]:
+    """Put the request under a rule, after the earlier turns of its conversation."""
     system = Message(role="system", content=f"{context.instruction} {rule}".strip())
     earlier = tuple(Message(role=said.role, content=said.content) for said in context.exchanges[-4:])
     asked = Message(role="user", content=f"{_told(context)}{evidence}Request: {context.prompt}")

@@ -5,14 +5,10 @@ What to do next is decided by `next_action` from the record alone, so a step res
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
-from planwarden.contracts.facts import CallRefused, StepFailed
+from planwarden.contracts.facts import StepFailed
 from planwarden.contracts.model import AnswerStyle
-from planwarden.contracts.value import Json
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply
 from planwarden.runtime.answering import answer_step
@@ -22,6 +18,7 @@ from planwarden.runtime.budget import over_token_budget
 from planwarden.runtime.context import AgentContext, arguments_messages
 from planwarden.runtime.next_action import Action, Answer, Fail, FillAndCall, Repeat, Wait, next_action
 from planwarden.runtime.tool_session import ToolSession, ToolWorld
+from planwarden.runtime.written_arguments import read_arguments, unreadable
 from planwarden.tools.grounding import grounded_schema, ungrounded
 
 
@@ -116,21 +113,3 @@ class DirectedStep:
 def _made_up(step_id: str, tool: str, missing: tuple[str, ...]) -> StepFailed:
     message = f"the request names no value for {', '.join(missing)} of '{tool}'"
     return StepFailed(step=step_id, code="argument_ungrounded", message=message)
-
-
-def read_arguments(text: str) -> Mapping[str, Json] | str:
-    """Read arguments that a model wrote; a sentence saying what is wrong with text that holds none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return f"the model's arguments are not JSON: {error}"
-    if not isinstance(value, dict):
-        return "the model's arguments are not a JSON object"
-    return cast("dict[str, Any]", value)
-
-
-def unreadable(step_id: str, tool: str, message: str) -> CallRefused:
-    """Give the refusal of a call whose arguments could not be read."""
-    return CallRefused(
-        step=step_id, tool=tool, arguments={}, refusal="argument_rejected", verdict=None, message=message
-    )

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from planwarden.contracts.model import Message
-from planwarden.errors import PromptTooLong, ReplyIncomplete
+from planwarden.contracts.model import Message, ToolRequest
+from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.errors import PromptTooLong, ReplyIncomplete, ToolCallingUnsupported
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, TokenChoice
 from planwarden.testing.model_server.dialects import DIGEST, JSON_KIND, OllamaDialect, ollama_part
 from planwarden.testing.model_server.loopback import Loopback, Received, Wire
@@ -30,6 +31,8 @@ class FakeOllama:
     models: tuple[str, ...] = ("llama3.2:1b",)
     version: str = "0.32.15"
     context_length: int = 8192
+    lists_capabilities: bool = True
+    """Whether the list of models says what each can, as 0.32 does; `/api/show` always does."""
     fault: Fault | None = None
     """What goes wrong with every chat from now on."""
     bodies: list[Object] = field(default_factory=list[Object])
@@ -48,16 +51,21 @@ class FakeOllama:
             case "/api/version":
                 await _send(wire, 200, {"version": self.version})
             case "/api/tags":
-                listed = [{"name": name, "model": name, "digest": DIGEST} for name in self.models]
+                can = {"capabilities": self._capabilities()} if self.lists_capabilities else {}
+                listed = [{"name": name, "model": name, "digest": DIGEST, **can} for name in self.models]
                 await _send(wire, 200, {"models": listed})
             case "/api/show":
-                await _send(wire, 200, {"model_info": {"llama.context_length": self.context_length}})
+                info = {"llama.context_length": self.context_length}
+                await _send(wire, 200, {"model_info": info, "capabilities": self._capabilities()})
             case "/api/chat":
                 body: Object = json.loads(received.body)
                 self.bodies.append(body)
                 await self._chat(wire, body)
             case _:
                 await _send(wire, 404, "404 page not found")
+
+    def _capabilities(self) -> list[str]:
+        return ["completion", "tools"] if self.service.identity.calls_tools else ["completion"]
 
     async def _chat(self, wire: Wire, body: Object) -> None:
         model = str(body["model"])
@@ -77,9 +85,17 @@ class FakeOllama:
             await self._complete(wire, body)
 
     async def _complete(self, wire: Wire, body: Object) -> None:
-        request = _request(body)
+        try:
+            request = _request(body)
+        except (KeyError, TypeError, ValueError) as error:
+            await _send(wire, 400, {"error": f"cannot read the request: {error!r}"})
+            return
         try:
             reply = await self.service.complete(request)
+        except ToolCallingUnsupported:
+            name = f"registry.ollama.ai/library/{body['model']}"
+            await _send(wire, 400, {"error": f"{name} does not support tools"})
+            return
         except PromptTooLong as error:
             await _send(wire, 400, {"error": _overlong(f"request exceeds the available context: {error}")})
             return
@@ -116,6 +132,7 @@ class FakeOllama:
                 await wire.chunk(line[self.fault].encode() + b"\n")
                 break
         else:
+            await _requests(wire, body, reply.tool_requests)
             if self.fault != "no_end_mark":
                 read = 1 if self.fault == "cut_prompt" else reply.usage.prompt_tokens
                 wrote = reply.usage.output_tokens
@@ -129,7 +146,8 @@ def _request(body: Object) -> LLMRequest:
     options = cast("Mapping[str, int | float]", body["options"])
     schema = body.get("format")
     return LLMRequest(
-        messages=tuple(Message.model_validate(each) for each in cast("Sequence[object]", body["messages"])),
+        messages=tuple(_message(each) for each in cast("Sequence[Object]", body["messages"])),
+        tools=tuple(_tool(each) for each in cast("Sequence[Object]", body.get("tools", ()))),
         output_schema=cast("dict[str, object]", schema) if schema else None,
         max_output_tokens=int(options["num_predict"]),
         temperature=float(options["temperature"]),
@@ -137,6 +155,43 @@ def _request(body: Object) -> LLMRequest:
         top_logprobs=cast("int", body.get("top_logprobs", 0)),
         timeout_s=600.0,
     )
+
+
+def _message(wired: Object) -> Message:
+    """Read a message; an unknown field, or arguments that are no object, would break the real server too."""
+    told = dict(wired)
+    calls = cast("Sequence[Object]", told.pop("tool_calls", ()))
+    answered = {"id": told.pop("tool_call_id", ""), "tool": told.pop("tool_name", "")}
+    told["tool_requests"] = tuple(_asked(call) for call in calls)
+    if told["role"] == "tool":
+        told["answers"] = ToolRequest.model_validate({**answered, "arguments": ""})
+    return Message.model_validate(told)
+
+
+def _asked(call: Object) -> ToolRequest:
+    function = cast("Object", call["function"])
+    arguments = function["arguments"]
+    if not isinstance(arguments, dict):
+        raise TypeError(arguments)
+    return ToolRequest(id=str(call["id"]), tool=str(function["name"]), arguments=json.dumps(arguments))
+
+
+def _tool(wired: Object) -> ToolSpec:
+    """Read an offered tool by its name on the wire."""
+    function = cast("Object", wired["function"])
+    return ToolSpec(
+        name=str(function["name"]),
+        description=str(function["description"]),
+        effect="read",
+        parameters=cast("JsonSchema", function["parameters"]),
+    )
+
+
+async def _requests(wire: Wire, body: Object, requests: Sequence[ToolRequest]) -> None:
+    """Send the calls that the model asks for, each in a part of its own, as objects and with an id."""
+    for number, each in enumerate(requests):
+        function = {"index": number, "name": each.tool, "arguments": json.loads(each.arguments)}
+        await _part(wire, body, content="", tool_calls=[{"id": each.id, "function": function}])
 
 
 def _overlong(message: str) -> str:
@@ -156,5 +211,7 @@ async def _send(wire: Wire, status: int, body: object) -> None:
 async def _part(wire: Wire, body: Object, *, content: str, **rest: object) -> None:
     if not body.get("logprobs"):
         rest.pop("logprobs", None)
-    part = ollama_part(str(body["model"]), content, **rest)
+    calls = {"tool_calls": rest.pop("tool_calls")} if "tool_calls" in rest else {}
+    part = dict(ollama_part(str(body["model"]), content, **rest))
+    part["message"] = {**cast("Object", part["message"]), **calls}
     await wire.chunk(json.dumps(part, ensure_ascii=False).encode() + b"\n")
