@@ -56,7 +56,7 @@ async def test_the_embedded_model_carries_a_whole_run_in_place_of_a_server_that_
     assert [call.call.tool for call in result.state.calls] == ["finance.snapshot"]
     answer = result.answer
     assert answer is not None
-    assert (answer.style, answer.instead_of_prose, answer.evidence) == ("evidence", "stand_in", ("s1.1",))
+    assert (answer.style, answer.rendered_because, answer.evidence) == ("evidence", "stand_in", ("s1.1",))
     assert {each.exchange.purpose for each in result.dossier.exchanges} == {"plan", "arguments", "answer"}
     for each in result.dossier.exchanges:
         assert each.exchange.answered_by is not None

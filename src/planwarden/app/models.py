@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from planwarden.app.answer_style import decide_answer_style
 from planwarden.app.system import processors
 from planwarden.configuration.catalog_file import AssembledCatalog
+from planwarden.configuration.measurements import shipped_measurements, stored_measurements
 from planwarden.configuration.model_entry import model_settings
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.facts import RunStarted
+from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError
 from planwarden.llm.absent import AbsentLLM
 from planwarden.llm.circuit import is_outage
 from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.selection import LLMSettings, ModelOpener, Provider
 from planwarden.llm.service import LLMService
+from planwarden.llm.styled import StyledLLM
 from planwarden.runtime.asking import AgentModels, AgentSettings
 
 
@@ -55,6 +61,7 @@ class ModelShelf:
             settings.planner_llm, "PLANNER_LLM", pinned.planner.provider if pinned else None
         )
         default = await self._model(settings.llm, "LLM", pinned.agents.provider if pinned else None)
+        default = await self._styled(default, settings.llm, pinned.agents if pinned else None)
         own: dict[str, LLMService] = {}
         knobs: dict[str, AgentSettings] = {}
         for agent, spec in world.catalog.agents.items() if world else ():
@@ -64,29 +71,43 @@ class ModelShelf:
             chosen = model_settings(spec.model, entry, settings.llm, os.environ)
             was = pinned.agent_models.get(agent) if pinned else None
             prefix = f"models.{spec.model}"
-            own[agent] = await self._model(
+            opened = await self._model(
                 chosen, prefix, was.provider if was else None, key_variable=entry.api_key_env or ""
             )
+            own[agent] = await self._styled(opened, chosen, was)
             knobs[agent] = agent_settings(chosen)
         return Models(planner=planner, agents=AgentModels(default=default, own=own, settings=knobs))
+
+    async def _styled(
+        self, inner: LLMService, chosen: AgentModel, pinned: ModelIdentity | None
+    ) -> LLMService:
+        """Give the model with its answer style; a run begun earlier keeps the style it began with."""
+        if pinned is not None and pinned.answer_style_because:
+            return StyledLLM(inner, style=pinned.answer_style, because=pinned.answer_style_because)
+        stored = await asyncio.to_thread(stored_measurements, self._settings.planwarden_home)
+        style, because = decide_answer_style(inner.identity, chosen.answers, stored, shipped_measurements())
+        return StyledLLM(inner, style=style, because=because)
+
+    async def model(self, role: Literal["planner", "agents"]) -> LLMService:
+        """Open the model of one role by itself, for looking at it; the caller closes it.
+
+        Raises:
+            ModelError, ConfigurationError: it cannot be had.
+        """
+        settings = self._settings
+        if role == "planner":
+            return await self._opened(
+                settings.planner_llm,
+                _opening(settings.planner_llm, "PLANNER_LLM", settings.planner_llm.provider),
+            )
+        return await self._opened(settings.llm, _opening(settings.llm, "LLM", settings.llm.provider))
 
     async def _model(
         self, chosen: PlannerModel | AgentModel, prefix: str, pinned: str | None, *, key_variable: str = ""
     ) -> LLMService:
         provider = pinned or chosen.provider
         if (prefix, provider) not in self._open:
-            settings = LLMSettings(
-                model=chosen.model,
-                provider=_provider(provider),
-                base_url=chosen.base_url,
-                api_key=chosen.api_key.get_secret_value(),
-                key_variable=key_variable,
-                num_ctx=chosen.num_ctx,
-                keep_alive=chosen.keep_alive,
-                model_file=chosen.model_file,
-                threads=chosen.threads or processors(),
-                prefix=prefix,
-            )
+            settings = _opening(chosen, prefix, provider, key_variable=key_variable)
             self._open[prefix, provider] = await self._opened(chosen, settings)
         return self._open[prefix, provider]
 
@@ -111,7 +132,9 @@ class ModelShelf:
         if chosen.stand_in == "none" or service.identity.provider == "embedded":
             return None
         opened = await self._opener.open(replace(settings, provider="embedded"), "stands in")
-        return self._resilient(chosen, opened, None)
+        stored = await asyncio.to_thread(stored_measurements, self._settings.planwarden_home)
+        style, because = decide_answer_style(opened.identity, "auto", stored, shipped_measurements())
+        return StyledLLM(self._resilient(chosen, opened, None), style=style, because=because)
 
     def _resilient(
         self, chosen: PlannerModel | AgentModel, adapter: LLMService, stand_in: LLMService | None
@@ -130,6 +153,23 @@ class ModelShelf:
             await service.aclose()
 
 
+def _opening(
+    chosen: PlannerModel | AgentModel, prefix: str, provider: str, *, key_variable: str = ""
+) -> LLMSettings:
+    return LLMSettings(
+        model=chosen.model,
+        provider=_provider(provider),
+        base_url=chosen.base_url,
+        api_key=chosen.api_key.get_secret_value(),
+        key_variable=key_variable,
+        num_ctx=chosen.num_ctx,
+        keep_alive=chosen.keep_alive,
+        model_file=chosen.model_file,
+        threads=chosen.threads or processors(),
+        prefix=prefix,
+    )
+
+
 def agent_settings(chosen: AgentModel) -> AgentSettings:
     """Give the knobs that go with every request of an agent."""
     return AgentSettings(
@@ -137,6 +177,7 @@ def agent_settings(chosen: AgentModel) -> AgentSettings:
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
         timeout_s=chosen.timeout_s,
+        unsupported_numbers=chosen.unsupported_numbers,
         execution=chosen.execution,
     )
 

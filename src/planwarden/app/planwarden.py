@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from planwarden.app.result import RunResult
 from planwarden.app.system import SystemClock, SystemIds
@@ -32,7 +32,7 @@ from planwarden.journal.sqlite.journal import SqliteJournal
 if TYPE_CHECKING:
     from planwarden.app.models import Models, ModelShelf
     from planwarden.configuration.catalog_file import AssembledCatalog
-    from planwarden.llm.service import ModelHealth
+    from planwarden.llm.service import LLMService, ModelHealth
     from planwarden.orchestration.orchestrator import Orchestrator, Resolution
     from planwarden.orchestration.run_log import EventListener
     from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
@@ -89,7 +89,7 @@ class Planwarden:
 
     # ---- what is there -------------------------------------------------------------------------------
 
-    async def journal(self) -> Journal:
+    async def journal(self) -> SqliteJournal:
         """Open the journal.
 
         Raises:
@@ -127,11 +127,15 @@ class Planwarden:
         Raises:
             ModelError, ConfigurationError: a model cannot be had.
         """
-        if self._shelf is None:
-            from planwarden.app.models import ModelShelf  # noqa: PLC0415 - heavy; see above
+        return await self._model_shelf().models(pinned, world)
 
-            self._shelf = ModelShelf(self.settings, self.clock, self.ids)
-        return await self._shelf.models(pinned, world)
+    async def model(self, role: Literal["planner", "agents"]) -> LLMService:
+        """Open the model of one role by itself, for looking at it; the caller closes it.
+
+        Raises:
+            ModelError, ConfigurationError: it cannot be had.
+        """
+        return await self._model_shelf().model(role)
 
     async def health(self) -> Mapping[str, ModelHealth]:
         """Look whether the models are there."""
@@ -233,6 +237,13 @@ class Planwarden:
         return await asyncio.to_thread(file_faults, self.settings.dossier_folder, dossier)
 
     # ---- inside --------------------------------------------------------------------------------------
+
+    def _model_shelf(self) -> ModelShelf:
+        if self._shelf is None:
+            from planwarden.app.models import ModelShelf  # noqa: PLC0415 - heavy; see above
+
+            self._shelf = ModelShelf(self.settings, self.clock, self.ids)
+        return self._shelf
 
     async def _result(self, state: RunState) -> RunResult:
         dossier = await self.dossier(state.run_id)

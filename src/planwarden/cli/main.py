@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from planwarden.app.system import VERSION
-from planwarden.cli import dossiers, evaluation, inventory, running
+from planwarden.cli import doctor, dossiers, evaluation, inventory, running
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json
 
@@ -40,6 +40,7 @@ def options(
 
 running.register(app)
 inventory.register(app)
+doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
 app.add_typer(evaluation.app, name="eval")
 

@@ -154,7 +154,7 @@ class Progress:
             case f.StepFailed(step=step, code=code, message=message):
                 say(f"[bold]{step}[/] [red]failed[/] ({code}) {plain(message)}")
             case f.StepAnswered(step=step, answer=answer):
-                why = answer.instead_of_prose
+                why = "" if answer.rendered_because == "answer_style" else answer.rendered_because
                 instead = (
                     f" [yellow]from the evidence, not in the model's words[/] ({plain(why)})" if why else ""
                 )
@@ -185,6 +185,9 @@ def _show_trouble(step: str | None, exchange: ModelExchange) -> None:
 def show_model(role: str, identity: ModelIdentity) -> None:
     """Print which model has a role, and why."""
     tell(f"[dim]{role}: {identity.model} ({identity.provider}): {plain(identity.chosen_because)}[/]")
+    if identity.answer_style_because:
+        because = plain(identity.answer_style_because)
+        tell(f"[dim]answers: {identity.answer_style}: {because}[/]")
 
 
 def _arguments(arguments: Mapping[str, Json], *, whole: bool = False) -> str:
@@ -201,12 +204,29 @@ def show_answer(answer: StepAnswer | None) -> None:
     say(plain(answer.text))
     say()
     if answer.evidence:
-        say(f"[dim]evidence: {', '.join(answer.evidence)}[/]")
+        say(f"[dim]evidence: {plain(cited_by(answer))}[/]")
     elif not answer.grounded and answer.style != "question":
-        say("[yellow]no tool backs this answer: it is the model's own word[/]")
-    if answer.unsupported_numbers:
-        numbers = ", ".join(answer.unsupported_numbers)
-        say(f"[yellow]numbers that no evidence contains: {numbers}[/]")
+        shown = f" (it was shown {', '.join(answer.available)} and cites none)" if answer.available else ""
+        say(f"[yellow]no tool backs this answer: it is the model's own word{shown}[/]")
+    for label, found in (
+        ("numbers that no evidence contains", answer.unsupported_numbers),
+        ("cited, but not there", answer.unknown_citations),
+    ):
+        if found:
+            say(f"[yellow]{label}: {plain(', '.join(found))}[/]")
+    if answer.uncited and answer.evidence:
+        first = answer.uncited[0]
+        said = first if len(first) <= 60 else first[:59] + "…"
+        say(f"[yellow]sentences without evidence: {len(answer.uncited)}[/] [dim]first: {plain(said)}[/]")
+    if answer.rendered_because == "unsupported_numbers":
+        say("[yellow]rendered from the evidence: the model's own answer held other numbers[/]")
+
+
+def cited_by(answer: StepAnswer) -> str:
+    """Say which calls an answer rests on, and which of them the runtime matched itself."""
+    matched = {each.call for each in answer.citations if each.by == "matched"}
+    matched -= {each.call for each in answer.citations if each.by != "matched"}
+    return ", ".join(f"{ref} (matched)" if ref in matched else ref for ref in answer.evidence)
 
 
 def show_outcome(dossier: Dossier, path: str) -> None:

@@ -12,6 +12,9 @@ Purpose = Literal["plan", "repair", "arguments", "answer", "work"]
 """`work`: one turn of free execution, in which the model may ask for calls."""
 AnswerStyle = Literal["prose", "evidence"]
 """`prose`: the model writes the answer; `evidence`: the answer is rendered from what the tools returned."""
+ArgumentStyle = Literal["free", "grounded"]
+"""`free`: the model fills in arguments under the tool's schema; `grounded`: it chooses among what the request
+names."""
 
 
 class ModelIdentity(Contract):
@@ -24,6 +27,9 @@ class ModelIdentity(Contract):
     endpoint: str | None = None
     chosen_because: str = ""
     answer_style: AnswerStyle = "prose"
+    answer_style_because: str = ""
+    """What decided on the style: a setting, a measurement with its figures, or that there is none."""
+    argument_style: ArgumentStyle = "free"
     calls_tools: bool = False
     """Whether it is known to take tools natively; only then is free execution tried."""
 

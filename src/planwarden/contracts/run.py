@@ -152,9 +152,13 @@ def final_answer(state: RunState) -> StepAnswer | None:
         text="\n\n".join(answer.text for answer in answers),
         evidence=tuple(dict.fromkeys(ref for answer in answers for ref in answer.evidence)),
         style=answers[0].style,
-        instead_of_prose=next((answer.instead_of_prose for answer in answers if answer.instead_of_prose), ""),
         unsupported_numbers=tuple(n for answer in answers for n in answer.unsupported_numbers),
         grounded=all(answer.grounded for answer in answers),
+        citations=tuple(dict.fromkeys(each for answer in answers for each in answer.citations)),
+        available=tuple(dict.fromkeys(ref for answer in answers for ref in answer.available)),
+        unknown_citations=tuple(dict.fromkeys(ref for answer in answers for ref in answer.unknown_citations)),
+        uncited=tuple(sentence for answer in answers for sentence in answer.uncited),
+        rendered_because=next((a.rendered_because for a in answers if a.rendered_because), ""),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from planwarden.contracts.model import Message, ModelIdentity, ModelUsage, ToolRequest
 from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.errors import ModelUnavailable, ReplyIncomplete
+from planwarden.llm.footprint import ModelFootprint
 
 
 class ModelNotReady(ModelUnavailable):
@@ -48,7 +49,7 @@ class LLMRequest:
     timeout_s: float = 60.0
     """Seconds for the whole exchange; a wrapper that retries spends from the same budget."""
     simpler: Question | None = None
-    """What a stand-in whose `answer_style` is `evidence` is asked instead: the same, with more guidance."""
+    """What a stand-in whose `argument_style` is `grounded` is asked instead: the same, with more guidance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,17 @@ class TokenChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTiming:
+    """Where the time of a reply went, in seconds, as the server says."""
+
+    load_s: float = 0.0
+    """Getting the weights into memory; near 0 when they were there."""
+    prompt_s: float = 0.0
+    """Reading the part of the prompt that was not read before."""
+    output_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LLMReply:
     """A complete reply; one that was cut short is an error instead."""
 
@@ -81,6 +93,8 @@ class LLMReply:
     """Set by a wrapper that had another model answer."""
     tokens: tuple[TokenChoice, ...] = field(default=())
     """Empty when none were asked for, or when the server's tokens do not add up to its text."""
+    timing: ReplyTiming | None = None
+    """None when the server does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +106,8 @@ class ModelHealth:
     context_tokens: int | None
     detail: str
     remedy: str = ""
+    footprint: ModelFootprint | None = None
+    """None where nothing is known of the model's size."""
 
 
 class LLMService(Protocol):

@@ -75,6 +75,6 @@ class StandInLLM:
 def _for(identity: ModelIdentity, request: LLMRequest) -> LLMRequest:
     """Put the question as this model can take it."""
     simpler = request.simpler
-    if simpler is None or identity.answer_style != "evidence":
+    if simpler is None or identity.argument_style != "grounded":
         return request
     return replace(request, messages=simpler.messages, output_schema=simpler.output_schema, simpler=None)

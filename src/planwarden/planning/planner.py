@@ -257,7 +257,7 @@ class LLMOrchestrationPlanner:
 
 def _by_stand_in(reply: LLMReply) -> bool:
     """Say whether a model answered that has to be guided, and was asked the simpler question."""
-    return reply.answered_by is not None and reply.answered_by.answer_style == "evidence"
+    return reply.answered_by is not None and reply.answered_by.argument_style == "grounded"
 
 
 def _asked(purpose: Purpose, question: Question) -> ModelExchange:

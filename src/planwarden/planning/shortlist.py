@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.verdict import Denied
+from planwarden.language.scripts import bigrams, without_unspaced
 from planwarden.policy.rules import ToolPolicy
 
 _WORD = re.compile(r"\w+")
@@ -188,8 +189,13 @@ class _Ranking:
 
 
 def _shaped(text: str) -> str:
-    """Put one word in place of every number: that there is one says more than which one."""
-    return _NUMBER.sub(" 0number ", text)
+    """Put one word in place of every number: that there is one says more than which one.
+
+    Scripts written without spaces are cut into pairs of neighbouring letters, which find parts of words.
+    """
+    spaced = without_unspaced(text)
+    pairs = "" if spaced == text else " ".join(bigrams(text))
+    return f"{_NUMBER.sub(' 0number ', spaced)} {pairs}"
 
 
 class _Index:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from planwarden.contracts.facts import ModelAnswered
-from planwarden.contracts.model import AnswerStyle, Message, ModelExchange, Purpose, ToolRequest
+from planwarden.contracts.model import (
+    AnswerStyle,
+    ArgumentStyle,
+    Message,
+    ModelExchange,
+    Purpose,
+    ToolRequest,
+)
 from planwarden.contracts.specs import Execution, JsonSchema, ToolSpec
 from planwarden.contracts.value import storable
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.runtime.recorder import Recorder
+
+NumberRule = Literal["flag", "render", "fail"]
+"""What becomes of prose with numbers without evidence: flagged, replaced by the evidence, refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +33,7 @@ class AgentSettings:
     seed: int = 7
     max_output_tokens: int = 512
     timeout_s: float = 120.0
+    unsupported_numbers: NumberRule = "flag"
     execution: Execution = "directed"
     """Of agents that say nothing themselves."""
 
@@ -61,7 +73,16 @@ class Asker:
 
     def _simplified(self, reply: LLMReply, request: LLMRequest) -> bool:
         by = reply.answered_by
-        return request.simpler is not None and by is not None and by.answer_style == "evidence"
+        return request.simpler is not None and by is not None and by.argument_style == "grounded"
+
+    def argument_style_of(self, reply: LLMReply) -> ArgumentStyle:
+        """Say how the model that gave this reply, which may be a stand-in, fills in arguments."""
+        return self.argument_style if reply.answered_by is None else reply.answered_by.argument_style
+
+    @property
+    def argument_style(self) -> ArgumentStyle:
+        """Say whether the model fills in arguments freely, or chooses among what the request names."""
+        return self.llm.identity.argument_style
 
     async def ask(
         self,
@@ -79,7 +100,7 @@ class Asker:
             messages: the question.
             schema: what the reply is constrained to.
             tools: offered for native calling.
-            simpler_schema: what it is constrained to where a stand-in answers whose style is `evidence`.
+            simpler_schema: what it is constrained to where a stand-in answers that has to be guided.
 
         Raises:
             ModelError: the model gave no usable reply.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from planwarden.contracts.facts import StepFailed
-from planwarden.contracts.model import AnswerStyle
+from planwarden.contracts.model import ArgumentStyle
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply
 from planwarden.runtime.answering import answer_step
@@ -76,7 +76,7 @@ class DirectedStep:
         bound = bind(recorder.state, self.context.planned, tool, spec.parameters)
         if bound.problem:
             return StepFailed(step=step_id, code="binding_failed", message=bound.problem)
-        if missing := self._ungrounded(bound, self.asker.style):
+        if missing := self._ungrounded(bound, self.asker.argument_style):
             return _made_up(step_id, tool, missing)
         refused = recorder.state.steps[step_id].refused
         told = refused[-1].message if refused and refused[-1].tool == tool else ""
@@ -84,7 +84,7 @@ class DirectedStep:
             reply = await self._fill(tool, bound, told)
         except ModelError as error:
             return StepFailed(step=step_id, code=error.code, message=str(error))
-        if reply is not None and (missing := self._ungrounded(bound, self.asker.style_of(reply))):
+        if reply is not None and (missing := self._ungrounded(bound, self.asker.argument_style_of(reply))):
             return _made_up(step_id, tool, missing)
         filled = read_arguments(reply.text if reply is not None else "{}")
         if isinstance(filled, str):
@@ -93,9 +93,9 @@ class DirectedStep:
         await self.session.call(tool, {**filled, **bound.fixed})
         return None
 
-    def _ungrounded(self, bound: BoundCall, style: AnswerStyle) -> tuple[str, ...]:
+    def _ungrounded(self, bound: BoundCall, style: ArgumentStyle) -> tuple[str, ...]:
         """Give the open arguments that a small model would have to make up."""
-        if style != "evidence":
+        if style != "grounded":
             return ()
         return ungrounded(bound.open_schema, grounded_schema(bound.open_schema, self.context.prompt))
 
@@ -104,7 +104,7 @@ class DirectedStep:
         if not bound.open_schema.get("properties"):
             return None
         grounded = grounded_schema(bound.open_schema, self.context.prompt)
-        schema = grounded if self.asker.style == "evidence" else bound.open_schema
+        schema = grounded if self.asker.argument_style == "grounded" else bound.open_schema
         spec = self.world.catalog.tools[tool].model_copy(update={"parameters": schema})
         messages = arguments_messages(self.context, spec, told)
         return await self.asker.ask("arguments", messages, schema=schema, simpler_schema=grounded)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from planwarden.contracts.model import AnswerStyle, ModelIdentity, ModelUsage, ToolRequest
+from planwarden.contracts.model import AnswerStyle, ArgumentStyle, ModelIdentity, ModelUsage, ToolRequest
 from planwarden.contracts.value import Json
 from planwarden.errors import ModelError, ToolCallingUnsupported
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, TokenChoice
@@ -60,11 +60,12 @@ class ScriptedLLM:
         self,
         *script: Scripted | str | LLMReply | ModelError | tuple[Matcher | str | None, Reply],
         answer_style: AnswerStyle = "prose",
+        argument_style: ArgumentStyle = "free",
         calls_tools: bool = False,
     ) -> None:
         """Take the script; a bare text, reply or error fits any request, a pair is (when, reply)."""
         self._unused = [_entry(each) for each in script]
-        self._identity = _identity("scripted", answer_style, calls_tools=calls_tools)
+        self._identity = _identity("scripted", answer_style, argument_style, calls_tools=calls_tools)
         self.requests: list[LLMRequest] = []
         self.closed = False
 
@@ -115,11 +116,12 @@ class FunctionLLM:
         answer: Callable[[LLMRequest], Reply],
         *,
         answer_style: AnswerStyle = "prose",
+        argument_style: ArgumentStyle = "free",
         calls_tools: bool = False,
     ) -> None:
         """Take the function."""
         self._answer = answer
-        self._identity = _identity("function", answer_style, calls_tools=calls_tools)
+        self._identity = _identity("function", answer_style, argument_style, calls_tools=calls_tools)
         self.requests: list[LLMRequest] = []
 
     @property
@@ -141,12 +143,15 @@ class FunctionLLM:
         """Hold nothing, give nothing back."""
 
 
-def _identity(provider: str, answer_style: AnswerStyle, *, calls_tools: bool) -> ModelIdentity:
+def _identity(
+    provider: str, answer_style: AnswerStyle, argument_style: ArgumentStyle, *, calls_tools: bool
+) -> ModelIdentity:
     return ModelIdentity(
         provider=provider,
         model=provider,
         chosen_because="a test double",
         answer_style=answer_style,
+        argument_style=argument_style,
         calls_tools=calls_tools,
     )
 

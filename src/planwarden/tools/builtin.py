@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 from planwarden.tools.data_sources import DataSources
@@ -62,10 +65,25 @@ def open_builtins(sources: DataSources, workspace: Path, state_dir: Path) -> Bui
         *calculator_tools(),
         *clock_tools(),
     )
+    made = tuple(_with_foreign_examples(tool) for tool in made)
     names = {tool.spec.name for tool in made}
     missing = [name for name in BUILTIN_NAMES if name not in names]
     return Builtins(
         tools=made, unavailable={name: _NEEDS[name.split(".", maxsplit=1)[0]] for name in missing}
+    )
+
+
+def _with_foreign_examples(tool: FunctionTool) -> FunctionTool:
+    """Add the requests in other languages that a tool serves; retrieval reads them like the English ones."""
+    more = [text for texts in foreign_examples().get(tool.spec.name, {}).values() for text in texts]
+    return replace(tool, spec=tool.spec.model_copy(update={"examples": (*tool.spec.examples, *more)}))
+
+
+@cache
+def foreign_examples() -> dict[str, dict[str, list[str]]]:
+    """Read the table: tool → language → requests."""
+    return json.loads(
+        resources.files("planwarden.tools").joinpath("foreign_examples.json").read_text("utf-8")
     )
 
 

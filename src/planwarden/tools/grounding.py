@@ -8,23 +8,31 @@ The model chooses among what is left, and the tool's own schema still decides.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import assert_never, cast
 
 from planwarden.contracts.json_schema import schema_problems
 from planwarden.contracts.specs import JsonSchema
 from planwarden.contracts.value import Json
+from planwarden.language.amounts import Amount
+from planwarden.language.dates import Day, TimeOfDay
+from planwarden.language.numbers import mentions
+from planwarden.language.scripts import plain_signs
 
 _WORD = re.compile(r"\w+")
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
-_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|'([^']{3,})'|`([^`]+)`")
+_NEGATIVE = re.compile(r"(?:^|[^\w.,)])-$")
+_QUOTED = re.compile(
+    r"\"([^\"]+)\"|“([^”]+)”|„([^“”]+)[“”]|«\s*([^»]+?)\s*»|「([^」]+)」|『([^』]+)』|'([^']{3,})'|`([^`]+)`"
+)
 _NAMED_FILE = re.compile(r"[\w./-]+\.[A-Za-z][A-Za-z0-9]{0,5}\b")
-_ARITHMETIC = re.compile(r"[\d(][\d\s.,+*/^%()-]*[\d)%](?:\s+of\s+[\d.,]+)?")
-_AFTER_COLON = re.compile(r":\s+(\S.*)$", re.DOTALL)
+_ARITHMETIC = re.compile(r"[\d(][\d\s.,+*/^%()×÷-]*[\d)%](?:\s+of\s+[\d.,]+)?")
+_AFTER_COLON = re.compile(r"(?::\s+|：\s*)(\S.*)$", re.DOTALL)
 MIN_SHARED = 3
 """How many letters a word and a name must begin with in common to count as the same."""
 MAX_SPANS = 6
+MAX_DIGITS = 300
 
 
 def grounded_schema(schema: JsonSchema, request: str) -> JsonSchema:
@@ -122,8 +130,29 @@ def _alike(part: str, word: str) -> bool:
 
 
 def _numbers(request: str) -> list[Json]:
-    found = dict.fromkeys(_NUMBER.findall(request))
-    return [float(number) if "." in number else int(number) for number in found]
+    """Give the numbers of a request in every plausible reading: 10.000,50 is one, 1.234 two, a day three."""
+    plain = plain_signs(request)
+    found: dict[Json, None] = {}
+    for mention in mentions(request):
+        sign = -1 if _NEGATIVE.search(plain, max(0, mention.start - 2), mention.start) else 1
+        readings = mention.readings[: len(mention.readings) // 2] if mention.percent else mention.readings
+        for part in (part for reading in readings for part in reading):
+            found.update(dict.fromkeys(_values_of(part, sign)))
+    return list(found)
+
+
+def _values_of(part: Amount | Day | TimeOfDay, sign: int) -> list[Json]:
+    match part:
+        case Amount(value=value) if value == value.to_integral_value() and value.adjusted() < MAX_DIGITS:
+            return [sign * int(value)]
+        case Amount(value=value):
+            return [sign * number] if math.isfinite(number := float(value)) else []
+        case Day(year=year, month=month, day=of_month):
+            return [each for each in (year, month, of_month) if each is not None]
+        case TimeOfDay():
+            return []
+        case _:
+            assert_never(part)
 
 
 def _quoted(request: str) -> list[str]:
@@ -133,7 +162,7 @@ def _quoted(request: str) -> list[str]:
 def _spans(request: str) -> list[str]:
     """Give the parts of a request that could be meant as a value; the whole of it when none stands out."""
     named = _NAMED_FILE.findall(request)
-    sums = [found.strip() for found in _ARITHMETIC.findall(request) if len(found.strip()) > 2]
+    sums = [found.strip() for found in _ARITHMETIC.findall(plain_signs(request)) if len(found.strip()) > 2]
     after = [match.group(1).strip() for match in [_AFTER_COLON.search(request)] if match]
     particular = [span for span in dict.fromkeys([*_quoted(request), *named, *sums, *after]) if span]
     return particular or [request.strip()]

@@ -78,13 +78,13 @@ async def test_some_of_the_time_is_kept_back_for_it(timeout_s: float, first_gets
     assert second.requests[0].timeout_s == pytest.approx(timeout_s - first_gets)
 
 
-@pytest.mark.parametrize(("style", "asked"), [("evidence", SMALL.messages), ("prose", REQUEST.messages)])
+@pytest.mark.parametrize(("style", "asked"), [("grounded", SMALL.messages), ("free", REQUEST.messages)])
 async def test_a_small_one_is_asked_the_simpler_question(style: str, asked: tuple[Message, ...]) -> None:
     down = FunctionLLM(lambda _: ModelUnavailable("gone", remedy=""))
-    second = FunctionLLM(lambda _: "1", answer_style="evidence" if style == "evidence" else "prose")
+    second = FunctionLLM(lambda _: "1", argument_style="grounded" if style == "grounded" else "free")
     await StandInLLM(down, second, clock=HandClock()).complete(REQUEST)
     assert second.requests[0].messages == asked
-    assert second.requests[0].output_schema == ({"enum": [1]} if style == "evidence" else {"enum": [2]})
+    assert second.requests[0].output_schema == ({"enum": [1]} if style == "grounded" else {"enum": [2]})
 
 
 @pytest.mark.parametrize(

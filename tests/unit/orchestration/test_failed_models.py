@@ -56,7 +56,11 @@ def standing_in(second: FunctionLLM | ScriptedLLM) -> StandInLLM:
 
 
 def small(answer: str, style: AnswerStyle = "evidence") -> FunctionLLM:
-    return FunctionLLM(lambda _: answer, answer_style=style)
+    return FunctionLLM(
+        lambda _: answer,
+        answer_style=style,
+        argument_style="grounded" if style == "evidence" else "free",
+    )
 
 
 @each_error
@@ -87,10 +91,10 @@ async def test_an_answer_that_the_model_fails_to_write_is_rendered_from_what_the
     answer = dossier.answer
     assert answer is not None
     assert (answer.text, answer.style, answer.evidence) == ("seen 5 [s1.1]", "evidence", ("s1.1",))
-    assert answer.instead_of_prose == error.code
+    assert answer.rendered_because == error.code
     assert dossier.exchanges[0].exchange.error_code == error.code
     page = dossier_markdown(dossier)
-    assert f"Rendered from the evidence instead of the model's words: {error.code}." in page
+    assert f"Rendered from the evidence because of `{error.code}`." in page
     assert f"| answer | none | {error.code}: {error.message}" in page
 
 
@@ -102,14 +106,14 @@ async def test_the_run_says_it_too_when_one_of_its_last_steps_was_rendered() -> 
     dossier = await carried_out(stage, plan_of(a_step("look", name="a"), a_step("look", name="b")))
     assert dossier.answer is not None
     assert dossier.answer.text == "Seen [a.1].\n\nseen 5 [b.1]"
-    assert dossier.answer.instead_of_prose == "model_unavailable"
+    assert dossier.answer.rendered_because == "model_unavailable"
 
 
 async def test_an_answer_in_the_models_own_words_says_nothing_of_the_kind() -> None:
     stage, _ = a_stage(LOOK)
     dossier = await carried_out(stage, plan_of(a_step("look")))
     assert dossier.answer is not None
-    assert (dossier.answer.text, dossier.answer.instead_of_prose) == ("Done.", "")
+    assert (dossier.answer.text, dossier.answer.rendered_because) == ("Done.", "")
     assert "Not answered, or not by" not in dossier_markdown(dossier)
 
 
@@ -128,7 +132,7 @@ class TestStandIn:
             '{"steps":[{"agent":"worker","tools":["look"],"fallback_tools":[],"reason":"x"}],'
             '"handoff":"sequential"}'
         )
-        second = ScriptedLLM(wire, answer_style="evidence")
+        second = ScriptedLLM(wire, answer_style="evidence", argument_style="grounded")
         stage, _ = a_stage(
             CannedTool("look"),
             CannedTool("seek"),
@@ -177,13 +181,13 @@ class TestStandIn:
         stage, _ = a_stage(LOOK, agent_llm=standing_in(small("Seven, I think.")))
         dossier = await carried_out(stage, plan_of(a_step("look")))
         assert dossier.answer is not None
-        assert (dossier.answer.text, dossier.answer.instead_of_prose) == ("seen 5 [s1.1]", "stand_in")
+        assert (dossier.answer.text, dossier.answer.rendered_because) == ("seen 5 [s1.1]", "stand_in")
 
     async def test_the_prose_of_one_that_can_write_is_used(self) -> None:
         stage, _ = a_stage(LOOK, agent_llm=standing_in(small("It is 5.", "prose")))
         dossier = await carried_out(stage, plan_of(a_step("look")))
         assert dossier.answer is not None
-        assert (dossier.answer.text, dossier.answer.instead_of_prose) == ("It is 5.", "")
+        assert (dossier.answer.text, dossier.answer.rendered_because) == ("It is 5 [s1.1].", "")
         assert dossier.exchanges[0].exchange.answered_by is not None
 
     async def test_without_tools_its_answer_is_kept_short(self) -> None:

@@ -15,6 +15,7 @@ from planwarden.journal.entry import drafts
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
+from planwarden.journal.sqlite.examination import WriterFacts, damage, writer_facts
 from planwarden.journal.sqlite.file import open_for_reading, open_for_writing
 from planwarden.journal.sqlite.record import read_events, read_links, stored_faults
 from planwarden.journal.sqlite.thread import ConnectionThread
@@ -196,6 +197,14 @@ class SqliteJournal:
             )
             for run in found
         )
+
+    async def examine(self) -> WriterFacts:
+        """Say how what is written is written; writes a table and takes it back."""
+        return await self._writing().do(writer_facts)
+
+    async def damage(self) -> str | None:
+        """Have SQLite look through the whole file; None when it is sound."""
+        return await self._reader.do(damage)
 
     async def aclose(self) -> None:
         """Finish what waits to be written and close; the writer is last, so that it can tidy the log away."""
