@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Literal
 
 from planwarden.app.answer_style import decide_answer_style
 from planwarden.app.system import processors
@@ -82,6 +83,17 @@ class ModelShelf:
             shipped = shipped_measurements()
             style, because = decide_answer_style(inner.identity, chosen.answers, stored, shipped)
         return StyledLLM(inner, style=style, because=because)
+
+    async def model(self, role: Literal["planner", "agents"]) -> LLMService:
+        """Open the model of one role by itself, for looking at it; the caller closes it.
+
+        Raises:
+            ModelError, ConfigurationError: it cannot be had.
+        """
+        settings = self._settings
+        if role == "planner":
+            return await self._model(settings.planner_llm, "PLANNER_LLM", settings.planner_llm.provider)
+        return await self._model(settings.llm, "LLM", settings.llm.provider)
 
     async def _model(self, chosen: PlannerModel | AgentModel, prefix: str, provider: str) -> LLMService:
         settings = LLMSettings(

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -15,7 +15,9 @@ import httpx
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ModelTimedOut, ModelUnavailable, ReplyInvalid
+from planwarden.llm.footprint import ModelFootprint
 from planwarden.llm.json_format import ollama_format
+from planwarden.llm.ollama_facts import footprint, listed_model, longest_context
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
 from planwarden.llm.ollama_tools import takes_tools, wire_message
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
@@ -96,7 +98,7 @@ class OllamaLLM:
         """Ask the server for version, model and context length."""
         try:
             await probe(self._http, model=self._identity.model, timeout_s=5.0)
-            context = await _context_length(self._http, self._identity.model)
+            shown, size = await _looked_up(self._http, self._identity.model)
         except ModelError as error:
             reachable = not isinstance(error, ModelNotReady)
             return ModelHealth(
@@ -106,9 +108,11 @@ class OllamaLLM:
                 detail=error.message,
                 remedy=error.remedy,
             )
-        in_force = min(self._num_ctx, context or self._num_ctx)
+        in_force = min(self._num_ctx, longest_context(shown) or self._num_ctx)
         detail = f"{self._identity.model} at {self._identity.endpoint}, context {in_force} tokens"
-        return ModelHealth(reachable=True, present=True, context_tokens=in_force, detail=detail)
+        return ModelHealth(
+            reachable=True, present=True, context_tokens=in_force, detail=detail, footprint=size
+        )
 
     async def aclose(self) -> None:
         """Close the connections; the server keeps the model as long as `keep_alive` says."""
@@ -177,11 +181,8 @@ async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> Mod
     async with _deadline(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
         version = str((await _get(http, "/api/version")).get("version"))
         _refuse_too_old(version)
-        listed = (await _get(http, "/api/tags")).get("models")
+        found = listed_model(await _get(http, "/api/tags"), model)
     left_s = timeout_s - (asyncio.get_running_loop().time() - began)
-    models = cast("Sequence[Object]", listed if isinstance(listed, list) else ())
-    wanted = model if ":" in model.rpartition("/")[2] else f"{model}:latest"
-    found = next((each for each in models if each.get("name") == wanted), None)
     if found is None:
         raise ModelUnavailable(
             f"Ollama {version} at {_endpoint(http)} does not have the model {model}.",
@@ -195,6 +196,15 @@ async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> Mod
         endpoint=_endpoint(http),
         calls_tools=await _calls_tools(http, found, left_s),
     )
+
+
+async def _looked_up(http: httpx.AsyncClient, model: str) -> tuple[Object, ModelFootprint]:
+    """Give what the server shows of the model, and how much memory it takes."""
+    shown = await _shown(http, model, 5.0)
+    async with _deadline(5.0, "Ollama did not answer"):
+        tags = await _get(http, "/api/tags")
+        loaded = await _get(http, "/api/ps")
+    return shown, footprint(model, tags=tags, shown=shown, loaded=loaded)
 
 
 async def _calls_tools(http: httpx.AsyncClient, listed: Object, timeout_s: float) -> bool:
@@ -214,14 +224,6 @@ async def _calls_tools(http: httpx.AsyncClient, listed: Object, timeout_s: float
 async def _shown(http: httpx.AsyncClient, model: str, timeout_s: float) -> Object:
     async with _deadline(timeout_s, "Ollama did not answer"):
         return await _get(http, "/api/show", json={"model": model})
-
-
-async def _context_length(http: httpx.AsyncClient, model: str) -> int | None:
-    shown = await _shown(http, model, 5.0)
-    info = shown.get("model_info")
-    known = cast("Object", info if isinstance(info, dict) else {})
-    lengths = [length for key, length in known.items() if key.endswith(".context_length")]
-    return next((length for length in lengths if isinstance(length, int)), None)
 
 
 async def _get(http: httpx.AsyncClient, path: str, *, json: object = None) -> Object:

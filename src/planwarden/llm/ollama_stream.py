@@ -23,6 +23,7 @@ from planwarden.llm.service import (
     LLMRequest,
     ModelNotReady,
     ReplyBroken,
+    ReplyTiming,
     TokenChoice,
 )
 
@@ -134,6 +135,7 @@ class ChatStream:
             usage=usage,
             tool_requests=tuple(self.requests),
             tokens=tuple(self.tokens) if whole else (),
+            timing=_timing(self.end),
         )
 
     def broken(self, how: str) -> ReplyBroken:
@@ -172,3 +174,12 @@ def _usage(end: Object, latency_s: float) -> ModelUsage:
         output_tokens=cast("int", end.get("eval_count", 0)),
         latency_s=latency_s,
     )
+
+
+def _timing(end: Object) -> ReplyTiming | None:
+    """Read the durations, which the server gives in nanoseconds."""
+    durations = [end.get(f"{part}_duration") for part in ("load", "prompt_eval", "eval")]
+    load, prompt, output = (each / 1e9 if isinstance(each, int) else None for each in durations)
+    if load is None or prompt is None or output is None:
+        return None
+    return ReplyTiming(load_s=load, prompt_s=prompt, output_s=output)

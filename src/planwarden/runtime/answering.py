@@ -44,7 +44,9 @@ async def answer_step(asker: Asker, catalog: Catalog, context: AgentContext) -> 
     short = asker.style == "evidence"
     schema = SHORT_ANSWER if short else None
     try:
-        reply = await asker.ask("answer", answer_messages(context, calls), schema=schema)
+        reply = await asker.ask(
+            "answer", answer_messages(context, calls), schema=schema, earlier=context.exchanges
+        )
     except ModelError as error:
         return StepFailed(step=step_id, code=error.code, message=str(error))
     text = _short_answer(reply.text) if short else reply.text

@@ -21,6 +21,14 @@ Fault = Literal[
 ]  # fmt: skip
 
 DIGEST = "ab" * 32
+_SHAPE: Object = {
+    "general.architecture": "llama",
+    "llama.attention.head_count": 9,
+    "llama.attention.head_count_kv": 3,
+    "llama.block_count": 30,
+    "llama.embedding_length": 576,
+}
+"""As a real Ollama shows SmolLM2-135M."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +39,9 @@ class FakeOllama:
     models: tuple[str, ...] = ("llama3.2:1b",)
     version: str = "0.32.15"
     context_length: int = 8192
+    weights_bytes: int = 98_362_760
+    loaded: tuple[Object, ...] = ()
+    """What `/api/ps` says is in memory."""
     lists_capabilities: bool = True
     """Whether the list of models says what each can, as 0.32 does; `/api/show` always does."""
     fault: Fault | None = None
@@ -75,10 +86,16 @@ class FakeOllama:
                 await _send(writer, 200, {"version": self.version})
             case "/api/tags":
                 can = {"capabilities": self._capabilities()} if self.lists_capabilities else {}
-                listed = [{"name": name, "model": name, "digest": DIGEST, **can} for name in self.models]
+                size = self.weights_bytes
+                listed = [
+                    {"name": name, "model": name, "digest": DIGEST, "size": size, **can}
+                    for name in self.models
+                ]
                 await _send(writer, 200, {"models": listed})
+            case "/api/ps":
+                await _send(writer, 200, {"models": list(self.loaded)})
             case "/api/show":
-                info = {"llama.context_length": self.context_length}
+                info = {**_SHAPE, "llama.context_length": self.context_length}
                 await _send(writer, 200, {"model_info": info, "capabilities": self._capabilities()})
             case "/api/chat":
                 await self._chat_until_left(reader, writer, json.loads(body))
