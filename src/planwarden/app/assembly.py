@@ -10,7 +10,7 @@ from planwarden.app.system import VERSION
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
 from planwarden.configuration.python_tools import load_python_tools
-from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
+from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, ToolServers
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.errors import PlanDenied, PlanRejected
@@ -25,8 +25,10 @@ from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
 from planwarden.runtime.asking import AgentSettings
 from planwarden.runtime.tool_session import ToolWorld
-from planwarden.tools.builtin import open_builtins
+from planwarden.tools.builtin import Servers, open_builtins
 from planwarden.tools.data_sources import open_sources
+from planwarden.tools.network.asking import Server
+from planwarden.tools.network.quote_answer import QuoteFields
 from planwarden.tools.tool import Tool
 
 GUIDED_NEAR, FREE_NEAR = 0.9, 0.5
@@ -45,9 +47,28 @@ def assemble_world(
     here = Path(FILE_NAME)
     loaded = load_catalog_file(settings.planwarden_config or (here if here.is_file() else None))
     sources = open_sources(data, folder=Path.cwd())
-    builtins = open_builtins(sources, settings.workspace, settings.planwarden_home / "tools")
+    state_dir = settings.planwarden_home / "tools"
+    builtins = open_builtins(sources, settings.workspace, state_dir, tool_servers(settings.tools))
     own = load_python_tools(loaded) | dict(own_tools)
     return assemble(loaded, builtins.tools, own, builtins.unavailable)
+
+
+def tool_servers(chosen: ToolServers) -> Servers:
+    """Give the servers that tools may ask."""
+
+    def server(setting: str, address: str | None) -> Server | None:
+        if address is None:
+            return None
+        agent = f"planwarden/{VERSION}"
+        return Server(setting=setting, address=address, timeout_s=chosen.timeout_s, user_agent=agent)
+
+    return Servers(
+        web_search=server("TOOLS__WEB_SEARCH_URL", chosen.web_search_url),
+        quotes=server("TOOLS__QUOTES_URL", chosen.quotes_url),
+        quote_fields=QuoteFields(
+            price=chosen.quotes_price, time=chosen.quotes_time, currency=chosen.quotes_currency
+        ),
+    )
 
 
 def empty_world() -> AssembledCatalog:

@@ -14,7 +14,7 @@ from planwarden.catalog.catalog import Catalog, build_catalog, catalog_problems
 from planwarden.configuration.respecified import RespecifiedTool
 from planwarden.configuration.yaml_lines import MAX_BYTES, LinedYaml, read_yaml, too_large
 from planwarden.contracts.json_schema import schema_fault
-from planwarden.contracts.specs import AgentSpec, JsonSchema
+from planwarden.contracts.specs import AgentSpec, JsonSchema, ToolExamples
 from planwarden.contracts.value import Name
 from planwarden.errors import CatalogRejected
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
@@ -36,7 +36,8 @@ class ToolEntry(_Part):
     enabled: bool = True
     description: Annotated[str, Field(min_length=1, max_length=1_000)] | None = None
     alternatives: tuple[Name, ...] | None = None
-    examples: tuple[str, ...] | None = None
+    examples: ToolExamples | None = None
+    """Texts, or mappings of `request`, `arguments`, `returns`; in place of the tool's own."""
     timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] | None = None
 
 
@@ -277,7 +278,8 @@ def _rule(entry: RuleEntry, aliases: Mapping[str, str]) -> Rule:
 
 
 def _respecified(tool: Tool, entry: ToolEntry) -> Tool:
-    changes = entry.model_dump(exclude_none=True, exclude={"python", "enabled"})
+    changed = ToolEntry.model_fields.keys() - {"python", "enabled"}
+    changes = {name: given for name in changed if (given := getattr(entry, name)) is not None}
     return RespecifiedTool(tool, tool.spec.model_copy(update=changes)) if changes else tool
 
 

@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from planwarden.errors import SettingsRejected
 
 Provider = Literal["auto", "ollama", "embedded"]
+
+
+def _server_address(value: str) -> str:
+    """Take an address of a server over HTTP.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(value.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or parts.fragment:
+        msg = "not the address of a server, like https://host:8080/path"
+        raise ValueError(msg)
+    return value.strip()
+
+
+ServerAddress = Annotated[str, AfterValidator(_server_address)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -74,6 +91,38 @@ class AgentModel(_Model):
     """For one exchange with the model, all retries included."""
 
 
+class ToolServers(BaseModel):
+    """`TOOLS__*`: the servers that network tools ask; a tool without one is left out."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
+
+    web_search_url: ServerAddress | None = None
+    """A SearXNG instance that gives JSON, like `http://127.0.0.1:8080`; turns on `web.search`."""
+    quotes_url: ServerAddress | None = None
+    """The address of a quote, with `{symbol}` where the symbol goes, giving JSON or CSV with a header row;
+    turns on `finance.quote`."""
+    quotes_price: str | None = None
+    """Where the price stands: a JSON Pointer like `/quote/last`, or a CSV column; else the usual names."""
+    quotes_time: str | None = None
+    """Where the time stands, likewise."""
+    quotes_currency: str | None = None
+    """Where the currency stands, likewise."""
+    timeout_s: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)] = 10.0
+    """For one question to a server, redirects included."""
+
+    @field_validator("quotes_url")
+    @classmethod
+    def _takes_a_symbol(cls, address: str | None) -> str | None:
+        if address is not None:
+            before, place, _ = address.partition("{symbol}")
+            if not place or "/" not in before.partition("://")[2]:
+                msg = "needs {symbol} once in its path or query, like https://host/quote?symbol={symbol}"
+                raise ValueError(msg)
+        return address
+
+
 class Settings(BaseSettings):
     """Everything that is configured by environment variables. Read once, at the composition root."""
 
@@ -88,6 +137,7 @@ class Settings(BaseSettings):
 
     planner_llm: PlannerModel = PlannerModel()
     llm: AgentModel = AgentModel()
+    tools: ToolServers = ToolServers()
     planwarden_home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("planwarden")))
     """Where journal, dossiers and tool state live."""
     planwarden_cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("planwarden")))
@@ -143,7 +193,7 @@ def known_variables() -> tuple[str, ...]:
     names: list[str] = []
     for name, field in Settings.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, _Model):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
             names += [f"{name}__{part}".upper() for part in inner.model_fields]
         else:
             names.append(name.upper())
