@@ -133,4 +133,13 @@ REQUIREMENTS: dict[str, str] = {
     "RUN-20": "A record that was altered is not acted on.",
     "CLI-16": "The task of a command line says who asks.",
     "DOS-21": "The export of a run that is over is compared with its journal; one that goes on is not.",
+    "TOOL-10": "An example may carry arguments and what the result must hold; what that means is exact.",
+    "TOOL-11": "Every built-in tool has an example that can be tried, over the samples and over user data.",
+    "TOOL-12": "Playbooks of the user's own are found and given step by step, with owner, file and line.",
+    "TOOL-13": "Network tools are off until configured, ask the configured host only, and fail typed.",
+    "TOOL-14": "Trying a tool holds arguments, result and `verify` to what is declared, in a scratch folder.",
+    "TOOL-15": "Only tool packages that the catalog names are imported; every fault of one names the line.",
+    "CLI-20": "`tools test` tells ok, failed and skipped apart by exit code; an unknown name gets near ones.",
+    "CLI-21": "`tools new` writes a package that builds, installs, loads and passes its own tests, or nothing.",
+    "DOC-8": "Every built-in tool is shown with a real call and exactly what it gives.",
 }

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from planwarden.app.models import Models
 from planwarden.app.system import VERSION
 from planwarden.catalog.catalog import Catalog
-from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
+from planwarden.configuration.catalog_file import (
+    FILE_NAME,
+    AssembledCatalog,
+    LoadedCatalog,
+    assemble,
+    load_catalog_file,
+)
+from planwarden.configuration.packages import ToolPackage, installed_packages, load_packages, named
 from planwarden.configuration.python_tools import load_python_tools
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, ToolServers
+from planwarden.configuration.yaml_lines import KeyPath
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.errors import PlanDenied, PlanRejected
@@ -44,13 +53,35 @@ def assemble_world(
         CatalogRejected: the catalog file has a mistake.
         DataRejected: a path is missing or of no known format.
     """
-    here = Path(FILE_NAME)
-    loaded = load_catalog_file(settings.planwarden_config or (here if here.is_file() else None))
+    loaded = _catalog_file(settings)
     sources = open_sources(data, folder=Path.cwd())
     state_dir = settings.planwarden_home / "tools"
     builtins = open_builtins(sources, settings.workspace, state_dir, tool_servers(settings.tools))
-    own = load_python_tools(loaded) | dict(own_tools)
-    return assemble(loaded, builtins.tools, own, builtins.unavailable)
+    ours = dict.fromkeys([*(tool.spec.name for tool in builtins.tools), *builtins.unavailable], "planwarden")
+    python = load_python_tools(loaded)
+    provided = ours | {name: str(loaded.file.tools[name].python) for name in python}
+    provided |= dict.fromkeys(own_tools, "the program")
+    packaged = load_packages(loaded, provided)
+    own = python | {name: each.tool for name, each in packaged.items()} | dict(own_tools)
+    places: dict[str, KeyPath] = {name: ("packages", each.position) for name, each in packaged.items()}
+    world = assemble(loaded, builtins.tools, own, builtins.unavailable, places)
+    provided |= {name: each.provided_by for name, each in packaged.items()}
+    return replace(world, provided_by={name: provided[name] for name in world.tools})
+
+
+def tool_packages(settings: Settings) -> tuple[tuple[ToolPackage, bool], ...]:
+    """Give the installed tool packages, each with whether the catalog file names it; imports none. Blocks.
+
+    Raises:
+        CatalogRejected: the catalog file cannot be read.
+    """
+    loaded = _catalog_file(settings)
+    return tuple((package, named(loaded, package)) for package in installed_packages())
+
+
+def _catalog_file(settings: Settings) -> LoadedCatalog:
+    here = Path(FILE_NAME)
+    return load_catalog_file(settings.planwarden_config or (here if here.is_file() else None))
 
 
 def tool_servers(chosen: ToolServers) -> Servers:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from planwarden.app.system import VERSION
-from planwarden.cli import dossiers, inventory, running
+from planwarden.cli import dossiers, inventory, running, tools
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json
 
@@ -40,6 +40,7 @@ def options(
 
 running.register(app)
 inventory.register(app)
+app.add_typer(tools.app, name="tools")
 app.add_typer(dossiers.app, name="dossier")
 
 

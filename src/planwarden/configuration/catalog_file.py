@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planwarden.catalog.catalog import Catalog, build_catalog, catalog_problems
 from planwarden.configuration.respecified import RespecifiedTool
-from planwarden.configuration.yaml_lines import MAX_BYTES, LinedYaml, read_yaml, too_large
+from planwarden.configuration.yaml_lines import MAX_BYTES, KeyPath, LinedYaml, read_yaml, too_large
 from planwarden.contracts.json_schema import schema_fault
 from planwarden.contracts.specs import AgentSpec, JsonSchema, ToolExamples
 from planwarden.contracts.value import Name
@@ -74,6 +74,8 @@ class CatalogFile(_Part):
 
     version: Literal[1]
     agents: dict[Name, AgentEntry]
+    packages: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    """Installed distributions whose tools are loaded; none that is not named here."""
     tools: dict[Name, ToolEntry] = Field(default_factory=dict)
     aliases: dict[Name, Name] = Field(default_factory=dict)
     policies: dict[Name, PolicyEntry] = Field(default_factory=dict)
@@ -97,6 +99,8 @@ class AssembledCatalog:
     policy: ToolPolicy
     tools: Mapping[str, Tool]
     left_out: Mapping[str, str]
+    provided_by: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Name of a tool → whose it is: `planwarden`, a Python reference, a package with its version."""
 
 
 def default_catalog_text() -> str:
@@ -183,6 +187,7 @@ def assemble(
     builtin: Iterable[Tool],
     python_tools: Mapping[str, Tool],
     unavailable: Mapping[str, str],
+    places: Mapping[str, KeyPath] | None = None,
 ) -> AssembledCatalog:
     """Join a catalog file with its tools.
 
@@ -191,6 +196,7 @@ def assemble(
         builtin: built-in tools that have data to work on.
         python_tools: tools that the file brings by `python:`, or that the program registered, by name.
         unavailable: built-in tools that have nothing to work on → why; left out of agents, and said so.
+        places: where the file brings a tool otherwise than under `tools`.
 
     Raises:
         CatalogRejected: a reference that does not resolve, with its line.
@@ -219,7 +225,9 @@ def assemble(
     ]
     specs = [tool.spec for tool in tools.values()]
     for problem in catalog_problems(agents, specs, aliases):
-        raise loaded.text.mistake(problem.path, problem.message, problem.remedy)
+        brought = (places or {}).get(str(problem.path[1])) if problem.path[0] == "tools" else None
+        said = f"tool '{problem.path[1]}': {problem.message}" if brought else problem.message
+        raise loaded.text.mistake(brought or problem.path, said, problem.remedy)
     return AssembledCatalog(
         catalog=build_catalog(agents, specs, aliases),
         policy=_policy(file),

@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import TypeIs
 
 from planwarden.errors import SettingsRejected
 
@@ -94,9 +100,7 @@ class AgentModel(_Model):
 class ToolServers(BaseModel):
     """`TOOLS__*`: the servers that network tools ask; a tool without one is left out."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     web_search_url: ServerAddress | None = None
     """A SearXNG instance that gives JSON, like `http://127.0.0.1:8080`; turns on `web.search`."""
@@ -116,8 +120,8 @@ class ToolServers(BaseModel):
     @classmethod
     def _takes_a_symbol(cls, address: str | None) -> str | None:
         if address is not None:
-            before, place, _ = address.partition("{symbol}")
-            if not place or "/" not in before.partition("://")[2]:
+            before, place, after = address.partition("{symbol}")
+            if not place or "{" in before + after or "/" not in before.partition("://")[2]:
                 msg = "needs {symbol} once in its path or query, like https://host/quote?symbol={symbol}"
                 raise ValueError(msg)
         return address
@@ -151,6 +155,22 @@ class Settings(BaseSettings):
     planwarden_lease_s: Annotated[float, Field(ge=3, le=3600, allow_inf_nan=False)] = 15.0
     """How long a silent owner keeps a run before another process may take it over."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read groups by their members only: a variable `TOOLS` or `LLM` of somebody else's is not ours."""
+        if isinstance(env_settings, EnvSettingsSource):
+            groups = {name for name, field in cls.model_fields.items() if is_group(field.annotation)}
+            ours = {name: value for name, value in env_settings.env_vars.items() if name not in groups}
+            env_settings.env_vars = ours
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
     @property
     def journal_path(self) -> Path:
         """Give the journal's file."""
@@ -167,6 +187,11 @@ class Settings(BaseSettings):
         return self.planwarden_workspace or self.planwarden_home / "workspace"
 
 
+def is_group(annotation: object) -> TypeIs[type[BaseModel]]:
+    """Say whether a field of `Settings` holds settings of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings.
 
@@ -178,8 +203,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = "__".join(str(part) for part in first["loc"]).upper()
+        # an address may hold a key or a password, which would end in a log
+        given = "" if variable.endswith("_URL") else f" (it is {first.get('input')!r})"
         raise SettingsRejected(
-            f"{variable}: {first['msg']} (it is {first.get('input')!r}).",
+            f"{variable}: {first['msg']}{given}.",
             remedy="Correct or unset the variable; docs/reference/settings.md lists them all.",
         ) from error
     except ValueError as error:
@@ -193,7 +220,7 @@ def known_variables() -> tuple[str, ...]:
     names: list[str] = []
     for name, field in Settings.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
+        if is_group(inner):
             names += [f"{name}__{part}".upper() for part in inner.model_fields]
         else:
             names.append(name.upper())

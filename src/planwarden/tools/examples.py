@@ -38,11 +38,15 @@ def _differences(expected: Json, found: Json, place: str) -> list[str]:
         case bool() | None:
             return [] if found is expected else [_unlike(expected, found, place)]
         case int() | float():
-            number = isinstance(found, int | float) and not isinstance(found, bool)
-            near = number and math.isclose(expected, found, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
-            return [] if near else [_unlike(expected, found, place)]
+            return [] if _near(expected, found) else [_unlike(expected, found, place)]
         case _:
             return [_unlike(expected, found, place)]
+
+
+def _near(expected: float, found: Json) -> bool:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return False
+    return math.isclose(expected, found, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
 
 
 def _of_object(expected: Mapping[str, Json], found: Json, place: str) -> list[str]:

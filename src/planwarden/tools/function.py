@@ -101,7 +101,7 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
     effect: Effect,
     description: str | None = None,
     alternatives: Sequence[str] = (),
-    examples: Sequence[str | ToolExample | Mapping[str, Json]] = (),
+    examples: Sequence[str | ToolExample] = (),
     topics: Sequence[str] = (),
     timeout_s: float = 30.0,
     network: bool = False,
@@ -116,8 +116,8 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
     `description` is by default the docstring's first paragraph. The result has a schema when the return value
     is typed, and is opaque otherwise. A parameter annotated `ToolContext` receives the context. `choices`
     narrows parameters to values known only now; `known_values` only names some (JSON Schema `examples`);
-    `topics` are words that the tool's data speaks of. An example is a request, or a `ToolExample` (or a mapping
-    of its fields) whose arguments `planwarden tools test` tries. `timeout_s` is in seconds.
+    `topics` are words that the tool's data speaks of; `network` says that a call asks a server. An example is
+    a request, or a `ToolExample` whose arguments `planwarden tools test` tries. `timeout_s` is in seconds.
 
     Raises:
         CatalogRejected: the declaration has a mistake; the message names function, file and line.

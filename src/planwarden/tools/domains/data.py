@@ -86,7 +86,7 @@ def _query_tool(tables: Tables, seconds: float) -> FunctionTool:
             "Show me the distinct regions in the spreadsheet",
             ToolExample(
                 request=f"Write a query that counts the rows of {tables.all[0].name[:64]}",
-                arguments={"sql": f"SELECT count(*) AS counted FROM {quoted(tables.all[0].name)}"},
+                arguments={"sql": f"SELECT count(*) AS counted FROM {quoted(tables.all[0].name)}"},  # noqa: S608 - quoted identifier
                 returns={"columns": ["counted"], "rows": [[tables.all[0].rows]], "truncated": False},
             ),
         ),
@@ -266,7 +266,7 @@ def _counted(tables: Sequence[Table]) -> ToolExample:
         measured = [column.name for column in table.columns if column.kind in ("number", "date")]
         if table.rows and measured:
             arguments: dict[str, Json] = {"table": table.name, "column": measured[0], "operation": "count"}
-            returns = {"operation": "count", "column": measured[0], "groups": []}
+            returns: dict[str, Json] = {"operation": "count", "column": measured[0]}
             return ToolExample(request=request, arguments=arguments, returns=returns)
     return ToolExample(request=request)
 

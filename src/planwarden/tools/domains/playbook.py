@@ -22,6 +22,8 @@ from planwarden.tools.function import FunctionTool, tool
 MAX_TEXT_CHARS = 4_000
 MAX_TOPICS = 400
 _OTHERS = 3
+_SHOWN = 6
+"""Playbooks that are examples by their titles."""
 _WEIGHTS = "6.0, 4.0, 1.0"
 """A word in the title says more than one among the tags, and that more than one in a step."""
 
@@ -61,8 +63,7 @@ def playbook_tools(sources: DataSources) -> tuple[FunctionTool, ...]:
 def _playbook_tool(playbooks: Sequence[Playbook]) -> FunctionTool:
     index = _build_index(playbooks)
     lock = threading.Lock()
-    by_title = {one.title.casefold(): at for at, one in reversed(list(enumerate(playbooks)))}
-    shown = playbooks[0].title
+    by_title = {one.title.strip().casefold(): at for at, one in reversed(list(enumerate(playbooks)))}
 
     @tool(
         name="enterprise.playbook",
@@ -72,16 +73,9 @@ def _playbook_tool(playbooks: Sequence[Playbook]) -> FunctionTool:
         alternatives=("research.search",),
         topics=_topics(playbooks),
         examples=(
-            ToolExample(
-                request=f"What are the steps of the playbook {shown[:64]}?",
-                arguments={"topic": shown},
-                returns={"title": shown, "steps": [{"number": 1}], "text": "1. "},
-            ),
-            "What is our procedure for this?",
-            "Walk me through the checklist",
-            "How do we handle this kind of request in our company?",
+            *(_looked_up(one) for one in playbooks[:_SHOWN]),
+            "Walk me through our company's procedure for this",
             "Which steps does the runbook say, and who owns it?",
-            "What has to be done before we start, according to company policy?",
         ),
     )
     def playbook(
@@ -111,6 +105,14 @@ def _playbook_tool(playbooks: Sequence[Playbook]) -> FunctionTool:
         )
 
     return playbook
+
+
+def _looked_up(playbook: Playbook) -> ToolExample:
+    return ToolExample(
+        request=f"How do we do this: {playbook.title}?",
+        arguments={"topic": playbook.title},
+        returns={"title": playbook.title, "steps": [{"number": 1}], "text": "1. "},
+    )
 
 
 def _build_index(playbooks: Sequence[Playbook]) -> sqlite3.Connection:

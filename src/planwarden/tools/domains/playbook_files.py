@@ -129,7 +129,9 @@ def _fields(text: str, file: DocumentFile, *, first_line: int) -> _Fields:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + first_line
-        raise DataRejected(f"'{file.path}', line {line}: not YAML: {error.problem}.", remedy=remedy) from error
+        raise DataRejected(
+            f"'{file.path}', line {line}: not YAML: {error.problem}.", remedy=remedy
+        ) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise DataRejected(f"'{file.path}': not YAML: {error}.", remedy=remedy) from error
     if not isinstance(node, yaml.MappingNode):

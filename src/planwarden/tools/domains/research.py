@@ -20,6 +20,7 @@ from planwarden.tools.function import FunctionTool, tool
 
 MAX_CHOICES = 60
 
+
 class Hit(Contract):
     """A passage that was found; a higher score is better."""
 
@@ -157,7 +158,9 @@ def _searched(documents: Sequence[Document]) -> ToolExample:
         query = " ".join(words(passage.heading or passage.text)[:8])[:200]
         if match_expression(query):
             request = f"Search the documents for {query}"
-            return ToolExample(request=request, arguments={"query": query}, returns={"hits": [{}]})
+            return ToolExample(
+                request=request, arguments={"query": query}, returns={"hits": [{"document": ""}]}
+            )
     return ToolExample(request="Search the documents for something")
 
 

@@ -119,9 +119,7 @@ class Server:
         if status == 429:
             wait = str(response.headers.get("Retry-After", ""))
             default = f"Wait {wait} s." if wait.isdecimal() and len(wait) < 7 else "Ask less often."
-        return ToolFailed(
-            f"{self.host} answers with status {status}.", remedy=remedies.get(status, default)
-        )
+        return ToolFailed(f"{self.host} answers with status {status}.", remedy=remedies.get(status, default))
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -23,7 +23,7 @@ _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteFields:
-    """Where a quote's parts stand: JSON Pointers (RFC 6901) or names of CSV columns; None looks for the usual ones."""
+    """Where a quote's parts stand: JSON Pointers (RFC 6901) or CSV columns; None looks for usual names."""
 
     price: str | None = None
     time: str | None = None

@@ -48,7 +48,7 @@ def _search_tool(server: Server) -> FunctionTool:
     @tool(
         name="web.search",
         effect="read",
-        description="Search the web, beyond the user's own documents: titles, addresses and snippets of pages."
+        description="Search the web, beyond the user's own documents: titles, addresses, snippets of pages."
         " The query is sent to a search service.",
         alternatives=("research.search",),
         examples=(
