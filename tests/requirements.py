@@ -140,6 +140,6 @@ REQUIREMENTS: dict[str, str] = {
     "TOOL-14": "Trying a tool holds arguments, result and `verify` to what is declared, in a scratch folder.",
     "TOOL-15": "Only tool packages that the catalog names are imported; every fault of one names the line.",
     "CLI-20": "`tools test` tells ok, failed and skipped apart by exit code; an unknown name gets near ones.",
-    "CLI-21": "`tools new` writes a package that builds, installs, loads and passes its own tests, or nothing.",
+    "CLI-21": "`tools new` writes a package that builds, loads and passes its own tests, or nothing.",
     "DOC-8": "Every built-in tool is shown with a real call and exactly what it gives.",
 }

@@ -158,16 +158,15 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read groups by their members only: a variable `TOOLS` or `LLM` of somebody else's is not ours."""
+        """Read `TOOLS__*` by its members only: a variable `TOOLS` is somebody else's."""
         if isinstance(env_settings, EnvSettingsSource):
-            groups = {name for name, field in cls.model_fields.items() if is_group(field.annotation)}
-            ours = {name: value for name, value in env_settings.env_vars.items() if name not in groups}
+            ours = {name: value for name, value in env_settings.env_vars.items() if name != "tools"}
             env_settings.env_vars = ours
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 

@@ -72,8 +72,8 @@ async def test_a_markdown_playbook_is_given_step_by_step_with_owner_file_and_lin
         (2, "Before", "Take back: the laptop; the badge"),
         (3, "After", "Disable the accounts. accounts disable NAME"),
     ]
-    for step, begins in zip(value["steps"], ("1. Agree", "2. Take", "1. Disable"), strict=True):
-        assert lines[step["line"] - 1].startswith(begins)
+    begun = [lines[int(step["line"]) - 1][:6] for step in value["steps"]]
+    assert begun == ["1. Agr", "2. Tak", "1. Dis"]
     assert value["text"].startswith(
         "Leaving the company (leaver.md, line 3; owner: People team)\nBefore:\n1. "
     )
