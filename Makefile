@@ -3,7 +3,7 @@ PY := .venv/bin/python
 TASK ?= What is the latest price of IBM, and how volatile was it?
 DATA ?=
 
-.PHONY: help demo setup setup-dev test check fmt lint types layers requirements docs bench lock clean
+.PHONY: e2e help demo setup setup-dev test check fmt lint types layers requirements docs bench lock clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
@@ -49,6 +49,11 @@ docs: setup-dev ## build the documentation, strictly
 bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/planned_names.py
 	$(PY) benchmarks/journal_steps.py
+	$(PY) benchmarks/conversations.py
+	$(PY) benchmarks/metrics_memory.py
+
+e2e: setup-dev ## the end-to-end tasks over all five agents, with the share that comes out right
+	$(PY) -m pytest tests/end_to_end -s
 
 lock: ## renew the lock files
 	.venv/bin/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml -o requirements/run.lock

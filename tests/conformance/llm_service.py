@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 
 from planwarden.contracts.model import Message
-from planwarden.contracts.specs import JsonSchema
-from planwarden.errors import ModelTimedOut, PromptTooLong, ReplyIncomplete
+from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.errors import ModelTimedOut, PromptTooLong, ReplyIncomplete, ToolCallingUnsupported
 from planwarden.llm.service import LLMRequest, LLMService
 
 CONTEXT_TOKENS = 768
@@ -114,6 +114,24 @@ class LLMServiceSuite:
         reply = await service.complete(replace(request(f"Was heißt {word}؟ \u202e"), output_schema=schema))
         assert json.loads(reply.text) == {"word": word}
         assert "".join(token.text for token in reply.tokens) == reply.text
+
+    @pytest.mark.requirement("LLM-14")
+    async def test_a_model_that_takes_no_tools_says_so_and_one_that_does_may_ask_for_those_offered(
+        self, service: LLMService
+    ) -> None:
+        parameters: JsonSchema = {"type": "object", "properties": {}, "additionalProperties": False}
+        tool = ToolSpec(
+            name="utils.clock", description="Say what time it is.", effect="read", parameters=parameters
+        )
+        offered = replace(request("What time is it?"), output_schema=None, top_logprobs=0, tools=(tool,))
+        if not service.identity.calls_tools:
+            with pytest.raises(ToolCallingUnsupported) as refused:
+                await service.complete(offered)
+            assert "directed" in refused.value.remedy
+        else:
+            reply = await service.complete(offered)
+            assert reply.text or reply.tool_requests
+            assert all(each.id for each in reply.tool_requests)
 
     async def test_health_names_the_context_in_force(self, service: LLMService) -> None:
         health = await service.health()

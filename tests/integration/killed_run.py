@@ -24,10 +24,11 @@ from planwarden.contracts.value import Json
 from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.port import Journal
 from planwarden.journal.sqlite import SqliteJournal
-from planwarden.llm.service import LLMRequest
+from planwarden.llm.service import LLMReply, LLMRequest
+from planwarden.runtime.asking import AgentSettings
 from planwarden.testing.counting_ids import CountingIds
 from planwarden.testing.failing_journal import FailingJournal, Moment, kill_nine
-from planwarden.testing.scripted_llm import FunctionLLM
+from planwarden.testing.scripted_llm import FunctionLLM, asking
 from planwarden.testing.stage import Stage, plan_of
 from planwarden.testing.ticking_clock import TickingClock
 from planwarden.tools.data_sources import DataSources
@@ -37,6 +38,7 @@ from planwarden.tools.tool import Tool, ToolContext, Verification
 
 ANSWER = "ANSWER "
 """Begins each line that is meant for the test."""
+WRITTEN = {"path": "out.txt", "content": "the number is 12\n"}
 ANSWERS = {
     "[s1.1] look": "It says 12 [s1.1].",
     "[s2.1] files.write": "Saved [s2.1].",
@@ -56,6 +58,8 @@ class Order:
     when: Moment = "before"
     tool: str = ""
     """The tool to be killed around, right before or right after its effect."""
+    free: bool = False
+    """Whether the model drives its steps by native tool calls."""
 
 
 class DeadlyTool:
@@ -104,9 +108,21 @@ def tools_in(folder: Path) -> dict[str, Tool]:
 
 def reply(request: LLMRequest) -> str:
     if request.output_schema is not None:
-        return json.dumps({"path": "out.txt", "content": "the number is 12\n"})
+        return json.dumps(WRITTEN)
     text = request.messages[-1].content
     return next(answer for evidence, answer in ANSWERS.items() if evidence in text)
+
+
+def calling(request: LLMRequest) -> LLMReply | str:
+    """Ask natively for the planned tool, after one that is not planned; then answer from what it returned."""
+    results = [message.content for message in request.messages if message.role == "tool"]
+    if results:
+        return next(
+            answer for evidence, answer in ANSWERS.items() if results[-1].startswith(evidence.split()[0])
+        )
+    (tool,) = request.tools
+    arguments = WRITTEN if tool.name == "files.write" else {}
+    return asking(("nowhere", {}), (tool.name, arguments))
 
 
 PLAN = plan_of(
@@ -128,9 +144,11 @@ async def carry_out(order: Order) -> RunState:
     if order.tool:
         tools[order.tool] = DeadlyTool(tools[order.tool], order.when)
     agent = AgentSpec(name="worker", description="Works", tools=tuple(tools))
+    llm = FunctionLLM(calling, calls_tools=True) if order.free else FunctionLLM(reply)
+    settings = AgentSettings(execution="free" if order.free else "directed")
     stage = Stage(
-        agents=(agent,), tools=tools, agent_llm=FunctionLLM(reply), clock=clock, ids=ids, owner=owner,
-        journal=journal,
+        agents=(agent,), tools=tools, agent_llm=llm, agent_settings=settings, clock=clock, ids=ids,
+        owner=owner, journal=journal,
     )  # fmt: skip
     orchestrator = stage.orchestrator()
     try:

@@ -71,14 +71,17 @@ def essence(outcome: dict[str, Any]) -> dict[str, Any]:
     return {name: outcome[name] for name in names}
 
 
-def brought_to_its_end(processes: Processes, folder: Path, outcome: dict[str, Any]) -> dict[str, Any]:
+def brought_to_its_end(
+    processes: Processes, folder: Path, outcome: dict[str, Any], *, free: bool = False
+) -> dict[str, Any]:
     """Release a run that is parked in doubt, as a person would who looks at what is really there."""
     if outcome["status"] != "in_doubt":
         return outcome
     assert outcome["calls"]["s3.1"] == "in_doubt"
     assert set(outcome["calls"].values()) == {"returned", "in_doubt"}
     assert outcome["answer"] is not None
-    return processes.finished(Order(str(folder), verb="done" if outcome["told"] else "not_done"))
+    verb = "done" if outcome["told"] else "not_done"
+    return processes.finished(Order(str(folder), verb=verb, free=free))
 
 
 @pytest.fixture(scope="module")
@@ -89,24 +92,28 @@ def undisturbed(processes: Processes, tmp_path_factory: pytest.TempPathFactory) 
     return outcome
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.requirement("FREE-5")
+@pytest.mark.parametrize(("when", "free"), [("before", False), ("after", False), ("after", True)])
 def test_a_run_killed_at_any_write_comes_to_the_same_end_with_no_effect_twice(
-    processes: Processes, undisturbed: dict[str, Any], tmp_path: Path, when: Moment
+    processes: Processes, undisturbed: dict[str, Any], tmp_path: Path, when: Moment, free: bool
 ) -> None:
+    if free:
+        undisturbed = processes.finished(Order(str(tmp_path), free=True))
+        assert (undisturbed["status"], len(undisturbed["told"])) == ("completed", 1)
     killed, parked = 0, 0
     for at in range(1, MAX_WRITES):
         folder = tmp_path / str(at)
         folder.mkdir()
-        code, _ = processes.carry_out(Order(str(folder), at=at, when=when))
+        code, _ = processes.carry_out(Order(str(folder), at=at, when=when, free=free))
         if code == 0:
             break
         assert code == KILLED
         killed += 1
         if (at, when) == (1, "before"):
             continue  # nothing was acknowledged, and nothing is there
-        outcome = processes.finished(Order(str(folder), verb="resume"))
+        outcome = processes.finished(Order(str(folder), verb="resume", free=free))
         parked += outcome["status"] == "in_doubt"
-        outcome = brought_to_its_end(processes, folder, outcome)
+        outcome = brought_to_its_end(processes, folder, outcome, free=free)
         assert essence(outcome) == essence(undisturbed), f"killed {when} write {at}"
     assert killed == undisturbed["seq"] - 1  # the first write holds two events
     assert parked == 1  # around the open intent of the tool that cannot say

@@ -20,13 +20,14 @@ from planwarden.errors import ToolFailed
 from planwarden.journal.memory import MemoryJournal
 from planwarden.journal.port import Journal, Owner
 from planwarden.journal.sqlite import SqliteJournal
-from planwarden.llm.service import LLMRequest
+from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.planning.planner import PlannerSettings
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
+from planwarden.runtime.asking import AgentSettings
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
 from planwarden.testing.counting_ids import CountingIds
 from planwarden.testing.recording_tool import recording
-from planwarden.testing.scripted_llm import FunctionLLM
+from planwarden.testing.scripted_llm import FunctionLLM, asking
 from planwarden.testing.stage import Stage, plan_of
 from planwarden.testing.ticking_clock import TickingClock
 from planwarden.tools.tool import Done, NotDone, Tool, ToolContext, Unknown, Verification
@@ -74,6 +75,57 @@ def reply(request: LLMRequest) -> str:
     return '{"text":"right"}' if "refused" in said else '{"wrong":1}'
 
 
+def calling(request: LLMRequest) -> str | LLMReply:
+    """Drive a step by native calls: all of its tools at once, some wrongly; what stands in; the answer."""
+    planned = _planned(request)
+    if not planned:
+        return reply(request)
+    if not any(message.role == "assistant" for message in request.messages):
+        calls: list[tuple[str, dict[str, Json] | str]] = [("nowhere", {})]
+        for tool in planned:
+            if tool == "typed":
+                calls.append(("typed", "{"))
+            calls.append((tool, {"text": "right"} if tool == "typed" else {}))
+        return asking(*calls, text="First this.")
+    said = [message.content for message in request.messages if message.role == "tool"]
+    if any("failed" in each for each in said) and "spared" not in str(said):
+        return asking(("spare", {}))
+    return f"All is well, {str(said).count('[s')}."
+
+
+def giving_up(request: LLMRequest) -> str | LLMReply:
+    """Call the first tool natively, then answer before the plan is done, until the step goes on directed."""
+    planned = _planned(request)
+    if not planned:
+        return reply(request)
+    first = not any(message.role == "assistant" for message in request.messages)
+    return asking((planned[0], '{"text":"right"}' if planned[0] == "typed" else {})) if first else "Enough."
+
+
+def _planned(request: LLMRequest) -> list[str]:
+    """Give the tools of a step that is driven by its model; none for any other request."""
+    _, marked, rest = request.messages[0].content.partition("uses, in this order: ")
+    return rest.partition(". Answer only")[0].split(", ") if marked else []
+
+
+PLAN_NAMES = ("sequential", "parallel", "failing", "planned by the model")
+MODELS = {
+    "directed": (FunctionLLM(reply), AgentSettings()),
+    "free": (FunctionLLM(calling, calls_tools=True), AgentSettings(execution="free")),
+    "falling": (FunctionLLM(giving_up, calls_tools=True), AgentSettings(execution="free")),
+}
+
+
+CASES = [
+    *(("directed", name, says) for name in PLAN_NAMES for says in ("allow", "ask")),
+    ("free", "sequential", "ask"),
+    ("free", "parallel", "allow"),
+    ("free", "failing", "allow"),
+    ("falling", "sequential", "allow"),
+    ("falling", "parallel", "ask"),
+]
+
+
 def a_step(name: str, *tools: str, after: tuple[str, ...] = (), **more: Any) -> PlannedAgentStep:
     return PlannedAgentStep(id=name, agent="worker", tools=tools, depends_on=after, **more)
 
@@ -102,7 +154,9 @@ RULES = {
 }
 
 
-def a_stage(journal: Journal, owner: Owner, outside: Outside, says: str = "allow") -> Stage:
+def a_stage(
+    journal: Journal, owner: Owner, outside: Outside, says: str = "allow", how: str = "directed"
+) -> Stage:
     tools: tuple[Tool, ...] = (
         CannedTool("look", {"text": "seen"}),
         CannedTool("typed", {"text": "typed"}, parameters=ONE_TEXT),
@@ -116,7 +170,8 @@ def a_stage(journal: Journal, owner: Owner, outside: Outside, says: str = "allow
         agents=(AgentSpec(name="worker", description="Works", tools=tuple(wrapped)),),
         tools=wrapped,
         policy=ToolPolicy(agents={"worker": AgentPolicy(rules=RULES[says])}),
-        agent_llm=FunctionLLM(reply),
+        agent_llm=MODELS[how][0],
+        agent_settings=MODELS[how][1],
         planner_llm=FunctionLLM(reply),
         planner_settings=PlannerSettings(min_confidence=0.999, on_low_confidence="person"),
         journal=journal,
@@ -152,6 +207,7 @@ def essence(state: RunState) -> dict[str, Any]:
         "answer": answer.text if answer else None,
         "evidence": answer.evidence if answer else None,
         "adherence": state.adherence,
+        "execution": [(step.execution, step.fell) for step in state.steps.values()],
         "calls": [
             (c.call.id, c.call.tool, c.call.arguments, c.status, c.value, c.failure) for c in state.calls
         ],
@@ -187,14 +243,18 @@ def effects_in(events: Sequence[RunEvent], run_id: str, *, happened: bool) -> li
     return [key for call_id, key in keys.items() if happened or call_id in over]
 
 
-@pytest.mark.parametrize("says", ["allow", "ask"])
-@pytest.mark.parametrize("name", list(PLANS))
-async def test_resuming_from_any_prefix_gives_the_same_end(name: str, says: str) -> None:
+@pytest.mark.requirement("FREE-5")
+@pytest.mark.parametrize(("how", "name", "says"), CASES)
+async def test_resuming_from_any_prefix_gives_the_same_end(how: str, name: str, says: str) -> None:
     outside = Outside()
-    whole = a_stage(in_memory(), OLD, outside, says)
+    whole = a_stage(in_memory(), OLD, outside, says, how)
     state = await whole.orchestrator().route_task(TASK, PLANS[name])
     finished = await brought_to_its_end(whole, state, outside)
     assert finished.ended is not None
+    fallen = [step.fell is not None for step in finished.steps.values() if step.status != "pending"]
+    assert [(any(fallen), any(step.turns for step in finished.steps.values()))] == [
+        {"directed": (False, False), "free": (False, True), "falling": (True, True)}[how]
+    ]
     events = await whole.record.read(finished.run_id)
     expected = essence(finished)
     resumed = 0
@@ -205,7 +265,7 @@ async def test_resuming_from_any_prefix_gives_the_same_end(name: str, says: str)
             await seeded(journal, prefix)
             seen = Outside()
             seen.done += effects_in(prefix, finished.run_id, happened=happened)
-            stage = a_stage(journal, NEW, seen, says)
+            stage = a_stage(journal, NEW, seen, says, how)
             state = await stage.orchestrator().resume(finished.run_id)
             state = await brought_to_its_end(stage, state, seen)
             where = f"after event {length} of {len(events)} ({prefix[-1].fact.kind})"

@@ -32,7 +32,7 @@ def mind() -> Iterator[Mind]:
         ],
         answer="IBM stood at 125.55 [s1.1].",
     )
-    server = mind.server = FakeOllama(service=FunctionLLM(mind.reply), models=MODELS)
+    server = mind.server = FakeOllama(service=FunctionLLM(mind.reply, calls_tools=True), models=MODELS)
     ready, over = threading.Event(), threading.Event()
 
     async def serve() -> None:

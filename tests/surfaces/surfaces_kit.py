@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from planwarden.llm.service import LLMRequest
+from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.testing.fake_ollama import FakeOllama
 
 
@@ -21,13 +21,17 @@ class Mind:
     arguments: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """For each tool whose parameters these are; the first that fits is said."""
     answer: str = "Here it is."
+    calls: list[LLMReply] = field(default_factory=list[LLMReply])
+    """What it asks for natively when it is offered tools, one after the other; then it answers."""
     planned: list[str] = field(default_factory=list[str])
     """The last message of each request for a plan."""
     on_answer: Callable[[], None] = lambda: None
     server: FakeOllama | None = None
 
-    def reply(self, request: LLMRequest) -> str:
+    def reply(self, request: LLMRequest) -> str | LLMReply:
         """Answer as a model would."""
+        if request.tools and self.calls:
+            return self.calls.pop(0)
         schema = json.dumps(request.output_schema or {})
         if '"handoff"' in schema or '"none"' in schema:
             self.planned.append(request.messages[-1].content)

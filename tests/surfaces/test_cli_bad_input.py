@@ -239,9 +239,14 @@ def test_settings_that_cannot_be_used_are_named(
     offline: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    for command in (("runs",), ("run", TASK), ("doctor",)):
+    for command in (("runs",), ("run", TASK)):
         told = offline(*command, "--json").error(2, "settings_rejected")
         assert variable.lower() in told["message"].lower()
+    examined = offline("doctor", "--json")
+    assert examined.code == 2
+    (named,) = [check for check in examined.json["checks"] if check["group"] == "settings"]
+    assert variable.lower() in named["detail"].lower()
+    assert named["remedy"]
     assert not home.exists()
 
 
@@ -267,8 +272,9 @@ def test_no_model_file_at_all_is_said_with_the_command_that_gets_it(offline: Cli
     told = offline("run", TASK, "--json").error(2, "model_file_rejected")
     assert "planwarden models fetch" in told["remedy"]
     assert not list(home.rglob("*.json"))
-    checks = {check["check"]: check for check in offline("doctor", "--json").json["checks"]}
-    assert "planwarden models fetch" in checks["models"]["remedy"]
+    bad = [check for check in offline("doctor", "--json").json["checks"] if check["status"] == "bad"]
+    assert {check["group"] for check in bad} == {"machine", "planner model", "agents' model"}
+    assert all("planwarden models fetch" in check["remedy"] for check in bad)
 
 
 @pytest.mark.requirement("BAD-6")

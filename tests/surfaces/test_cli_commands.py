@@ -161,7 +161,7 @@ def test_a_dry_run_shows_every_verdict_and_runs_and_records_nothing(
     assert cli("runs", "--json").json == []
 
 
-# ---- init, doctor, runs ------------------------------------------------------------------------------
+# ---- init, runs --------------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("CLI-6")
@@ -192,34 +192,6 @@ def test_init_overwrites_only_when_told_so_and_leaves_nothing_else_behind(
     assert "general_agent" in path.read_text()
     assert [each.name for each in folder.iterdir()] == ["planwarden.yaml"]
     assert offline("init", str(path)).code == 2
-
-
-@pytest.mark.requirement("CLI-7")
-def test_doctor_finds_nothing_wrong_where_nothing_is(cli: Cli) -> None:
-    said = cli("doctor", "--json")
-    assert said.code == 0
-    assert said.json["ok"] is True
-    assert [check["check"] for check in said.json["checks"]] == [
-        "full-text search", "catalog", "store", "planner model", "agents model",
-    ]  # fmt: skip
-
-
-@pytest.mark.requirement("CLI-7")
-def test_doctor_names_each_trouble_with_its_remedy(
-    offline: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home.mkdir()
-    (home / "journal.db").write_bytes(b"not a journal at all" * 100)
-    catalog = tmp_path / "c.yaml"
-    catalog.write_text("version: 1\nagents: 7\n")
-    said = offline("doctor", "--json", "--config", str(catalog))
-    assert said.code == 2
-    bad = {check["check"]: check for check in said.json["checks"] if not check["ok"]}
-    assert set(bad) == {"catalog", "store", "models"}
-    assert all(check["remedy"] for check in bad.values())
-    assert "c.yaml" in bad["catalog"]["detail"]
-    told = offline("doctor", "--config", str(catalog))
-    assert told.out.count("what to do") == 3
 
 
 @pytest.mark.requirement("CLI-8")

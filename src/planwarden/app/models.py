@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from typing import Literal
 
+from planwarden.app.answer_style import decide_answer_style
 from planwarden.app.system import processors
+from planwarden.configuration.measurements import shipped_measurements, stored_measurements
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.facts import RunStarted
@@ -12,6 +16,7 @@ from planwarden.llm.absent import AbsentLLM
 from planwarden.llm.retrying import RetryingLLM
 from planwarden.llm.selection import LLMSettings, ModelOpener
 from planwarden.llm.service import LLMService
+from planwarden.llm.styled import StyledLLM
 from planwarden.runtime.asking import AgentModels
 
 
@@ -42,7 +47,7 @@ class ModelShelf:
         self._settings = settings
         self._clock = clock
         self._opener = ModelOpener(clock=clock, ids=ids, cache_dir=settings.planwarden_cache / "models")
-        self._open: dict[tuple[str, str], Models] = {}
+        self._open: dict[tuple[str, ...], Models] = {}
 
     async def models(self, pinned: RunStarted | None = None) -> Models:
         """Open the models; for a run begun earlier, from the providers that its journal pins.
@@ -55,15 +60,40 @@ class ModelShelf:
             pinned.planner.provider if pinned else settings.planner_llm.provider,
             pinned.agents.provider if pinned else settings.llm.provider,
         )
-        if providers not in self._open:
+        style = (pinned.agents.answer_style, pinned.agents.answer_style_because) if pinned else ()
+        key = (*providers, *style)
+        if key not in self._open:
             planner = await self._model(settings.planner_llm, "PLANNER_LLM", providers[0])
             try:
-                agents = await self._model(settings.llm, "LLM", providers[1])
+                agents = await self._agents_model(pinned, providers[1])
             except BaseException:
                 await planner.aclose()
                 raise
-            self._open[providers] = Models(planner=planner, agents=AgentModels(default=agents))
-        return self._open[providers]
+            self._open[key] = Models(planner=planner, agents=AgentModels(default=agents))
+        return self._open[key]
+
+    async def _agents_model(self, pinned: RunStarted | None, provider: str) -> LLMService:
+        """Open the agents' model with its answer style; a run begun earlier keeps the style it began with."""
+        chosen = self._settings.llm
+        stored = await asyncio.to_thread(stored_measurements, self._settings.planwarden_home)
+        inner = await self._model(chosen, "LLM", provider)
+        if pinned is not None and pinned.agents.answer_style_because:
+            style, because = pinned.agents.answer_style, pinned.agents.answer_style_because
+        else:
+            shipped = shipped_measurements()
+            style, because = decide_answer_style(inner.identity, chosen.answers, stored, shipped)
+        return StyledLLM(inner, style=style, because=because)
+
+    async def model(self, role: Literal["planner", "agents"]) -> LLMService:
+        """Open the model of one role by itself, for looking at it; the caller closes it.
+
+        Raises:
+            ModelError, ConfigurationError: it cannot be had.
+        """
+        settings = self._settings
+        if role == "planner":
+            return await self._model(settings.planner_llm, "PLANNER_LLM", settings.planner_llm.provider)
+        return await self._model(settings.llm, "LLM", settings.llm.provider)
 
     async def _model(self, chosen: PlannerModel | AgentModel, prefix: str, provider: str) -> LLMService:
         settings = LLMSettings(

@@ -8,20 +8,23 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from planwarden.app.conversation import with_earlier_turns
 from planwarden.app.result import RunResult
 from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import file_faults, write_dossier
+from planwarden.audit.log import PlannedWith, log_planning
+from planwarden.audit.metrics import Totals
 from planwarden.configuration.settings import Settings, load_settings
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
-from planwarden.contracts.facts import RunStarted
+from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.fold import fold
 from planwarden.contracts.plan import PlannerPlan
-from planwarden.contracts.run import RunState, final_answer
-from planwarden.contracts.task import Exchange, Task
+from planwarden.contracts.run import RunState
+from planwarden.contracts.task import Task
 from planwarden.contracts.value import Json
 from planwarden.errors import StoreCorrupt
 from planwarden.journal.owner import is_dead, this_process
@@ -34,15 +37,14 @@ if TYPE_CHECKING:
     from planwarden.app.models import Models, ModelShelf
     from planwarden.app.trials import Trial
     from planwarden.configuration.catalog_file import AssembledCatalog
-    from planwarden.llm.service import ModelHealth
+    from planwarden.llm.service import LLMService, ModelHealth
     from planwarden.orchestration.orchestrator import Orchestrator, Resolution
     from planwarden.orchestration.run_log import EventListener
     from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
     from planwarden.tools.tool import Tool
 
-CONVERSATION_RUNS = 200
-"""How many of the newest runs are looked through for earlier turns of a conversation."""
-CONVERSATION_TURNS = 8
+PAGE = 200
+"""Run ids that are held at a time while all runs are read."""
 
 
 class Planwarden:
@@ -91,7 +93,7 @@ class Planwarden:
 
     # ---- what is there -------------------------------------------------------------------------------
 
-    async def journal(self) -> Journal:
+    async def journal(self) -> SqliteJournal:
         """Open the journal.
 
         Raises:
@@ -127,11 +129,15 @@ class Planwarden:
         Raises:
             ModelError, ConfigurationError: a model cannot be had.
         """
-        if self._shelf is None:
-            from planwarden.app.models import ModelShelf  # noqa: PLC0415 - heavy; see above
+        return await self._model_shelf().models(pinned)
 
-            self._shelf = ModelShelf(self.settings, self.clock, self.ids)
-        return await self._shelf.models(pinned)
+    async def model(self, role: Literal["planner", "agents"]) -> LLMService:
+        """Open the model of one role by itself, for looking at it; the caller closes it.
+
+        Raises:
+            ModelError, ConfigurationError: it cannot be had.
+        """
+        return await self._model_shelf().model(role)
 
     async def health(self) -> Mapping[str, ModelHealth]:
         """Look whether the models are there."""
@@ -166,8 +172,15 @@ class Planwarden:
         """Plan only: nothing runs, nothing is recorded."""
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)
-        planner = self._planner(await self.models())
-        return await planner.plan(prepared, world.catalog, world.policy)
+        models = await self.models()
+        planning = await self._planner(models).plan(prepared, world.catalog, world.policy)
+        made = PlannedWith(
+            catalog_digest=world.catalog.digest,
+            policy_digest=world.policy.digest,
+            planner_model=models.planner.identity.model,
+        )
+        log_planning(planning.decision, made)
+        return planning
 
     async def route_task(
         self, task: Task, plan: PlannerPlan | None = None, listener: EventListener | None = None
@@ -224,10 +237,16 @@ class Planwarden:
         orchestrator = await self._orchestrator(empty_world(), absent_models(started))
         return await self._result(await orchestrator.cancel(run_id, by=by))
 
-    async def runs(self, *, limit: int = 50) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+    async def request_cancel(self, run_id: str, *, by: str) -> None:
+        """Have a run stopped by the process that runs it, within about a second."""
+        await (await self.journal()).post(run_id, CancelRequested(by=by))
+
+    async def runs(
+        self, *, limit: int = 50, conversation: str | None = None
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
         """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
         journal = await self.journal()
-        heads = await journal.heads(limit=limit)
+        heads = await journal.heads(limit=limit, conversation=conversation)
         return tuple([(head, await self._state_or_damage(journal, head.run_id)) for head in heads])
 
     @staticmethod
@@ -236,6 +255,16 @@ class Planwarden:
             return fold(await journal.read(run_id))
         except StoreCorrupt as damage:
             return damage
+
+    async def metrics(self) -> Totals:
+        """Add up every run in the journal, one at a time; damaged ones are only counted."""
+        journal, totals, place = await self.journal(), Totals(), 0
+        while page := await journal.runs_after(place, limit=PAGE):
+            for _, run_id in page:
+                state = await self._state_or_damage(journal, run_id)
+                totals = totals.plus_damaged() if isinstance(state, StoreCorrupt) else totals.plus(state)
+            place = page[-1][0]
+        return totals
 
     async def dossier(self, run_id: str) -> Dossier:
         """Build a run's dossier from its journal."""
@@ -255,6 +284,13 @@ class Planwarden:
         return await asyncio.to_thread(file_faults, self.settings.dossier_folder, dossier)
 
     # ---- inside --------------------------------------------------------------------------------------
+
+    def _model_shelf(self) -> ModelShelf:
+        if self._shelf is None:
+            from planwarden.app.models import ModelShelf  # noqa: PLC0415 - heavy; see above
+
+            self._shelf = ModelShelf(self.settings, self.clock, self.ids)
+        return self._shelf
 
     async def _result(self, state: RunState) -> RunResult:
         dossier = await self.dossier(state.run_id)
@@ -294,17 +330,8 @@ class Planwarden:
         prepared = task.model_copy(update={"data": _absolute(task.data)})
         if task.conversation is None or task.exchanges:
             return prepared
-        journal = await self.journal()
-        turns: list[Exchange] = []
-        for head in reversed(await journal.heads(tenant=task.tenant, limit=CONVERSATION_RUNS)):
-            state = await self._state_or_damage(journal, head.run_id)
-            if isinstance(state, StoreCorrupt) or state.started.task.conversation != task.conversation:
-                continue
-            turns.append(Exchange(role="user", content=state.started.task.prompt))
-            answer = final_answer(state)
-            if answer is not None:
-                turns.append(Exchange(role="assistant", content=answer.text[:4_000]))
-        return prepared.model_copy(update={"exchanges": tuple(turns[-CONVERSATION_TURNS:])})
+        context = max(self.settings.planner_llm.num_ctx, self.settings.llm.num_ctx)
+        return await with_earlier_turns(prepared, await self.journal(), context_tokens=context)
 
 
 def _absolute(paths: Sequence[str]) -> tuple[str, ...]:

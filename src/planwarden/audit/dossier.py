@@ -68,6 +68,8 @@ def _steps(state: RunState) -> Iterable[DossierStep]:
             id=step.planned.id,
             agent=step.planned.agent,
             status=step.status,
+            execution=step.execution,
+            fell=f"{step.fell.reason}: {step.fell.message}" if step.fell else "",
             answer=step.answer,
             failure_code=step.failure_code,
             failure_message=step.failure_message,

@@ -91,10 +91,17 @@ def _steps(steps: Sequence[DossierStep]) -> list[str]:
     if not steps:
         return []
     rows = [
-        (step.id, step.agent, step.status, step.failure_code or "–", step.failure_message or "–")
+        (
+            step.id,
+            step.agent,
+            f"{step.execution}, then directed ({step.fell})" if step.fell else step.execution,
+            step.status,
+            step.failure_code or "–",
+            step.failure_message or "–",
+        )
         for step in steps
     ]
-    return ["## Steps", "", *_table(("step", "agent", "outcome", "code", "message"), rows)]
+    return ["## Steps", "", *_table(("step", "agent", "execution", "outcome", "code", "message"), rows)]
 
 
 def _calls(calls: Sequence[DossierCall]) -> list[str]:
@@ -121,12 +128,20 @@ def _answer(dossier: Dossier) -> list[str]:
     if dossier.answer is None:
         return ["## Answer", "", "None."]
     answer = dossier.answer
-    evidence = ", ".join(answer.evidence) or "none"
+    by = {each.call: each.by for each in reversed(answer.citations)}
+    evidence = ", ".join(f"{ref} ({by[ref]})" if ref in by else ref for ref in answer.evidence) or "none"
     lines = ["## Answer", "", *_quoted(answer.text), "", f"Evidence: {evidence}. Style: {answer.style}."]
     if answer.unsupported_numbers:
         lines.append(f"Numbers that no evidence contains: {', '.join(answer.unsupported_numbers)}.")
+    if answer.unknown_citations:
+        lines.append(f"Cited, but not there: {_cell(', '.join(answer.unknown_citations))}.")
+    if answer.rendered_because:
+        lines.append(f"Rendered from the evidence because of `{answer.rendered_because}`.")
     if not answer.grounded:
-        lines.append("No tool backs this answer.")
+        shown = f" It was shown: {', '.join(answer.available)}." if answer.available else ""
+        lines.append(f"No tool backs this answer.{shown}")
+    if answer.uncited:
+        lines += ["", "Sentences without evidence:", "", *(f"- {_cell(said)}" for said in answer.uncited)]
     return lines
 
 
@@ -164,7 +179,9 @@ def _models(dossier: Dossier) -> list[str]:
 
 def _model(identity: ModelIdentity) -> str:
     digest = f", `{identity.digest}`" if identity.digest else ""
-    return f"{identity.model} ({identity.provider}{digest}): {_cell(identity.chosen_because)}"
+    because = _cell(identity.answer_style_because)
+    answers = f"; answers: {identity.answer_style} ({because})" if because else ""
+    return f"{identity.model} ({identity.provider}{digest}): {_cell(identity.chosen_because)}{answers}"
 
 
 def _record(dossier: Dossier) -> list[str]:

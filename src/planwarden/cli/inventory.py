@@ -1,30 +1,25 @@
-"""Commands that show what there is: init, agents, models fetch, doctor."""
+"""Commands that show what there is: init, agents, models fetch."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio
 import typer
 from rich.table import Table
 
 from planwarden.app import Planwarden
-from planwarden.app.system import VERSION
-from planwarden.cli.exits import Exit
-from planwarden.cli.output import out, plain, print_json, say, stop, tell
+from planwarden.cli import measuring
+from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
-from planwarden.contracts.verdict import Allowed
-from planwarden.errors import ConfigurationError, PlanwardenError
+from planwarden.errors import ConfigurationError
 from planwarden.llm import model_file
 
 if TYPE_CHECKING:
     from planwarden.configuration.catalog_file import AssembledCatalog
 
-models = typer.Typer(help="The embedded model's file.", no_args_is_help=True)
+models = typer.Typer(help="The embedded model's file; how well a model answers.", no_args_is_help=True)
 
 
 def init(
@@ -105,87 +100,9 @@ def fetch() -> None:
     say(f"{plain(str(path))} ({model_file.SMOLLM2.label}, {model_file.SMOLLM2.licence})")
 
 
-def doctor(as_json: AsJson = False, config: Config = None) -> None:
-    """Check catalog, store, models: each trouble with the line that mends it."""
-    checks = with_planwarden(_examine, as_json=as_json, config=config)
-    if as_json:
-        print_json({"version": VERSION, "ok": all(check["ok"] for check in checks), "checks": checks})
-    else:
-        for check in checks:
-            mark = "[green]ok[/]  " if check["ok"] else "[red]bad[/] "
-            say(f"{mark} {check['check']}: {plain(check['detail'])}")
-            if check["remedy"]:
-                say(f"     [bold]what to do[/]  {plain(check['remedy'])}")
-    stop(Exit.DONE if all(check["ok"] for check in checks) else Exit.BAD_INPUT)
-
-
-async def _examine(planwarden: Planwarden) -> list[dict[str, Any]]:
-    checks = [_search()]
-    for name, look in (("catalog", _catalog), ("store", _store), ("models", _models)):
-        try:
-            checks += await look(planwarden)
-        except PlanwardenError as error:
-            checks.append(_check(name, error.message, ok=False, remedy=error.remedy))
-    return checks
-
-
-def _check(name: str, detail: str, *, ok: bool, remedy: str = "") -> dict[str, Any]:
-    return {"check": name, "ok": ok, "detail": detail, "remedy": remedy}
-
-
-def _search() -> dict[str, Any]:
-    with sqlite3.connect(":memory:") as database:
-        try:
-            database.execute("CREATE VIRTUAL TABLE probe USING fts5(words)")
-        except sqlite3.OperationalError:
-            remedy = "Use a Python whose SQLite has FTS5 (python.org's, Debian's and Ubuntu's have)."
-            return _check("full-text search", "this Python's SQLite has no FTS5", ok=False, remedy=remedy)
-        finally:
-            database.rollback()
-    database.close()
-    return _check("full-text search", f"SQLite {sqlite3.sqlite_version} with FTS5", ok=True)
-
-
-async def _catalog(planwarden: Planwarden) -> list[dict[str, Any]]:
-    world = await planwarden.world()
-    allowed = sum(
-        1
-        for agent, spec in world.catalog.agents.items()
-        for tool in spec.tools
-        if isinstance(world.policy.decide(agent, tool), Allowed)
-    )
-    detail = f"{len(world.catalog.agents)} agents, {len(world.catalog.tools)} tools, {allowed} pairs allowed"
-    unruled = [agent for agent in world.catalog.agents if agent not in world.policy.agents]
-    checks = [_check("catalog", f"{detail}, {world.catalog.digest[:19]}…", ok=True)]
-    checks += [
-        _check("policy", f"no policy is written for agent '{agent}': it may call nothing", ok=True)
-        for agent in unruled
-    ]
-    return checks
-
-
-async def _store(planwarden: Planwarden) -> list[dict[str, Any]]:
-    path = planwarden.settings.journal_path
-    heads = await (await planwarden.journal()).heads(limit=1)
-    free = await anyio.to_thread.run_sync(lambda: shutil.disk_usage(path.parent).free)
-    newest = f"newest run {heads[0].run_id}" if heads else "no runs yet"
-    return [_check("store", f"{path}: {newest}, {free // 2**20} MiB free", ok=True)]
-
-
-async def _models(planwarden: Planwarden) -> list[dict[str, Any]]:
-    opened = await planwarden.models()
-    health = await planwarden.health()
-    checks: list[dict[str, Any]] = []
-    for role, service in (("planner", opened.planner), ("agents", opened.agents.default)):
-        identity, state = service.identity, health[role]
-        good = state.reachable and state.present
-        detail = f"{identity.model} ({identity.provider}): {state.detail}; {identity.chosen_because}"
-        checks.append(_check(f"{role} model", detail, ok=good, remedy=state.remedy))
-    return checks
-
-
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (init, agents, doctor):
+    for command in (init, agents):
         app.command()(command)
+    measuring.register(models)
     app.add_typer(models, name="models")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from planwarden.app.system import VERSION
-from planwarden.cli import dossiers, inventory, running, tools
+from planwarden.cli import doctor, dossiers, evaluation, inventory, measures, running, tools
+from planwarden.cli.chat import command as chat
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json
 
@@ -39,9 +40,13 @@ def options(
 
 
 running.register(app)
+chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
+measures.register(app)
+doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
+app.add_typer(evaluation.app, name="eval")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlanDecision, PlannerPlan
+from planwarden.contracts.run import CallState
 from planwarden.contracts.value import Json
 
 MIN_REASON_WIDTH = 24
@@ -107,7 +108,8 @@ def _method(plan: PlannerPlan) -> str:
 def show_refusals(decision: PlanDecision) -> None:
     """Print why the model's own plan was refused, where it was."""
     for refusal in decision.refusals:
-        tell(f"[yellow]refused at {refusal.rung}[/] ({refusal.reason}): {plain(refusal.message)}")
+        rung = f"{refusal.rung}, {refusal.inner}" if refusal.inner else refusal.rung
+        tell(f"[yellow]refused at {rung}[/] ({refusal.reason}): {plain(refusal.message)}")
 
 
 class Progress:
@@ -115,6 +117,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
+        self._told: tuple[ModelIdentity, ...] = ()
 
     def __call__(self, event: RunEvent) -> None:  # noqa: C901, PLR0912 - one arm per fact worth a line
         """Print one event."""
@@ -127,8 +130,10 @@ class Progress:
                     say()
                     show_plan(decision.plan)
                     say()
-            case f.StepStarted(step=step, agent=agent):
-                say(f"[bold]{step}[/] {agent}")
+            case f.StepStarted(step=step, agent=agent, execution=execution):
+                say(f"[bold]{step}[/] {agent}" + (" [dim]free[/]" if execution == "free" else ""))
+            case f.ExecutionFell(reason=reason, message=message):
+                say(f"   [yellow]goes on directed[/] ({reason}) {plain(message)}")
             case f.CallIntended(call=call, verdict=verdict):
                 self._tools[call.id] = call.tool
                 arguments = _arguments(call.arguments)
@@ -154,16 +159,21 @@ class Progress:
             case _:
                 pass
 
-    @staticmethod
-    def _models(started: f.RunStarted) -> None:
-        show_model("planner", started.planner)
-        show_model("agents", started.agents)
+    def _models(self, started: f.RunStarted) -> None:
+        """Print the models, once where several runs are listened to."""
+        if self._told != (started.planner, started.agents):
+            show_model("planner", started.planner)
+            show_model("agents", started.agents)
+        self._told = (started.planner, started.agents)
         tell("[dim]planning …[/]")
 
 
 def show_model(role: str, identity: ModelIdentity) -> None:
     """Print which model has a role, and why."""
     tell(f"[dim]{role}: {identity.model} ({identity.provider}): {plain(identity.chosen_because)}[/]")
+    if identity.answer_style_because:
+        because = plain(identity.answer_style_because)
+        tell(f"[dim]answers: {identity.answer_style}: {because}[/]")
 
 
 def _arguments(arguments: Mapping[str, Json], *, whole: bool = False) -> str:
@@ -180,12 +190,29 @@ def show_answer(answer: StepAnswer | None) -> None:
     say(plain(answer.text))
     say()
     if answer.evidence:
-        say(f"[dim]evidence: {', '.join(answer.evidence)}[/]")
+        say(f"[dim]evidence: {plain(cited_by(answer))}[/]")
     elif not answer.grounded and answer.style != "question":
-        say("[yellow]no tool backs this answer: it is the model's own word[/]")
-    if answer.unsupported_numbers:
-        numbers = ", ".join(answer.unsupported_numbers)
-        say(f"[yellow]numbers that no evidence contains: {numbers}[/]")
+        shown = f" (it was shown {', '.join(answer.available)} and cites none)" if answer.available else ""
+        say(f"[yellow]no tool backs this answer: it is the model's own word{shown}[/]")
+    for label, found in (
+        ("numbers that no evidence contains", answer.unsupported_numbers),
+        ("cited, but not there", answer.unknown_citations),
+    ):
+        if found:
+            say(f"[yellow]{label}: {plain(', '.join(found))}[/]")
+    if answer.uncited and answer.evidence:
+        first = answer.uncited[0]
+        said = first if len(first) <= 60 else first[:59] + "…"
+        say(f"[yellow]sentences without evidence: {len(answer.uncited)}[/] [dim]first: {plain(said)}[/]")
+    if answer.rendered_because == "unsupported_numbers":
+        say("[yellow]rendered from the evidence: the model's own answer held other numbers[/]")
+
+
+def cited_by(answer: StepAnswer) -> str:
+    """Say which calls an answer rests on, and which of them the runtime matched itself."""
+    matched = {each.call for each in answer.citations if each.by == "matched"}
+    matched -= {each.call for each in answer.citations if each.by != "matched"}
+    return ", ".join(f"{ref} (matched)" if ref in matched else ref for ref in answer.evidence)
 
 
 def show_outcome(dossier: Dossier, path: str) -> None:
@@ -202,6 +229,24 @@ def show_outcome(dossier: Dossier, path: str) -> None:
     say(f"run        {dossier.run_id}")
     out.print(f"dossier    {plain(path)}", soft_wrap=True)
     _what_next(dossier)
+
+
+def show_turn_end(dossier: Dossier, path: str) -> None:
+    """Print how a turn of a conversation ended, in two lines, and what it waits for."""
+    style = _STATUS_STYLE.get(dossier.status, "red")
+    adherence = "no tools planned" if dossier.adherence is None else f"adherence {dossier.adherence:.0%}"
+    message = f" {plain(dossier.outcome_message)}" if dossier.outcome_message else ""
+    say(f"[{style}]{dossier.status}[/]{message} [dim]· {adherence} · run {dossier.run_id}[/]")
+    out.print(f"[dim]{plain(path)}[/]", soft_wrap=True)
+    _what_next(dossier)
+
+
+def show_call(call: CallState) -> None:
+    """Print a call that a person has to judge: tool, arguments, and why it is asked."""
+    why = call.message if call.status == "in_doubt" else f"rule {call.verdict.rule}: {call.verdict.reason}"
+    what = "in doubt" if call.status == "in_doubt" else "needs approval"
+    say(f"[yellow]{what}[/] {call.call.id} {call.call.tool} {_arguments(call.call.arguments, whole=True)}")
+    say(f"   [dim]{plain(why)}[/]")
 
 
 def _what_next(dossier: Dossier) -> None:

@@ -14,7 +14,7 @@ from planwarden.catalog.catalog import Catalog, build_catalog, catalog_problems
 from planwarden.configuration.respecified import RespecifiedTool
 from planwarden.configuration.yaml_lines import MAX_BYTES, KeyPath, LinedYaml, read_yaml, too_large
 from planwarden.contracts.json_schema import schema_fault
-from planwarden.contracts.specs import AgentSpec, JsonSchema, ToolExamples
+from planwarden.contracts.specs import AgentSpec, Execution, JsonSchema, ToolExamples
 from planwarden.contracts.value import Name
 from planwarden.errors import CatalogRejected
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
@@ -49,6 +49,8 @@ class AgentEntry(_Part):
     tools: tuple[Name, ...] = ()
     may_answer_without_tools: bool = False
     instruction: Annotated[str, Field(max_length=4_000)] = ""
+    execution: Execution | None = None
+    """`directed` or `free`; without it, what `LLM__EXECUTION` says."""
 
 
 class RuleEntry(_Part):

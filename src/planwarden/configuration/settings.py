@@ -77,7 +77,7 @@ class PlannerModel(_Model):
     """`fallback` follows the fallback plan instead; `person` lets the plan wait for `planwarden resolve`."""
     max_agents: Annotated[int, Field(ge=1, le=4)] = 4
     """Distinct agents in one plan."""
-    shortlist: Annotated[int, Field(ge=1, le=64)] = 6
+    shortlist: Annotated[int, Field(ge=1, le=64)] = 8
     """How many tools the planner model is shown."""
     guided: Literal["auto", "yes", "no"] = "auto"
     """Whether retrieval decides how many steps there are, and the model only among what is near; `auto`: for
@@ -95,6 +95,15 @@ class AgentModel(_Model):
     """Of one reply; a reply cut there is an error, never an answer."""
     timeout_s: Seconds = 180.0
     """For one exchange with the model, all retries included."""
+    answers: Literal["auto", "prose", "evidence"] = "auto"
+    """Whether the model writes answers, or they are rendered from what the tools returned; `auto`: as this
+    model was measured by `planwarden models measure`, else as the measurements that ship say."""
+    unsupported_numbers: Literal["flag", "render", "fail"] = "flag"
+    """What becomes of an answer with numbers that no evidence contains: it is flagged, the evidence itself is
+    the answer in its place, or the step fails."""
+    execution: Literal["directed", "free"] = "directed"
+    """`free` lets agents call their planned tools natively, where the model can; an agent's own `execution`
+    in the catalog file goes first. docs/guides/execution.md says why `directed` is the default."""
 
 
 class ToolServers(BaseModel):

@@ -43,14 +43,33 @@ class ToolCall(Contract):
         return digest([run_id, self.id, self.tool, self.arguments]).removeprefix("sha256:")
 
 
+class Citation(Contract):
+    """A call that an answer rests on, and who says so."""
+
+    call: str
+    by: Literal["model", "matched", "rendered"]
+    """`model`: it cited the call itself; `matched`: the runtime found all numbers and quotes of a sentence in
+    this call and no other, and added the id; `rendered`: the text is the call's own result."""
+
+
 class StepAnswer(Contract):
     """What an agent says at the end of its step."""
 
     text: str
     evidence: tuple[str, ...] = ()
-    """Ids of the calls that the answer rests on."""
+    """Ids of the calls that the answer rests on: those cited."""
     style: Literal["prose", "evidence", "question"]
     unsupported_numbers: tuple[str, ...] = ()
     """Numbers in the text that no evidence contains."""
     grounded: bool
     """False when no tool backs the answer."""
+    citations: tuple[Citation, ...] = ()
+    """Each call cited, with who cited it."""
+    available: tuple[str, ...] = ()
+    """Ids of the calls that the model was shown and could have cited."""
+    unknown_citations: tuple[str, ...] = ()
+    """Ids in the text that name no call this step may see."""
+    uncited: tuple[str, ...] = ()
+    """Sentences of prose that rest on no call."""
+    rendered_because: str = ""
+    """Why the evidence stands in place of the model's prose: its `answer_style`, or `unsupported_numbers`."""

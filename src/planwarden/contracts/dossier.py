@@ -11,6 +11,7 @@ from planwarden.contracts.deviations import Deviation
 from planwarden.contracts.model import ModelExchange, ModelIdentity, ModelUsage
 from planwarden.contracts.plan import PlanDecision
 from planwarden.contracts.run import CallStatus, RunStatus, StepStatus
+from planwarden.contracts.specs import Execution
 from planwarden.contracts.task import Task
 from planwarden.contracts.value import Contract, Digest, Json, Name
 from planwarden.contracts.verdict import Verdict
@@ -44,6 +45,10 @@ class DossierStep(Contract):
     id: str
     agent: str
     status: StepStatus
+    execution: Execution = "directed"
+    """As the step began."""
+    fell: str = ""
+    """Why a step that began free went on directed, `reason: message`; empty when it did not."""
     answer: StepAnswer | None
     failure_code: str = ""
     failure_message: str = ""

@@ -13,7 +13,9 @@ from pydantic import Field, TypeAdapter
 from planwarden.contracts.calls import FailureKind, RefusalKind, StepAnswer, ToolCall
 from planwarden.contracts.model import ModelExchange, ModelIdentity
 from planwarden.contracts.plan import PlanDecision, StepId
+from planwarden.contracts.specs import Execution
 from planwarden.contracts.task import Task
+from planwarden.contracts.turns import FallReason
 from planwarden.contracts.value import Contract, Digest, Json, Name
 from planwarden.contracts.verdict import NeedsApproval, Verdict
 
@@ -81,6 +83,17 @@ class StepStarted(Contract):
     kind: Literal["step_started"] = "step_started"
     step: StepId
     agent: Name
+    execution: Execution = "directed"
+    """As configured; `execution_fell` says when a free step goes on directed."""
+
+
+class ExecutionFell(Contract):
+    """A step that began free goes on directed from the calls it has made: its model cannot drive it."""
+
+    kind: Literal["execution_fell"] = "execution_fell"
+    step: StepId
+    reason: FallReason
+    message: str
 
 
 class CallRefused(Contract):
@@ -207,6 +220,7 @@ Fact = Annotated[
     | PlanApprovalAsked
     | PlanApprovalGiven
     | StepStarted
+    | ExecutionFell
     | CallRefused
     | ApprovalAsked
     | ApprovalGiven

@@ -13,6 +13,7 @@ from planwarden.contracts.event import RunEvent
 from planwarden.contracts.model import ModelExchange, ModelUsage
 from planwarden.contracts.plan import PlanDecision
 from planwarden.contracts.run import CallState, RunState, StepState
+from planwarden.contracts.turns import RefusedRequest, Turn
 from planwarden.contracts.value import digest
 from planwarden.errors import StoreCorrupt
 
@@ -66,16 +67,18 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             raise StoreCorrupt(f"Run {state.run_id} starts twice.", remedy="Verify the journal.")
         case f.RunTakenOver():
             return replace(state, active_since=event.at)
-        case f.ModelAnswered(exchange=exchange):
-            return _after_model(state, exchange)
+        case f.ModelAnswered(step=step, exchange=exchange):
+            return _after_turn(_after_model(state, step, exchange), step, exchange)
         case f.PlanDecided(decision=decision):
             return _after_plan(state, event, decision)
         case f.PlanApprovalAsked():
             return _deviate(replace(state, plan_approval="asked"), event, "confidence_gated")
         case f.PlanApprovalGiven():
             return _after_plan_approval(state, event.fact)
-        case f.StepStarted(step=step):
-            return _on_step(state, step, lambda s: replace(s, status="running"))
+        case f.StepStarted(step=step, execution=execution):
+            return _on_step(state, step, lambda s: replace(s, status="running", execution=execution))
+        case f.ExecutionFell() as fact:
+            return _after_fall(state, event, fact)
         case f.CallRefused() as fact:
             return _after_refusal(state, event, fact)
         case f.ApprovalAsked(call=call, verdict=verdict):
@@ -109,7 +112,7 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             assert_never(event.fact)
 
 
-def _after_model(state: RunState, exchange: ModelExchange) -> RunState:
+def _after_model(state: RunState, step: str | None, exchange: ModelExchange) -> RunState:
     cost, total = exchange.usage, state.usage
     usage = ModelUsage(
         prompt_tokens=total.prompt_tokens + cost.prompt_tokens,
@@ -117,7 +120,38 @@ def _after_model(state: RunState, exchange: ModelExchange) -> RunState:
         output_tokens=total.output_tokens + cost.output_tokens,
         latency_s=total.latency_s + cost.latency_s,
     )
-    return replace(state, usage=usage, model_calls=state.model_calls + 1)
+    counted = replace(state, usage=usage, model_calls=state.model_calls + 1)
+    if step is None:
+        return replace(counted, planner_latency_s=(state.planner_latency_s or 0.0) + cost.latency_s)
+    return replace(counted, tokens_per_byte=max(state.tokens_per_byte, exchange.tokens_per_byte))
+
+
+def _after_turn(state: RunState, step_id: str | None, exchange: ModelExchange) -> RunState:
+    """Add an exchange of free execution to its step's turns."""
+    if step_id is None or exchange.purpose != "work" or exchange.asked_again:
+        return state
+    turn = Turn(
+        text=exchange.reply or "",
+        requests=exchange.tool_requests,
+        error_code=exchange.error_code or "",
+        error=exchange.error or "",
+    )
+    return _on_step(state, step_id, lambda s: replace(s, turns=(*s.turns, turn)))
+
+
+def _after_fall(state: RunState, event: RunEvent, fact: f.ExecutionFell) -> RunState:
+    fallen = _on_step(state, fact.step, lambda s: replace(s, fell=fact, refused_when_fell=len(s.refused)))
+    if fact.reason != "turn_limit":
+        return fallen
+    return _deviate(fallen, event, "budget_exceeded", step=fact.step, detail=fact.message)
+
+
+def _came_of_request(step: StepState, outcome: str | RefusedRequest) -> StepState:
+    """Note what came of the request in line; requests are carried out one after the other, in their order."""
+    turn = step.turns[-1] if step.turns else None
+    if not step.is_free or turn is None or turn.pending is None:
+        return step
+    return replace(step, turns=(*step.turns[:-1], replace(turn, outcomes=(*turn.outcomes, outcome))))
 
 
 def _after_plan(state: RunState, event: RunEvent, decision: PlanDecision) -> RunState:
@@ -133,7 +167,13 @@ def _after_plan(state: RunState, event: RunEvent, decision: PlanDecision) -> Run
 
 
 def _after_refusal(state: RunState, event: RunEvent, fact: f.CallRefused) -> RunState:
-    refused = _on_step(state, fact.step, lambda s: replace(s, refused=(*s.refused, fact)))
+    def refuse(step: StepState) -> StepState:
+        told = RefusedRequest(refusal=fact.refusal, message=fact.message)
+        # while a call is open no request is in line: what is refused then is that call, made again
+        seen = step if step.open_call else _came_of_request(step, told)
+        return replace(seen, refused=(*step.refused, fact))
+
+    refused = _on_step(state, fact.step, refuse)
     deviation = Deviation(
         kind=fact.refusal, seq=event.seq, step=fact.step, tool=fact.tool, detail=fact.message
     )
@@ -272,6 +312,6 @@ def _put_call(state: RunState, call: CallState) -> RunState:
         if any(other.call.id == call.call.id for other in step.calls):
             calls = tuple(call if other.call.id == call.call.id else other for other in step.calls)
             return replace(step, calls=calls)
-        return replace(step, calls=(*step.calls, call))
+        return replace(_came_of_request(step, call.call.id), calls=(*step.calls, call))
 
     return _on_step(state, call.call.step, put)

@@ -12,9 +12,11 @@ from typing import Literal
 
 from planwarden.contracts.calls import FailureKind, StepAnswer, ToolCall
 from planwarden.contracts.deviations import Deviation
-from planwarden.contracts.facts import CallRefused, RunEnded, RunStarted
+from planwarden.contracts.facts import CallRefused, ExecutionFell, RunEnded, RunStarted
 from planwarden.contracts.model import ModelUsage
 from planwarden.contracts.plan import PlanDecision, PlannedAgentStep
+from planwarden.contracts.specs import Execution
+from planwarden.contracts.turns import Turn
 from planwarden.contracts.value import Json
 from planwarden.contracts.verdict import Verdict
 
@@ -52,6 +54,24 @@ class StepState:
     answer: StepAnswer | None = None
     failure_code: str = ""
     failure_message: str = ""
+    execution: Execution = "directed"
+    """As the step began."""
+    turns: tuple[Turn, ...] = ()
+    """Of free execution."""
+    fell: ExecutionFell | None = None
+    """Why a free step goes on directed."""
+    refused_when_fell: int = 0
+    """How many calls had been refused by then."""
+
+    @property
+    def is_free(self) -> bool:
+        """Say whether the model still drives this step by its own tool calls."""
+        return self.execution == "free" and self.fell is None
+
+    @property
+    def open_call(self) -> CallState | None:
+        """Give the call that has its place but has not run to an end."""
+        return next((state for state in self.calls if state.status not in ("returned", "failed")), None)
 
     def call_for(self, tool: str) -> CallState | None:
         """Give the newest call of that tool."""
@@ -83,6 +103,10 @@ class RunState:
     deviations: tuple[Deviation, ...] = ()
     usage: ModelUsage = field(default_factory=ModelUsage)
     model_calls: int = 0
+    planner_latency_s: float | None = None
+    """What asking the planner model took, repair included; None where it was not asked."""
+    tokens_per_byte: float = 0.0
+    """The highest that a prompt of a step turned out to have so far; 0 before any was counted."""
 
     @property
     def calls(self) -> tuple[CallState, ...]:
@@ -134,6 +158,11 @@ def final_answer(state: RunState) -> StepAnswer | None:
         style=answers[0].style,
         unsupported_numbers=tuple(n for answer in answers for n in answer.unsupported_numbers),
         grounded=all(answer.grounded for answer in answers),
+        citations=tuple(dict.fromkeys(each for answer in answers for each in answer.citations)),
+        available=tuple(dict.fromkeys(ref for answer in answers for ref in answer.available)),
+        unknown_citations=tuple(dict.fromkeys(ref for answer in answers for ref in answer.unknown_citations)),
+        uncited=tuple(sentence for answer in answers for sentence in answer.uncited),
+        rendered_because=next((a.rendered_because for a in answers if a.rendered_because), ""),
     )
 
 

@@ -32,6 +32,8 @@ class TaskLimits(Contract):
     max_tool_calls: Annotated[int, Field(ge=1, le=1_000)] = 32
     max_calls_per_step: Annotated[int, Field(ge=1, le=100)] = 8
     max_refusals_per_step: Annotated[int, Field(ge=1, le=100)] = 3
+    max_turns_per_step: Annotated[int, Field(ge=1, le=100)] = 12
+    """Exchanges of free execution; past them the step goes on directed."""
     max_tokens: Annotated[int, Field(ge=1)] = 200_000
     max_wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
     max_parallel_steps: Annotated[int, Field(ge=1, le=16)] = 1
@@ -43,11 +45,23 @@ class Task(Contract):
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS)]
     metadata: dict[str, StorableJson] = Field(default_factory=dict)
     exchanges: tuple[Exchange, ...] = ()
+    turns_left_out: Annotated[int, Field(ge=0)] = 0
+    """Turns of the conversation older than `exchanges`; no model's context would have held them."""
     conversation: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     data: tuple[str, ...] = ()
     limits: TaskLimits = Field(default_factory=TaskLimits)
     principal: Principal = Field(default_factory=Principal)
     tenant: Annotated[str, Field(min_length=1, max_length=256)] = "default"
+
+    @field_validator("conversation", "tenant")
+    @classmethod
+    def _is_text(cls, name: str | None) -> str | None:
+        try:
+            (name or "").encode()
+        except UnicodeEncodeError as error:
+            msg = "it is not valid text"
+            raise ValueError(msg) from error
+        return name
 
     @field_validator("prompt")
     @classmethod

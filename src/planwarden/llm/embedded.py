@@ -6,19 +6,30 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity, ModelUsage
 from planwarden.contracts.specs import JsonSchema
-from planwarden.errors import ModelFileRejected, ModelTimedOut, PromptTooLong, ReplyIncomplete, ReplyInvalid
+from planwarden.errors import (
+    ModelFileRejected,
+    ModelTimedOut,
+    PromptTooLong,
+    ReplyIncomplete,
+    ReplyInvalid,
+    ToolCallingUnsupported,
+)
+from planwarden.llm import gguf
 from planwarden.llm.engine import EmbeddedEngine
+from planwarden.llm.footprint import ModelFootprint, cache_shape
 from planwarden.llm.logprobs import read_token
 from planwarden.llm.service import (
     LLMReply,
     LLMRequest,
     ModelHealth,
     ReplyBroken,
+    ReplyTiming,
     TokenChoice,
 )
 
@@ -48,7 +59,7 @@ class EmbeddedLLM:
             model=model,
             digest=digest,
             chosen_because=chosen_because,
-            answer_style="evidence",
+            argument_style="grounded",
         )
         engine.acquire()
 
@@ -59,6 +70,10 @@ class EmbeddedLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Ask once; waiting in line counts towards `timeout_s`. Errors: see `LLMService.complete`."""
+        if request.tools:
+            raise ToolCallingUnsupported(
+                f"The embedded {self._identity.model} takes no tools.", remedy="Use directed execution."
+            )
         started = self._clock.monotonic()
         deadline = asyncio.timeout(request.timeout_s)
         try:
@@ -87,6 +102,7 @@ class EmbeddedLLM:
             present=True,
             context_tokens=n_ctx,
             detail=f"{self._identity.model} from {path}, in this process, context {n_ctx} tokens",
+            footprint=await asyncio.to_thread(_footprint, path, n_ctx),
         )
 
     async def aclose(self) -> None:
@@ -132,6 +148,7 @@ class _Collected:
     tokens: list[TokenChoice] = field(default_factory=list[TokenChoice])
     finish: str | None = None
     usage: Object | None = None
+    timings: Object | None = None
 
     def take(self, chunk: object) -> None:
         """Add one chunk; raises KeyError, TypeError, IndexError or AttributeError on one of another form."""
@@ -139,6 +156,7 @@ class _Collected:
         if "error" in known:
             _raise_refusal(known["error"])
         self.usage = cast("Object | None", known.get("usage")) or self.usage
+        self.timings = cast("Object | None", known.get("timings")) or self.timings
         for choice in cast("Sequence[Object]", known["choices"]):
             self.finish = cast("str | None", choice.get("finish_reason")) or self.finish
             self.text.append(cast("str | None", cast("Object", choice["delta"]).get("content")) or "")
@@ -170,7 +188,8 @@ def _reply(chunks: Sequence[object], request: LLMRequest, *, latency_s: float) -
         )
     text = "".join(collected.text)
     whole = "".join(token.text for token in collected.tokens) == text
-    return LLMReply(text=text, usage=usage, tokens=tuple(collected.tokens) if whole else ())
+    tokens = tuple(collected.tokens) if whole else ()
+    return LLMReply(text=text, usage=usage, tokens=tokens, timing=_timing(collected.timings or {}))
 
 
 def _raise_refusal(error: object) -> None:
@@ -195,3 +214,19 @@ def _usage(usage: Object, latency_s: float) -> ModelUsage:
         output_tokens=cast("int", usage.get("completion_tokens", 0)),
         latency_s=latency_s,
     )
+
+
+def _timing(timings: Object) -> ReplyTiming | None:
+    prompt, output = timings.get("prompt_ms"), timings.get("predicted_ms")
+    if not isinstance(prompt, int | float) or not isinstance(output, int | float):
+        return None
+    return ReplyTiming(prompt_s=prompt / 1e3, output_s=output / 1e3)
+
+
+def _footprint(path: Path, n_ctx: int) -> ModelFootprint | None:
+    """Say how large the loaded model is; blocks for a few reads."""
+    try:
+        size, shape = path.stat().st_size, cache_shape(gguf.read_facts(path))
+    except (OSError, ValueError):
+        return None  # it loaded, so it can be used: only its size stays unknown
+    return ModelFootprint(weights_bytes=size, cache=shape, loaded_context_tokens=n_ctx)

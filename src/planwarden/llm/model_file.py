@@ -58,9 +58,12 @@ SMOLLM2 = Weights(
 
 
 def find(cache_dir: Path, weights: Weights = SMOLLM2) -> Path | None:
-    """Look for the file in the cache; its bytes are not looked at."""
+    """Look for the file in the cache; its bytes are not looked at. One that may not be seen is not there."""
     path = cache_dir / weights.file_name
-    return path if path.is_file() else None
+    try:
+        return path if path.is_file() else None
+    except PermissionError:
+        return None
 
 
 def verify(path: Path, weights: Weights = SMOLLM2) -> str:

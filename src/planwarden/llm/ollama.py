@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -15,9 +15,13 @@ import httpx
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ModelTimedOut, ModelUnavailable, ReplyInvalid
+from planwarden.llm.footprint import ModelFootprint
 from planwarden.llm.json_format import ollama_format
+from planwarden.llm.ollama_facts import footprint, listed_model, longest_context
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
+from planwarden.llm.ollama_tools import takes_tools, wire_message
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
+from planwarden.llm.wire_tools import wire_tools
 
 Object = Mapping[str, object]
 
@@ -94,7 +98,7 @@ class OllamaLLM:
         """Ask the server for version, model and context length."""
         try:
             await probe(self._http, model=self._identity.model, timeout_s=5.0)
-            context = await _context_length(self._http, self._identity.model)
+            shown, size = await _looked_up(self._http, self._identity.model)
         except ModelError as error:
             reachable = not isinstance(error, ModelNotReady)
             return ModelHealth(
@@ -104,9 +108,11 @@ class OllamaLLM:
                 detail=error.message,
                 remedy=error.remedy,
             )
-        in_force = min(self._num_ctx, context or self._num_ctx)
+        in_force = min(self._num_ctx, longest_context(shown) or self._num_ctx)
         detail = f"{self._identity.model} at {self._identity.endpoint}, context {in_force} tokens"
-        return ModelHealth(reachable=True, present=True, context_tokens=in_force, detail=detail)
+        return ModelHealth(
+            reachable=True, present=True, context_tokens=in_force, detail=detail, footprint=size
+        )
 
     async def aclose(self) -> None:
         """Close the connections; the server keeps the model as long as `keep_alive` says."""
@@ -115,7 +121,7 @@ class OllamaLLM:
     def _body(self, request: LLMRequest) -> dict[str, object]:
         body: dict[str, object] = {
             "model": self._identity.model,
-            "messages": [{"role": each.role, "content": each.content} for each in request.messages],
+            "messages": [wire_message(each, request.tools) for each in request.messages],
             "options": {
                 "num_ctx": self._num_ctx,
                 "seed": request.seed,
@@ -128,7 +134,9 @@ class OllamaLLM:
             "think": False,
             "keep_alive": self._keep_alive,
         }
-        if request.output_schema is not None:
+        if request.tools:
+            body["tools"] = wire_tools(request.tools)
+        elif request.output_schema is not None:
             body["format"] = ollama_format(request.output_schema)
         if request.top_logprobs:
             body["logprobs"] = True
@@ -169,13 +177,12 @@ def is_loopback(base_url: str) -> bool:
 
 async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> ModelIdentity:
     """Look for the server, its version and the model. Errors: see `OllamaLLM.connect`."""
+    began = asyncio.get_running_loop().time()
     async with _deadline(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
         version = str((await _get(http, "/api/version")).get("version"))
         _refuse_too_old(version)
-        listed = (await _get(http, "/api/tags")).get("models")
-    models = cast("Sequence[Object]", listed if isinstance(listed, list) else ())
-    wanted = model if ":" in model.rpartition("/")[2] else f"{model}:latest"
-    found = next((each for each in models if each.get("name") == wanted), None)
+        found = listed_model(await _get(http, "/api/tags"), model)
+    left_s = timeout_s - (asyncio.get_running_loop().time() - began)
     if found is None:
         raise ModelUnavailable(
             f"Ollama {version} at {_endpoint(http)} does not have the model {model}.",
@@ -187,16 +194,36 @@ async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> Mod
         model=model,
         digest=digest if re.fullmatch(r"sha256:[0-9a-f]{64}", digest) else None,
         endpoint=_endpoint(http),
+        calls_tools=await _calls_tools(http, found, left_s),
     )
 
 
-async def _context_length(http: httpx.AsyncClient, model: str) -> int | None:
+async def _looked_up(http: httpx.AsyncClient, model: str) -> tuple[Object, ModelFootprint]:
+    """Give what the server shows of the model, and how much memory it takes."""
+    shown = await _shown(http, model, 5.0)
     async with _deadline(5.0, "Ollama did not answer"):
-        shown = await _get(http, "/api/show", json={"model": model})
-    info = shown.get("model_info")
-    known = cast("Object", info if isinstance(info, dict) else {})
-    lengths = [length for key, length in known.items() if key.endswith(".context_length")]
-    return next((length for length in lengths if isinstance(length, int)), None)
+        tags = await _get(http, "/api/tags")
+        loaded = await _get(http, "/api/ps")
+    return shown, footprint(model, tags=tags, shown=shown, loaded=loaded)
+
+
+async def _calls_tools(http: httpx.AsyncClient, listed: Object, timeout_s: float) -> bool:
+    """Say whether the model takes tools: as the list says (0.32), else as `/api/show` does in the time left.
+
+    A server that does not say it in time has a usable model all the same, only not one known to take tools.
+    """
+    known = takes_tools(listed)
+    if known is None:
+        try:
+            known = takes_tools(await _shown(http, str(listed.get("name")), timeout_s))
+        except ModelError:
+            known = False
+    return bool(known)
+
+
+async def _shown(http: httpx.AsyncClient, model: str, timeout_s: float) -> Object:
+    async with _deadline(timeout_s, "Ollama did not answer"):
+        return await _get(http, "/api/show", json={"model": model})
 
 
 async def _get(http: httpx.AsyncClient, path: str, *, json: object = None) -> Object:

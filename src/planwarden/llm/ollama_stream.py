@@ -8,14 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
-from planwarden.contracts.model import ModelUsage
-from planwarden.errors import ModelUnavailable, PromptTooLong, ReplyIncomplete, ReplyInvalid
+from planwarden.contracts.model import ModelUsage, ToolRequest
+from planwarden.errors import (
+    ModelUnavailable,
+    PromptTooLong,
+    ReplyIncomplete,
+    ReplyInvalid,
+    ToolCallingUnsupported,
+)
 from planwarden.llm.logprobs import read_token
+from planwarden.llm.ollama_tools import read_requests
 from planwarden.llm.service import (
     LLMReply,
     LLMRequest,
     ModelNotReady,
     ReplyBroken,
+    ReplyTiming,
     TokenChoice,
 )
 
@@ -37,6 +45,10 @@ def raise_for_answer(status: int, body: str, *, model: str, num_ctx: int) -> NoR
         raise PromptTooLong(
             f"The prompt does not fit the context of {num_ctx} tokens: {said}",
             remedy="Raise NUM_CTX, or offer fewer tools or less evidence.",
+        )
+    if "does not support tools" in said:
+        raise ToolCallingUnsupported(
+            f"{model} takes no tools: {said}", remedy="Use directed execution, or a model that calls tools."
         )
     if status >= 500:
         raise ModelNotReady(
@@ -71,6 +83,7 @@ class ChatStream:
     num_ctx: int
     text: list[str] = field(default_factory=list[str])
     tokens: list[TokenChoice] = field(default_factory=list[TokenChoice])
+    requests: list[ToolRequest] = field(default_factory=list[ToolRequest])
     end: Object | None = None
 
     def take(self, line: str) -> None:
@@ -117,7 +130,13 @@ class ChatStream:
             raise ReplyInvalid(f"Ollama ended the reply with done_reason {reason!r}.", remedy=NOT_OLLAMA)
         text = "".join(self.text)
         whole = "".join(token.text for token in self.tokens) == text
-        return LLMReply(text=text, usage=usage, tokens=tuple(self.tokens) if whole else ())
+        return LLMReply(
+            text=text,
+            usage=usage,
+            tool_requests=tuple(self.requests),
+            tokens=tuple(self.tokens) if whole else (),
+            timing=_timing(self.end),
+        )
 
     def broken(self, how: str) -> ReplyBroken:
         """Make the error for a reply without its end mark."""
@@ -128,10 +147,12 @@ class ChatStream:
 
     def _add(self, part: Object) -> None:
         message = cast("Object", part["message"])
-        content = message["content"]
+        content = message.get("content", "") if message.get("tool_calls") else message["content"]
         if not isinstance(content, str) or not isinstance(part["done"], bool):
             raise TypeError(content)
         self.text.append(content)
+        calls = message.get("tool_calls") or ()
+        self.requests += read_requests(calls, self.request.tools, before=len(self.requests))
         self.tokens += map(read_token, cast("Sequence[Object]", part.get("logprobs") or ()))
         if part["done"]:
             _usage(part, 0.0)
@@ -153,3 +174,12 @@ def _usage(end: Object, latency_s: float) -> ModelUsage:
         output_tokens=cast("int", end.get("eval_count", 0)),
         latency_s=latency_s,
     )
+
+
+def _timing(end: Object) -> ReplyTiming | None:
+    """Read the durations, which the server gives in nanoseconds."""
+    durations = [end.get(f"{part}_duration") for part in ("load", "prompt_eval", "eval")]
+    load, prompt, output = (each / 1e9 if isinstance(each, int) else None for each in durations)
+    if load is None or prompt is None or output is None:
+        return None
+    return ReplyTiming(load_s=load, prompt_s=prompt, output_s=output)

@@ -8,6 +8,7 @@ from typing import Protocol
 from planwarden.contracts.model import Message, ModelIdentity, ModelUsage, ToolRequest
 from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.errors import ModelUnavailable, ReplyIncomplete
+from planwarden.llm.footprint import ModelFootprint
 
 
 class ModelNotReady(ModelUnavailable):
@@ -54,6 +55,17 @@ class TokenChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTiming:
+    """Where the time of a reply went, in seconds, as the server says."""
+
+    load_s: float = 0.0
+    """Getting the weights into memory; near 0 when they were there."""
+    prompt_s: float = 0.0
+    """Reading the part of the prompt that was not read before."""
+    output_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LLMReply:
     """A complete reply; one that was cut short is an error instead."""
 
@@ -66,6 +78,8 @@ class LLMReply:
     """Set by a wrapper that had another model answer."""
     tokens: tuple[TokenChoice, ...] = field(default=())
     """Empty when none were asked for, or when the server's tokens do not add up to its text."""
+    timing: ReplyTiming | None = None
+    """None when the server does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +91,8 @@ class ModelHealth:
     context_tokens: int | None
     detail: str
     remedy: str = ""
+    footprint: ModelFootprint | None = None
+    """None where nothing is known of the model's size."""
 
 
 class LLMService(Protocol):

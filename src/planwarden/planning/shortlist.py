@@ -9,28 +9,21 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.verdict import Denied
+from planwarden.language.scripts import bigrams, without_unspaced
+from planwarden.planning.follow_up import Scores, in_conversation
 from planwarden.policy.rules import ToolPolicy
+from planwarden.tools.function_words import FUNCTION_WORDS
 
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CLAUSE = re.compile(
     r"[.;!?。！？\n]+\s|\b(?:and|then|also|und|dann|et|puis|y|luego)\b|[,:]\s", re.IGNORECASE
 )
-# fmt: off
-_FUNCTION_WORDS = frozenset((
-    "a", "about", "an", "and", "are", "as", "at", "be", "but", "by", "can", "could", "did", "do", "does",
-    "for", "from", "get", "give", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me",
-    "my", "no", "not", "of", "on", "or", "our", "please", "show", "such", "tell", "that", "the", "their",
-    "then", "there", "these", "they", "this", "to", "us", "was", "we", "what", "when", "where", "which",
-    "who", "will", "with", "would", "you", "your",
-))
-# fmt: on
-"""Words that say nothing about which tool is meant; a task of nothing else retrieves nothing."""
 _KEPT_INDEXES = 8
 _TOPICS = "\x00topics"
 """Marks the row of a tool's topics, where its examples have their text."""
@@ -99,11 +92,20 @@ class Retriever:
         self._indexes: OrderedDict[str, _Index] = OrderedDict()
 
     def shortlist(
-        self, text: str, catalog: Catalog, policy: ToolPolicy, *, size: int, near: float
+        self,
+        text: str,
+        catalog: Catalog,
+        policy: ToolPolicy,
+        *,
+        size: int,
+        near: float,
+        earlier: Sequence[str] = (),
+        fill: bool = False,
     ) -> Shortlist:
         """Choose at most `size` tools for a text from catalog ∩ policy, best first.
 
-        Each clause of the text asks for itself. A text without any word that the catalog knows (another
+        Each clause of the text asks for itself, in the light of the earlier requests where it leans on them
+        (see `follow_up`). A text without any word that the catalog knows (another
         language, say) is shown the catalog's first tools.
 
         Args:
@@ -112,16 +114,28 @@ class Retriever:
             policy: as it is now.
             size: how many tools at most.
             near: a tool is shown when it scores at least this share of the best one for the same clause.
+            earlier: requests of the same conversation, oldest first.
+            fill: places left over go to the next best tools, then to the catalog's first: for models that
+                choose better than retrieval, and for requests in words that the catalog does not have.
         """
         pairs = allowed_pairs(catalog, policy)
         usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
         index = self._index(catalog)
-        whole = index.rank(text).only(usable)
-        clauses = [index.rank(clause).only(usable) for clause in _clauses(text)]
+
+        def scored(words: str) -> Scores:
+            return index.rank(words).only(usable).scores
+
+        def rank(words: str) -> _Ranking:
+            heard = in_conversation(words, earlier, catalog, scored)
+            return _Ranking(scores=heard.scores, examples=index.rank(heard.text).examples)
+
+        whole = rank(text)
+        clauses = [rank(clause) for clause in _clauses(text)]
         best = max((ranking.best for ranking in clauses), default=0.0)
         heard = [ranking for ranking in clauses if ranking.best >= HEARD * best and ranking.best > 0]
         found = dict.fromkeys(tool for ranking in (heard or [whole]) for tool in ranking.near(near))
-        kept = tuple(found or usable)[:size]
+        more = (*whole.order, *usable) if fill else ()
+        kept = tuple(dict.fromkeys((*found, *more)) or usable)[:size]
         order = {tool: position for position, tool in enumerate(kept)}
         agents = {
             agent: tuple(sorted((tool for tool in tools if tool in order), key=order.__getitem__))
@@ -185,8 +199,13 @@ class _Ranking:
 
 
 def _shaped(text: str) -> str:
-    """Put one word in place of every number: that there is one says more than which one."""
-    return _NUMBER.sub(" 0number ", text)
+    """Put one word in place of every number: that there is one says more than which one.
+
+    Scripts written without spaces are cut into pairs of neighbouring letters, which find parts of words.
+    """
+    spaced = without_unspaced(text)
+    pairs = "" if spaced == text else " ".join(bigrams(text))
+    return f"{_NUMBER.sub(' 0number ', spaced)} {pairs}"
 
 
 class _Index:
@@ -216,7 +235,7 @@ class _Index:
 
     def rank(self, text: str) -> _Ranking:
         words = dict.fromkeys(word.lower() for word in _WORD.findall(_shaped(text)))
-        said = [word for word in words if word not in _FUNCTION_WORDS][:64]
+        said = [word for word in words if word not in FUNCTION_WORDS][:64]
         examples = dict(self._examples)
         if not said:
             return _Ranking(scores={}, examples=examples)

@@ -5,12 +5,12 @@ What to do next is decided by `next_action` from the record alone, so a step res
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
-from planwarden.contracts.facts import CallRefused, StepFailed
+from planwarden.contracts.conversation import requests_before
+from planwarden.contracts.facts import StepFailed
+from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.contracts.value import Json
 from planwarden.errors import ModelError
 from planwarden.runtime.answering import answer_step
@@ -20,7 +20,8 @@ from planwarden.runtime.budget import over_token_budget
 from planwarden.runtime.context import AgentContext, arguments_messages
 from planwarden.runtime.next_action import Action, Answer, Fail, FillAndCall, Repeat, Wait, next_action
 from planwarden.runtime.tool_session import ToolSession, ToolWorld
-from planwarden.tools.grounding import grounded_schema, ungrounded
+from planwarden.runtime.written_arguments import read_arguments, unreadable
+from planwarden.tools.grounding import grounded_schema, ungrounded, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class DirectedStep:
         bound = bind(recorder.state, self.context.planned, tool, spec.parameters)
         if bound.problem:
             return StepFailed(step=step_id, code="binding_failed", message=bound.problem)
-        if missing := self._ungrounded(bound):
+        if missing := self._ungrounded(spec, bound):
             message = f"the request names no value for {', '.join(missing)} of '{tool}'"
             return StepFailed(step=step_id, code="argument_ungrounded", message=message)
         refused = recorder.state.steps[step_id].refused
@@ -92,38 +93,25 @@ class DirectedStep:
         await self.session.call(tool, {**filled, **bound.fixed})
         return None
 
-    def _ungrounded(self, bound: BoundCall) -> tuple[str, ...]:
+    def _ungrounded(self, spec: ToolSpec, bound: BoundCall) -> tuple[str, ...]:
         """Give the open arguments that a small model would have to make up."""
-        if self.asker.style != "evidence":
+        if self.asker.argument_style != "grounded":
             return ()
-        return ungrounded(bound.open_schema, grounded_schema(bound.open_schema, self.context.prompt))
+        return ungrounded(bound.open_schema, self._grounded(spec, bound.open_schema))
+
+    def _grounded(self, spec: ToolSpec, schema: JsonSchema) -> JsonSchema:
+        """Narrow a schema to what this request speaks of, and those before it where it leans on them."""
+        earlier = requests_before(self.context.exchanges)
+        return grounded_schema(schema, self.context.prompt, earlier, words_of(spec))
 
     async def _fill(self, tool: str, bound: BoundCall, told: str) -> Mapping[str, Json] | str:
         """Give the open arguments; a sentence saying what is wrong with a reply that holds none."""
         if not bound.open_schema.get("properties"):
             return {}
-        schema = bound.open_schema
-        if self.asker.style == "evidence":
-            schema = grounded_schema(schema, self.context.prompt)
-        spec = self.world.catalog.tools[tool].model_copy(update={"parameters": schema})
+        schema, own = bound.open_schema, self.world.catalog.tools[tool]
+        if self.asker.argument_style == "grounded":
+            schema = self._grounded(own, schema)
+        spec = own.model_copy(update={"parameters": schema})
         messages = arguments_messages(self.context, spec, told)
-        reply = await self.asker.ask("arguments", messages, schema=schema)
+        reply = await self.asker.ask("arguments", messages, schema=schema, earlier=self.context.exchanges)
         return read_arguments(reply.text)
-
-
-def read_arguments(text: str) -> Mapping[str, Json] | str:
-    """Read arguments that a model wrote; a sentence saying what is wrong with text that holds none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return f"the model's arguments are not JSON: {error}"
-    if not isinstance(value, dict):
-        return "the model's arguments are not a JSON object"
-    return cast("dict[str, Any]", value)
-
-
-def unreadable(step_id: str, tool: str, message: str) -> CallRefused:
-    """Give the refusal of a call whose arguments could not be read."""
-    return CallRefused(
-        step=step_id, tool=tool, arguments={}, refusal="argument_rejected", verdict=None, message=message
-    )

@@ -54,25 +54,41 @@ def next_action(step: StepState, *, max_refusals: int) -> Action:
         step: as recorded so far.
         max_refusals: how many refused calls end the step.
     """
-    if step.refused and (step.refused[-1].refusal not in _MENDABLE or len(step.refused) >= max_refusals):
-        last = step.refused[-1]
-        return Fail(code=last.refusal, message=f"'{last.tool}' was refused: {last.message}")
+    mine = step.refused[step.refused_when_fell :]
+    if mine and mine[-1].refusal not in _MENDABLE:
+        return _refused(step)
+    return refused_too_often(step, max_refusals=max_refusals) or next_planned(step)
+
+
+def refused_too_often(step: StepState, *, max_refusals: int) -> Fail | None:
+    """Say that repeated refusals end the step; None while they do not. Pure."""
+    return _refused(step) if len(step.refused) >= max_refusals else None
+
+
+def _refused(step: StepState) -> Fail:
+    last = step.refused[-1]
+    return Fail(code=last.refusal, message=f"'{last.tool[:200]}' was refused: {last.message}")
+
+
+def next_planned(step: StepState) -> Action:
+    """Say what the plan leaves to do in a step: a planned tool, one that stands in, or the answer. Pure."""
     for tool in step.planned.tools:
         call = step.call_for(tool)
         if call is None or call.status not in ("returned", "failed"):
-            return _pending(tool, call)
+            return pending(tool, call)
         if call.status == "failed" and fallback_unlocked(step):
             for stand_in in step.planned.fallback_tools:
                 other = step.call_for(stand_in)
                 if other is None or other.status not in ("returned", "failed"):
-                    return _pending(stand_in, other)
+                    return pending(stand_in, other)
     if step.planned.tools and not any(call.status == "returned" for call in step.calls):
         tried = ", ".join(f"{call.call.tool}: {call.message}" for call in step.calls)
         return Fail(code=ToolFirstPolicyViolation.code, message=f"no planned tool succeeded ({tried})")
     return Answer()
 
 
-def _pending(tool: str, call: CallState | None) -> Action:
+def pending(tool: str, call: CallState | None) -> Action:
+    """Say what to do about a tool that has not run, or whose call has not run to an end. Pure."""
     if call is None:
         return FillAndCall(tool=tool)
     if call.status in ("approved", "not_done"):

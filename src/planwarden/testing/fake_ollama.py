@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from planwarden.contracts.model import Message
-from planwarden.errors import PromptTooLong, ReplyIncomplete
+from planwarden.contracts.model import Message, ToolRequest
+from planwarden.contracts.specs import JsonSchema, ToolSpec
+from planwarden.errors import PromptTooLong, ReplyIncomplete, ToolCallingUnsupported
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, TokenChoice
 
 Object = Mapping[str, object]
@@ -20,6 +21,14 @@ Fault = Literal[
 ]  # fmt: skip
 
 DIGEST = "ab" * 32
+_SHAPE: Object = {
+    "general.architecture": "llama",
+    "llama.attention.head_count": 9,
+    "llama.attention.head_count_kv": 3,
+    "llama.block_count": 30,
+    "llama.embedding_length": 576,
+}
+"""As a real Ollama shows SmolLM2-135M."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +39,11 @@ class FakeOllama:
     models: tuple[str, ...] = ("llama3.2:1b",)
     version: str = "0.32.15"
     context_length: int = 8192
+    weights_bytes: int = 98_362_760
+    loaded: tuple[Object, ...] = ()
+    """What `/api/ps` says is in memory."""
+    lists_capabilities: bool = True
+    """Whether the list of models says what each can, as 0.32 does; `/api/show` always does."""
     fault: Fault | None = None
     """What goes wrong with every chat from now on."""
     bodies: list[Object] = field(default_factory=list[Object])
@@ -71,14 +85,25 @@ class FakeOllama:
             case "/api/version":
                 await _send(writer, 200, {"version": self.version})
             case "/api/tags":
-                listed = [{"name": name, "model": name, "digest": DIGEST} for name in self.models]
+                can = {"capabilities": self._capabilities()} if self.lists_capabilities else {}
+                size = self.weights_bytes
+                listed = [
+                    {"name": name, "model": name, "digest": DIGEST, "size": size, **can}
+                    for name in self.models
+                ]
                 await _send(writer, 200, {"models": listed})
+            case "/api/ps":
+                await _send(writer, 200, {"models": list(self.loaded)})
             case "/api/show":
-                await _send(writer, 200, {"model_info": {"llama.context_length": self.context_length}})
+                info = {**_SHAPE, "llama.context_length": self.context_length}
+                await _send(writer, 200, {"model_info": info, "capabilities": self._capabilities()})
             case "/api/chat":
                 await self._chat_until_left(reader, writer, json.loads(body))
             case _:
                 await _send(writer, 404, "404 page not found")
+
+    def _capabilities(self) -> list[str]:
+        return ["completion", "tools"] if self.service.identity.calls_tools else ["completion"]
 
     async def _chat_until_left(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: Object
@@ -113,9 +138,17 @@ class FakeOllama:
             await self._complete(writer, body)
 
     async def _complete(self, writer: asyncio.StreamWriter, body: Object) -> None:
-        request = _request(body)
+        try:
+            request = _request(body)
+        except (KeyError, TypeError, ValueError) as error:
+            await _send(writer, 400, {"error": f"cannot read the request: {error!r}"})
+            return
         try:
             reply = await self.service.complete(request)
+        except ToolCallingUnsupported:
+            name = f"registry.ollama.ai/library/{body['model']}"
+            await _send(writer, 400, {"error": f"{name} does not support tools"})
+            return
         except PromptTooLong as error:
             await _send(writer, 400, {"error": _overlong(f"request exceeds the available context: {error}")})
             return
@@ -152,6 +185,7 @@ class FakeOllama:
                 await _chunk(writer, line[self.fault] + "\n")
                 break
         else:
+            await _requests(writer, body, reply.tool_requests)
             if self.fault != "no_end_mark":
                 read = 1 if self.fault == "cut_prompt" else reply.usage.prompt_tokens
                 wrote = reply.usage.output_tokens
@@ -165,7 +199,8 @@ def _request(body: Object) -> LLMRequest:
     options = cast("Mapping[str, int | float]", body["options"])
     schema = body.get("format")
     return LLMRequest(
-        messages=tuple(Message.model_validate(each) for each in cast("Sequence[object]", body["messages"])),
+        messages=tuple(_message(each) for each in cast("Sequence[Object]", body["messages"])),
+        tools=tuple(_tool(each) for each in cast("Sequence[Object]", body.get("tools", ()))),
         output_schema=cast("dict[str, object]", schema) if schema else None,
         max_output_tokens=int(options["num_predict"]),
         temperature=float(options["temperature"]),
@@ -173,6 +208,43 @@ def _request(body: Object) -> LLMRequest:
         top_logprobs=cast("int", body.get("top_logprobs", 0)),
         timeout_s=600.0,
     )
+
+
+def _message(wired: Object) -> Message:
+    """Read a message; an unknown field, or arguments that are no object, would break the real server too."""
+    told = dict(wired)
+    calls = cast("Sequence[Object]", told.pop("tool_calls", ()))
+    answered = {"id": told.pop("tool_call_id", ""), "tool": told.pop("tool_name", "")}
+    told["tool_requests"] = tuple(_asked(call) for call in calls)
+    if told["role"] == "tool":
+        told["answers"] = ToolRequest.model_validate({**answered, "arguments": ""})
+    return Message.model_validate(told)
+
+
+def _asked(call: Object) -> ToolRequest:
+    function = cast("Object", call["function"])
+    arguments = function["arguments"]
+    if not isinstance(arguments, dict):
+        raise TypeError(arguments)
+    return ToolRequest(id=str(call["id"]), tool=str(function["name"]), arguments=json.dumps(arguments))
+
+
+def _tool(wired: Object) -> ToolSpec:
+    """Read an offered tool by its name on the wire."""
+    function = cast("Object", wired["function"])
+    return ToolSpec(
+        name=str(function["name"]),
+        description=str(function["description"]),
+        effect="read",
+        parameters=cast("JsonSchema", function["parameters"]),
+    )
+
+
+async def _requests(writer: asyncio.StreamWriter, body: Object, requests: Sequence[ToolRequest]) -> None:
+    """Send the calls that the model asks for, each in a part of its own, as objects and with an id."""
+    for number, each in enumerate(requests):
+        function = {"index": number, "name": each.tool, "arguments": json.loads(each.arguments)}
+        await _part(writer, body, content="", tool_calls=[{"id": each.id, "function": function}])
 
 
 def _overlong(message: str) -> str:
@@ -201,7 +273,9 @@ async def _start(writer: asyncio.StreamWriter) -> None:
 async def _part(writer: asyncio.StreamWriter, body: Object, *, content: str, **rest: object) -> None:
     if not body.get("logprobs"):
         rest.pop("logprobs", None)
-    message = {"role": "assistant", "content": content}
+    message: dict[str, object] = {"role": "assistant", "content": content}
+    if "tool_calls" in rest:
+        message["tool_calls"] = rest.pop("tool_calls")
     part = {"model": body["model"], "message": message, "done": "done_reason" in rest, **rest}
     await _chunk(writer, json.dumps(part, ensure_ascii=False) + "\n")
 

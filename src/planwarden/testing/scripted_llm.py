@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from planwarden.contracts.model import AnswerStyle, ModelIdentity, ModelUsage
-from planwarden.errors import ModelError
+from planwarden.contracts.model import AnswerStyle, ArgumentStyle, ModelIdentity, ModelUsage, ToolRequest
+from planwarden.contracts.value import Json
+from planwarden.errors import ModelError, ToolCallingUnsupported
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, TokenChoice
 
 Matcher = Callable[[LLMRequest], bool]
+Reply = str | LLMReply | ModelError
+
+
+def asking(*calls: tuple[str, Mapping[str, Json] | str], text: str = "") -> LLMReply:
+    """Make a reply that asks natively for these calls, (tool, arguments); a text is sent as it is, unread."""
+    return LLMReply(
+        text=text,
+        usage=ModelUsage(output_tokens=1),
+        tool_requests=tuple(
+            ToolRequest(
+                id=f"call_{number}",
+                tool=tool,
+                arguments=arguments if isinstance(arguments, str) else json.dumps(dict(arguments)),
+            )
+            for number, (tool, arguments) in enumerate(calls, 1)
+        ),
+    )
 
 
 class ScriptBroken(AssertionError):
@@ -22,7 +41,7 @@ class ScriptBroken(AssertionError):
 class Scripted:
     """One reply of a script, used once."""
 
-    reply: str | LLMReply | ModelError
+    reply: Reply
     """The text, the whole reply (with tokens and their alternatives), or the error to raise."""
     when: Matcher | str | None = None
     """Which request it is for: a test of the request, a text that one of its messages contains, or any."""
@@ -39,12 +58,14 @@ class ScriptedLLM:
 
     def __init__(
         self,
-        *script: Scripted | str | ModelError | tuple[Matcher | str | None, str | LLMReply | ModelError],
+        *script: Scripted | str | LLMReply | ModelError | tuple[Matcher | str | None, Reply],
         answer_style: AnswerStyle = "prose",
+        argument_style: ArgumentStyle = "free",
+        calls_tools: bool = False,
     ) -> None:
-        """Take the script; a bare text or error fits any request, a pair is (when, reply)."""
+        """Take the script; a bare text, reply or error fits any request, a pair is (when, reply)."""
         self._unused = [_entry(each) for each in script]
-        self._identity = _identity("scripted", answer_style)
+        self._identity = _identity("scripted", answer_style, argument_style, calls_tools=calls_tools)
         self.requests: list[LLMRequest] = []
         self.closed = False
 
@@ -55,6 +76,7 @@ class ScriptedLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Give the scripted reply, or raise ScriptBroken."""
+        _refuse_tools(self._identity, request)
         self.requests.append(request)
         for place, entry in enumerate(self._unused):
             if entry.fits(request):
@@ -91,13 +113,15 @@ class FunctionLLM:
 
     def __init__(
         self,
-        answer: Callable[[LLMRequest], str | LLMReply | ModelError],
+        answer: Callable[[LLMRequest], Reply],
         *,
         answer_style: AnswerStyle = "prose",
+        argument_style: ArgumentStyle = "free",
+        calls_tools: bool = False,
     ) -> None:
         """Take the function."""
         self._answer = answer
-        self._identity = _identity("function", answer_style)
+        self._identity = _identity("function", answer_style, argument_style, calls_tools=calls_tools)
         self.requests: list[LLMRequest] = []
 
     @property
@@ -107,6 +131,7 @@ class FunctionLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Give what the function gives."""
+        _refuse_tools(self._identity, request)
         self.requests.append(request)
         return _as_reply(self._answer(request), request)
 
@@ -118,14 +143,26 @@ class FunctionLLM:
         """Hold nothing, give nothing back."""
 
 
-def _identity(provider: str, answer_style: AnswerStyle) -> ModelIdentity:
+def _identity(
+    provider: str, answer_style: AnswerStyle, argument_style: ArgumentStyle, *, calls_tools: bool
+) -> ModelIdentity:
     return ModelIdentity(
-        provider=provider, model=provider, chosen_because="a test double", answer_style=answer_style
+        provider=provider,
+        model=provider,
+        chosen_because="a test double",
+        answer_style=answer_style,
+        argument_style=argument_style,
+        calls_tools=calls_tools,
     )
 
 
+def _refuse_tools(identity: ModelIdentity, request: LLMRequest) -> None:
+    if request.tools and not identity.calls_tools:
+        raise ToolCallingUnsupported(f"The {identity.model} model takes no tools.", remedy="Script it so.")
+
+
 def _entry(
-    given: Scripted | str | ModelError | tuple[Matcher | str | None, str | LLMReply | ModelError],
+    given: Scripted | Reply | tuple[Matcher | str | None, Reply],
 ) -> Scripted:
     match given:
         case Scripted():
@@ -136,7 +173,7 @@ def _entry(
             return Scripted(reply=given)
 
 
-def _as_reply(reply: str | LLMReply | ModelError, request: LLMRequest) -> LLMReply:
+def _as_reply(reply: Reply, request: LLMRequest) -> LLMReply:
     match reply:
         case ModelError():
             raise reply

@@ -69,6 +69,7 @@ class Stage:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     planner_llm: LLMService = field(default_factory=ScriptedLLM)
     agent_llm: LLMService = field(default_factory=ScriptedLLM)
+    agent_settings: AgentSettings = field(default_factory=AgentSettings)
     planner_settings: PlannerSettings = field(default_factory=PlannerSettings)
     clock: TickingClock = field(default_factory=TickingClock)
     ids: CountingIds = field(default_factory=CountingIds)
@@ -101,7 +102,7 @@ class Stage:
             journal=self.record,
             executor=Executor(
                 planner=LLMOrchestrationPlanner(self.planner_llm, self.planner_settings),
-                runtime=AgentRuntime(AgentModels(default=self.agent_llm), AgentSettings(), world),
+                runtime=AgentRuntime(AgentModels(default=self.agent_llm), self.agent_settings, world),
                 world=world,
             ),
             owner=self.owner,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.tools.data_sources import DataSources
 from planwarden.tools.domains.calculator import calculator_tools
 from planwarden.tools.domains.creative import creative_tools
@@ -91,6 +95,7 @@ def open_builtins(
         *quote_tools(servers.quotes, servers.quote_fields),
         *web_tools(servers.web_search),
     )
+    made = tuple(_with_foreign_examples(tool) for tool in made)
     return Builtins(tools=made, unavailable=_missing(tool.spec.name for tool in made))
 
 
@@ -101,6 +106,24 @@ def _missing(made: Iterable[str]) -> dict[str, str]:
         for name in BUILTIN_NAMES
         if name in absent
     }
+
+
+def _with_foreign_examples(tool: FunctionTool) -> FunctionTool:
+    """Add the requests in other languages that a tool serves; retrieval reads them like the English ones."""
+    more = [
+        ToolExample(request=text)
+        for texts in foreign_examples().get(tool.spec.name, {}).values()
+        for text in texts
+    ]
+    return replace(tool, spec=tool.spec.model_copy(update={"examples": (*tool.spec.examples, *more)}))
+
+
+@cache
+def foreign_examples() -> dict[str, dict[str, list[str]]]:
+    """Read the table: tool → language → requests."""
+    return json.loads(
+        resources.files("planwarden.tools").joinpath("foreign_examples.json").read_text("utf-8")
+    )
 
 
 def builtin_tools(sources: DataSources, workspace: Path, state_dir: Path) -> tuple[Tool, ...]:

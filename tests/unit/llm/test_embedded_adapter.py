@@ -238,8 +238,8 @@ async def test_the_context_grows_before_the_load_and_not_after() -> None:
     engine.close()
 
 
-async def test_the_embedded_model_asks_for_answers_rendered_from_evidence() -> None:
+async def test_the_embedded_model_chooses_its_arguments_among_what_the_request_names() -> None:
     service = service_on(engine_on(StandIn()))
-    assert service.identity.answer_style == "evidence"
+    assert service.identity.argument_style == "grounded"
     assert service.identity.digest == DIGEST
     await service.aclose()

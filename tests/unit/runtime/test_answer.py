@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from planwarden.contracts.calls import StepAnswer, ToolCall
+from planwarden.contracts.calls import Citation, StepAnswer, ToolCall
 from planwarden.contracts.run import CallState
 from planwarden.contracts.value import Json
 from planwarden.contracts.verdict import Allowed
@@ -46,16 +46,63 @@ def test_a_result_is_said_in_its_own_words_where_it_has_some(value: Json, text: 
     assert result_text(value) == text
 
 
-def test_prose_cites_what_it_cites_and_else_everything_it_was_shown() -> None:
+def test_prose_rests_on_the_calls_that_it_cites_and_on_no_other() -> None:
     calls = (returned({"text": "9"}), returned({"text": "10"}, "s2.2"))
-    cited = checked_prose("It is 10 [s2.2].", (EARLIER,), calls, "how many?")
-    assert (cited.evidence, cited.unsupported_numbers, cited.grounded) == (("s2.2",), (), True)
-    silent = checked_prose("It is 10.", (EARLIER,), calls, "how many?")
-    assert silent.evidence == ("s1.1", "s2.1", "s2.2")
-    invented = checked_prose("It is 10 [s9.9].", (), calls, "how many?")
-    assert "s9.9" not in invented.evidence
+    answer = checked_prose("It is 10 [s2.2].", (EARLIER,), calls, "how many?")
+    assert (answer.evidence, answer.unsupported_numbers, answer.grounded) == (("s2.2",), (), True)
+    assert answer.citations == (Citation(call="s2.2", by="model"),)
+    assert answer.available == ("s1.1", "s2.1", "s2.2")
+    assert answer.uncited == ()
+
+
+def test_a_sentence_whose_numbers_are_in_one_call_only_is_matched_to_it_and_marked() -> None:
+    calls = (returned({"text": "9 here"}), returned({"text": "10"}, "s2.2"))
+    answer = checked_prose("There are 10. So it is.", (), calls, "how many?")
+    assert answer.text == "There are 10 [s2.2]. So it is."
+    assert answer.citations == (Citation(call="s2.2", by="matched"),)
+    assert answer.evidence == ("s2.2",)
+    assert answer.uncited == ("So it is.",)
+
+
+def test_a_quote_is_matched_like_a_number() -> None:
+    calls = (returned({"text": "Doors close early."}), returned({"text": "Else"}, "s2.2"))
+    answer = checked_prose('It says "doors close early".', (), calls, "when?")
+    assert answer.evidence == ("s2.1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("It is 7.", "both calls hold it"),
+        ("It is 8.", "no call holds it"),
+        ("It is 42.", "it is the task's own number"),
+        ("It went well.", "there is nothing to match"),
+        ("From 7 to 9.", "no one call holds all of it"),
+    ],
+)
+def test_a_sentence_that_cannot_be_told_to_rest_on_one_call_is_uncited(text: str, why: str) -> None:
+    calls = (returned({"text": "7 and 10"}), returned({"text": "7, 11"}, "s2.2"))
+    answer = checked_prose(text, (), calls, "what about 42?")
+    assert (answer.evidence, answer.uncited, answer.grounded) == ((), (text,), False), why
+
+
+def test_a_citation_of_what_the_step_may_not_see_is_flagged() -> None:
+    calls = (returned({"text": "9"}),)
+    answer = checked_prose("So [s9.9]. More [1]. Fine [s1.1, s2.1].", (EARLIER,), calls, "how many?")
+    assert answer.unknown_citations == ("s9.9", "1")
+    assert answer.evidence == ("s1.1", "s2.1")
+    assert answer.uncited == ("So [s9.9].", "More [1].")
+    assert answer.unsupported_numbers == ()
+
+
+def test_prose_without_any_call_rests_on_nothing() -> None:
     alone = checked_prose("Hello.", (), (), "hello")
-    assert (alone.grounded, alone.evidence) == (False, ())
+    assert (alone.grounded, alone.evidence, alone.uncited) == (False, (), ("Hello.",))
+
+
+def test_a_number_that_was_flagged_in_an_earlier_step_is_no_evidence_for_the_next() -> None:
+    earlier = EARLIER.model_copy(update={"text": "It was 7, or 55.", "unsupported_numbers": ("55",)})
+    assert checked_prose("7 and 55.", (earlier,), (), "?").unsupported_numbers == ("55",)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +117,7 @@ def test_prose_cites_what_it_cites_and_else_everything_it_was_shown() -> None:
         ("1. First\n2. Second: 9", ()),
         ("13, 14, and 13", ("13", "14")),
         ("see [s2.1] and v2 of s3", ()),
-        ("5% of it", ("5",)),
+        ("5% of it", ("5%",)),
         ("no number", ()),
     ],
 )

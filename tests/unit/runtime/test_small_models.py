@@ -28,7 +28,7 @@ SUM: JsonSchema = {
 
 async def run(prompt: str, plan: PlannerPlan, *replies: str) -> tuple[RunState, list[Invocation]]:
     tools, ran = recording((CannedTool("compute", {"text": "it is 6"}, parameters=SUM), CannedTool("lookup")))
-    with ScriptedLLM(*replies, answer_style="evidence") as llm:
+    with ScriptedLLM(*replies, answer_style="evidence", argument_style="grounded") as llm:
         stage = Stage(agents=(AGENT,), tools=tools, agent_llm=llm)
         state = await stage.orchestrator().route_task(Task(prompt=prompt), plan)
     return state, ran

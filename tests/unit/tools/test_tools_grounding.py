@@ -94,3 +94,33 @@ def test_whatever_is_left_to_choose_fits_the_tools_own_schema(request: str, numb
     for name, wanted in properties.items():
         for value in wanted.get("enum", []):
             assert schema_problems(whole["properties"][name], value) == ()
+
+
+@pytest.mark.parametrize(
+    ("request_text", "numbers"),
+    [
+        ("Zeige Werte über 10.000,50", [10_000.5]),
+        ("au-dessus de 1 234,5", [1_234.5]),
+        ("１２３より大きい", [123]),
+        ("約3400円以上", [3400]),
+        ("أكثر من ١٢٣", [123]),
+        ("1.234 Stück", [1234, 1.234]),
+        ("15% davon", [15]),
+        ("below -7", [-7]),
+        ("3,5 Mio. Euro", [3_500_000]),
+        ("since 2024-05-01", [2024, 5, 1]),
+    ],
+)
+def test_a_number_of_the_request_is_read_in_the_notation_of_its_language(
+    request_text: str, numbers: list[float]
+) -> None:
+    assert narrowed(request_text, above={"type": "number"}) == {"above": {"enum": numbers}}
+
+
+@pytest.mark.parametrize("text", ["Prüfe „so nicht“", "Vérifie « so nicht »", "「so nicht」を確認"])
+def test_a_quote_is_found_in_the_marks_of_its_language(text: str) -> None:
+    assert narrowed(text, text={"type": "string"}) == {"text": {"enum": ["so nicht"]}}
+
+
+def test_a_sum_in_a_text_without_spaces_is_found() -> None:
+    assert narrowed("１２８×７を計算して", sum={"type": "string"}) == {"sum": {"enum": ["128×7"]}}

@@ -129,7 +129,11 @@ def _make(path: Path) -> None:
 
 
 def _require_no_folder(path: Path) -> None:
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except OSError as error:  # a folder above it may not be looked into
+        raise unreachable(path, str(error)) from error
+    if folder:
         raise unreachable(path, "it is a folder")
 
 

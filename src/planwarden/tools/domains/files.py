@@ -25,7 +25,13 @@ _SHOWN_CHARS = 1_500
 _ALL_IS_WELL = hashlib.sha256(b"all is well").hexdigest()
 
 FilePath = Annotated[
-    str, Field(description="Path in the workspace, like notes/today.md", min_length=1, max_length=400)
+    str,
+    Field(
+        description="Path in the workspace, like notes/today.md",
+        min_length=1,
+        max_length=400,
+        json_schema_extra={"x-verbatim": True},
+    ),
 ]
 
 

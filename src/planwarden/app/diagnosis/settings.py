@@ -1,0 +1,35 @@
+"""The settings in force, and variables that look like settings and are read by nothing."""
+
+from __future__ import annotations
+
+from planwarden.configuration.environment import effective_settings, stray_variables
+from planwarden.configuration.settings import Settings
+from planwarden.contracts.finding import Finding
+
+
+def look_at_settings(settings: Settings) -> tuple[Finding, ...]:
+    """Look at what is in force and what was meant to be."""
+    values, defaults = effective_settings(settings), effective_settings(Settings.model_construct())
+    changed = [name for name, value in values.items() if value != defaults.get(name)]
+    said = f"other than the default: {', '.join(changed)}" if changed else "all as by default"
+    in_force = Finding(
+        check="in force", status="ok", detail=f"{len(values)} settings, {said}", figures=values
+    )
+    return (in_force, *_stray())
+
+
+def _stray() -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            check="unknown variable",
+            status="warning",
+            detail=f"{stray.name} is set, but nothing reads it"
+            + (f"; {stray.nearest} was probably meant" if stray.nearest else ""),
+            remedy=f"unset {stray.name}"
+            + (
+                f"; export {stray.nearest}=…" if stray.nearest else "  (docs/reference/settings.md lists all)"
+            ),
+            figures={"variable": stray.name, "nearest": stray.nearest},
+        )
+        for stray in stray_variables()
+    )

@@ -1,0 +1,1 @@
+"""Measuring: plan benchmarks. Above the product path, which therefore cannot import it."""

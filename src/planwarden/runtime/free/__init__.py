@@ -1,0 +1,1 @@
+"""Free execution: a model drives its step by native tool calls, inside the same tool session."""
