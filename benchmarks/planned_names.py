@@ -12,7 +12,7 @@ import random
 import statistics
 import sys
 
-from planwarden import AgentSpec, Planwarden, Task, ToolSpec, load_settings
+from planwarden import AgentSpec, Planwarden, Task, ToolExample, ToolSpec, load_settings
 from planwarden.catalog.catalog import Catalog, build_catalog
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
@@ -89,7 +89,7 @@ def _tool(name: str, others: list[str], chance: random.Random) -> ToolSpec:
         effect="read",
         parameters={"type": "object", "properties": {}, "additionalProperties": False},
         alternatives=tuple(chance.sample(others, min(1, len(others)))),
-        examples=(f"{verb} my {thing}",),
+        examples=(ToolExample(request=f"{verb} my {thing}"),),
     )
 
 

@@ -18,7 +18,7 @@ import typer
 from planwarden import errors
 from planwarden.cli.exits import Exit, exit_of_error
 from planwarden.cli.main import app
-from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
+from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, ToolServers
 from planwarden.contracts.plan import PlannerPlan
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -54,6 +54,7 @@ def settings_page() -> str:
     groups: list[tuple[str, str, type[Any]]] = [
         ("The model that writes plans", "PLANNER_LLM__", PlannerModel),
         ("The model that agents work with", "LLM__", AgentModel),
+        ("The servers that tools ask", "TOOLS__", ToolServers),
         ("Everything else", "", Settings),
     ]
     for title, prefix, model in groups:
@@ -130,6 +131,8 @@ def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
         if inner is None:
             yield words, command
             return
+        if getattr(command, "invoke_without_command", False):
+            yield words, command
         for name, each in inner.items():
             yield from below((*words, name), each)
 

@@ -4,7 +4,7 @@ from planwarden.app import Planwarden, RunResult
 from planwarden.configuration.settings import Settings, load_settings
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.plan import PlannedAgentStep, PlannerPlan
-from planwarden.contracts.specs import AgentSpec, ToolSpec
+from planwarden.contracts.specs import AgentSpec, ToolExample, ToolSpec
 from planwarden.contracts.task import Exchange, Principal, Task, TaskLimits
 from planwarden.errors import PlanwardenError, ToolFailed
 from planwarden.tools.function import tool
@@ -25,6 +25,7 @@ __all__ = [
     "TaskLimits",
     "Tool",
     "ToolContext",
+    "ToolExample",
     "ToolFailed",
     "ToolSpec",
     "load_settings",

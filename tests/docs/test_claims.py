@@ -20,22 +20,23 @@ from planwarden.contracts.deviations import DEVIATION_KINDS
 from planwarden.errors import ModelError, ToolCallingUnsupported
 
 SRC = ROOT / "src" / "planwarden"
-VARIABLE = re.compile(r"\b(?:PLANNER_LLM__|LLM__|PLANWARDEN_)[A-Z][A-Z_]*")
+VARIABLE = re.compile(r"\b(?:PLANNER_LLM__|LLM__|TOOLS__|PLANWARDEN_)[A-Z][A-Z_]*")
 
 
 def problem_with(text: str) -> str:
     """Walk a command as typed down the command line's tree; say what is not there, or nothing."""
     command: Any = typer.main.get_command(app)
+    listing = False
     for word in shlex.split(text)[1:]:
         inner: dict[str, Any] = getattr(command, "commands", {})
-        if inner:
+        if word.startswith("--"):
+            listing = True  # a group called with options takes no command after them
+            if word.split("=")[0] not in {each for parameter in command.params for each in parameter.opts}:
+                return f"no option '{word}'"
+        elif inner and not listing:
             if word not in inner:
                 return f"no command '{word}'"
             command = inner[word]
-        elif word.startswith("--") and word.split("=")[0] not in {
-            option for parameter in command.params for option in parameter.opts
-        }:
-            return f"no option '{word}'"
     return ""
 
 
@@ -51,6 +52,8 @@ def test_every_command_mentioned_exists_with_its_options() -> None:
 def test_a_command_or_option_that_does_not_exist_is_found() -> None:
     assert problem_with("planwarden fly") == "no command 'fly'"
     assert problem_with("planwarden run X --wings") == "no option '--wings'"
+    assert problem_with("planwarden tools --wings") == "no option '--wings'"
+    assert problem_with("planwarden tools --data here") == ""
 
 
 @pytest.mark.requirement("DOC-3")

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from planwarden.app.models import Models, agent_settings
 from planwarden.app.system import VERSION
 from planwarden.audit.log import PlannedWith, log_refusals
 from planwarden.catalog.catalog import Catalog
-from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
+from planwarden.configuration.catalog_file import (
+    FILE_NAME,
+    AssembledCatalog,
+    LoadedCatalog,
+    assemble,
+    load_catalog_file,
+)
+from planwarden.configuration.packages import ToolPackage, installed_packages, load_packages, named
 from planwarden.configuration.python_tools import load_python_tools
-from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
+from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, ToolServers
+from planwarden.configuration.yaml_lines import KeyPath
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.plan import PlannerPlan, Refusal
 from planwarden.errors import PlanDenied, PlanRejected
@@ -25,8 +34,10 @@ from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
 from planwarden.runtime.tool_session import ToolWorld
-from planwarden.tools.builtin import open_builtins
+from planwarden.tools.builtin import Servers, open_builtins
 from planwarden.tools.data_sources import open_sources
+from planwarden.tools.network.asking import Server
+from planwarden.tools.network.quote_answer import QuoteFields
 from planwarden.tools.tool import Tool
 
 GUIDED_NEAR, FREE_NEAR = 0.9, 0.5
@@ -42,12 +53,53 @@ def assemble_world(
         CatalogRejected: the catalog file has a mistake.
         DataRejected: a path is missing or of no known format.
     """
-    here = Path(FILE_NAME)
-    loaded = load_catalog_file(settings.planwarden_config or (here if here.is_file() else None))
+    loaded = _catalog_file(settings)
     sources = open_sources(data, folder=Path.cwd())
-    builtins = open_builtins(sources, settings.workspace, settings.planwarden_home / "tools")
-    own = load_python_tools(loaded) | dict(own_tools)
-    return assemble(loaded, builtins.tools, own, builtins.unavailable)
+    state_dir = settings.planwarden_home / "tools"
+    builtins = open_builtins(sources, settings.workspace, state_dir, tool_servers(settings.tools))
+    ours = dict.fromkeys([*(tool.spec.name for tool in builtins.tools), *builtins.unavailable], "planwarden")
+    python = load_python_tools(loaded)
+    provided = ours | {name: str(loaded.file.tools[name].python) for name in python}
+    provided |= dict.fromkeys(own_tools, "the program")
+    packaged = load_packages(loaded, provided)
+    own = python | {name: each.tool for name, each in packaged.items()} | dict(own_tools)
+    places: dict[str, KeyPath] = {name: ("packages", each.position) for name, each in packaged.items()}
+    world = assemble(loaded, builtins.tools, own, builtins.unavailable, places)
+    provided |= {name: each.provided_by for name, each in packaged.items()}
+    return replace(world, provided_by={name: provided[name] for name in world.tools})
+
+
+def tool_packages(settings: Settings) -> tuple[tuple[ToolPackage, bool], ...]:
+    """Give the installed tool packages, each with whether the catalog file names it; imports none. Blocks.
+
+    Raises:
+        CatalogRejected: the catalog file cannot be read.
+    """
+    loaded = _catalog_file(settings)
+    return tuple((package, named(loaded, package)) for package in installed_packages())
+
+
+def _catalog_file(settings: Settings) -> LoadedCatalog:
+    here = Path(FILE_NAME)
+    return load_catalog_file(settings.planwarden_config or (here if here.is_file() else None))
+
+
+def tool_servers(chosen: ToolServers) -> Servers:
+    """Give the servers that tools may ask."""
+
+    def server(setting: str, address: str | None) -> Server | None:
+        if address is None:
+            return None
+        agent = f"planwarden/{VERSION}"
+        return Server(setting=setting, address=address, timeout_s=chosen.timeout_s, user_agent=agent)
+
+    return Servers(
+        web_search=server("TOOLS__WEB_SEARCH_URL", chosen.web_search_url),
+        quotes=server("TOOLS__QUOTES_URL", chosen.quotes_url),
+        quote_fields=QuoteFields(
+            price=chosen.quotes_price, time=chosen.quotes_time, currency=chosen.quotes_currency
+        ),
+    )
 
 
 def empty_world() -> AssembledCatalog:

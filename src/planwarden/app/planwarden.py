@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -34,6 +35,7 @@ from planwarden.journal.sqlite.journal import SqliteJournal
 # that need it import it, so that `runs`, `dossier` and `--help` start at once.
 if TYPE_CHECKING:
     from planwarden.app.models import Models, ModelShelf
+    from planwarden.app.trials import Trial
     from planwarden.configuration.catalog_file import AssembledCatalog
     from planwarden.llm.service import LLMService, ModelHealth
     from planwarden.orchestration.orchestrator import Orchestrator, Resolution
@@ -143,6 +145,28 @@ class Planwarden:
         """Look whether the models are there."""
         models = await self.models()
         return {"planner": await models.planner.health(), "agents": await models.agents.default.health()}
+
+    async def try_tools(
+        self, names: Sequence[str] = (), *, data: Sequence[str] = (), consent: bool = False
+    ) -> tuple[Trial, ...]:
+        """Try tools by their own examples, all when none is named; built-in ones write to a scratch folder.
+
+        Raises:
+            InputError: there is no tool of a name.
+            CatalogRejected, DataRejected: see `world`.
+        """
+        from planwarden.app.assembly import assemble_world  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.trials import TrialRules, try_world  # noqa: PLC0415 - heavy; see above
+
+        rules = TrialRules(clock=self.clock, ids=self.ids, consent=consent)
+        with tempfile.TemporaryDirectory(prefix="planwarden-trial-", ignore_cleanup_errors=True) as scratch:
+            elsewhere = {
+                "planwarden_home": Path(scratch),
+                "planwarden_workspace": Path(scratch) / "workspace",
+            }
+            settings = self.settings.model_copy(update=elsewhere)
+            world = await asyncio.to_thread(assemble_world, settings, _absolute(data), self._tools)
+            return await try_world(world, names, rules)
 
     # ---- what it does --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Commands that show what there is: init, agents, tools, models fetch."""
+"""Commands that show what there is: init, agents, models fetch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from planwarden.app import Planwarden
 from planwarden.cli import measuring
 from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
-from planwarden.contracts.verdict import Denied
 from planwarden.errors import ConfigurationError
 from planwarden.llm import model_file
 
@@ -70,7 +69,7 @@ def agents(as_json: AsJson = False, config: Config = None, data: Data = None) ->
             said.append(f"[dim]without tools: {row['answer_without_tools']}[/]")
         table.add_row(f"[bold]{row['name']}[/]", plain(row["description"]), "\n".join(said))
     out.print(table)
-    _left_out(world)
+    show_left_out(world)
 
 
 def _agent(world: AssembledCatalog, name: str) -> dict[str, Any]:
@@ -83,43 +82,8 @@ def _agent(world: AssembledCatalog, name: str) -> dict[str, Any]:
     return fields
 
 
-def tools(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
-    """List the tools: effect, parameters, alternatives, and which agents may call them."""
-    world = with_planwarden(lambda pw: pw.world(data or ()), as_json=as_json, config=config)
-    rows = [_tool(world, name) for name in world.catalog.tools]
-    if as_json:
-        print_json(rows)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
-    table.add_column("tool", no_wrap=True)
-    table.add_column("what it does", overflow="fold")
-    for row in rows:
-        told = [plain(row["description"])]
-        for label, names in (
-            ("parameters", row["parameters"].get("properties", {})),
-            ("alternatives", row["alternatives"]),
-            ("also called", row["aliases"]),
-            ("agents that may call it", row["agents"] or ["none"]),
-        ):
-            if names:
-                told.append(f"[dim]{label}:[/] {plain(', '.join(names))}")
-        table.add_row(f"[bold]{row['name']}[/]\n[dim]{row['effect']}[/]", "\n".join(told))
-    out.print(table)
-    _left_out(world)
-
-
-def _tool(world: AssembledCatalog, name: str) -> dict[str, Any]:
-    fields = world.catalog.tools[name].model_dump(mode="json")
-    fields["agents"] = [
-        agent
-        for agent, spec in world.catalog.agents.items()
-        if name in spec.tools and not isinstance(world.policy.decide(agent, name), Denied)
-    ]
-    fields["aliases"] = [alias for alias, target in world.catalog.aliases.items() if target == name]
-    return fields
-
-
-def _left_out(world: AssembledCatalog) -> None:
+def show_left_out(world: AssembledCatalog) -> None:
+    """Say which tools and agents are not there, and why."""
     for name, reason in world.left_out.items():
         tell(f"[dim]left out: {name}: {plain(reason)}[/]")
 
@@ -138,7 +102,7 @@ def fetch() -> None:
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (init, agents, tools):
+    for command in (init, agents):
         app.command()(command)
     measuring.register(models)
     app.add_typer(models, name="models")

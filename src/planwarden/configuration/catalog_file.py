@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from planwarden.catalog.catalog import Catalog, build_catalog, catalog_problems
 from planwarden.configuration.model_entry import ModelEntry
 from planwarden.configuration.respecified import RespecifiedTool
-from planwarden.configuration.yaml_lines import MAX_BYTES, LinedYaml, read_yaml, too_large
+from planwarden.configuration.yaml_lines import MAX_BYTES, KeyPath, LinedYaml, read_yaml, too_large
 from planwarden.contracts.json_schema import schema_fault
-from planwarden.contracts.specs import AgentSpec, Execution, JsonSchema
+from planwarden.contracts.specs import AgentSpec, Execution, JsonSchema, ToolExamples
 from planwarden.contracts.value import Name
 from planwarden.errors import CatalogRejected
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
@@ -37,7 +37,8 @@ class ToolEntry(_Part):
     enabled: bool = True
     description: Annotated[str, Field(min_length=1, max_length=1_000)] | None = None
     alternatives: tuple[Name, ...] | None = None
-    examples: tuple[str, ...] | None = None
+    examples: ToolExamples | None = None
+    """Texts, or mappings of `request`, `arguments`, `returns`; in place of the tool's own."""
     timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] | None = None
 
 
@@ -78,6 +79,8 @@ class CatalogFile(_Part):
 
     version: Literal[1]
     agents: dict[Name, AgentEntry]
+    packages: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    """Installed distributions whose tools are loaded; none that is not named here."""
     tools: dict[Name, ToolEntry] = Field(default_factory=dict)
     aliases: dict[Name, Name] = Field(default_factory=dict)
     policies: dict[Name, PolicyEntry] = Field(default_factory=dict)
@@ -104,6 +107,8 @@ class AssembledCatalog:
     left_out: Mapping[str, str]
     models: Mapping[str, ModelEntry] = field(default_factory=dict[str, ModelEntry])
     """Those that agents of this catalog name."""
+    provided_by: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Name of a tool → whose it is: `planwarden`, a Python reference, a package with its version."""
 
 
 def default_catalog_text() -> str:
@@ -202,6 +207,7 @@ def assemble(
     builtin: Iterable[Tool],
     python_tools: Mapping[str, Tool],
     unavailable: Mapping[str, str],
+    places: Mapping[str, KeyPath] | None = None,
 ) -> AssembledCatalog:
     """Join a catalog file with its tools.
 
@@ -210,6 +216,7 @@ def assemble(
         builtin: built-in tools that have data to work on.
         python_tools: tools that the file brings by `python:`, or that the program registered, by name.
         unavailable: built-in tools that have nothing to work on → why; left out of agents, and said so.
+        places: where the file brings a tool otherwise than under `tools`.
 
     Raises:
         CatalogRejected: a reference that does not resolve, with its line.
@@ -238,7 +245,9 @@ def assemble(
     ]
     specs = [tool.spec for tool in tools.values()]
     for problem in catalog_problems(agents, specs, aliases):
-        raise loaded.text.mistake(problem.path, problem.message, problem.remedy)
+        brought = (places or {}).get(str(problem.path[1])) if problem.path[0] == "tools" else None
+        said = f"tool '{problem.path[1]}': {problem.message}" if brought else problem.message
+        raise loaded.text.mistake(brought or problem.path, said, problem.remedy)
     return AssembledCatalog(
         catalog=build_catalog(agents, specs, aliases),
         policy=_policy(file),
@@ -298,7 +307,8 @@ def _rule(entry: RuleEntry, aliases: Mapping[str, str]) -> Rule:
 
 
 def _respecified(tool: Tool, entry: ToolEntry) -> Tool:
-    changes = entry.model_dump(exclude_none=True, exclude={"python", "enabled"})
+    changed = ToolEntry.model_fields.keys() - {"python", "enabled"}
+    changes = {name: given for name in changed if (given := getattr(entry, name)) is not None}
     return RespecifiedTool(tool, tool.spec.model_copy(update=changes)) if changes else tool
 
 

@@ -5,14 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import TypeIs
 
 from planwarden.errors import SettingsRejected
 
 Provider = Literal["auto", "ollama", "openai", "pydantic-ai", "embedded"]
+
+
+def _server_address(value: str) -> str:
+    """Take an address of a server over HTTP.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(value.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or parts.fragment:
+        msg = "not the address of a server, like https://host:8080/path"
+        raise ValueError(msg)
+    return value.strip()
+
+
+ServerAddress = Annotated[str, AfterValidator(_server_address)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -97,6 +128,36 @@ class AgentModel(_Model):
     in the catalog file goes first. docs/guides/execution.md says why `directed` is the default."""
 
 
+class ToolServers(BaseModel):
+    """`TOOLS__*`: the servers that network tools ask; a tool without one is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    web_search_url: ServerAddress | None = None
+    """A SearXNG instance that gives JSON, like `http://127.0.0.1:8080`; turns on `web.search`."""
+    quotes_url: ServerAddress | None = None
+    """The address of a quote, with `{symbol}` where the symbol goes, giving JSON or CSV with a header row;
+    turns on `finance.quote`."""
+    quotes_price: str | None = None
+    """Where the price stands: a JSON Pointer like `/quote/last`, or a CSV column; else the usual names."""
+    quotes_time: str | None = None
+    """Where the time stands, likewise."""
+    quotes_currency: str | None = None
+    """Where the currency stands, likewise."""
+    timeout_s: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)] = 10.0
+    """For one question to a server, redirects included."""
+
+    @field_validator("quotes_url")
+    @classmethod
+    def _takes_a_symbol(cls, address: str | None) -> str | None:
+        if address is not None:
+            before, place, after = address.partition("{symbol}")
+            if not place or "{" in before + after or "/" not in before.partition("://")[2]:
+                msg = "needs {symbol} once in its path or query, like https://host/quote?symbol={symbol}"
+                raise ValueError(msg)
+        return address
+
+
 class Settings(BaseSettings):
     """Everything that is configured by environment variables. Read once, at the composition root."""
 
@@ -111,6 +172,7 @@ class Settings(BaseSettings):
 
     planner_llm: PlannerModel = PlannerModel()
     llm: AgentModel = AgentModel()
+    tools: ToolServers = ToolServers()
     planwarden_home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("planwarden")))
     """Where journal, dossiers and tool state live."""
     planwarden_cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("planwarden")))
@@ -123,6 +185,21 @@ class Settings(BaseSettings):
     """`json`: the command line writes its structured log to stderr, one JSON object a line."""
     planwarden_lease_s: Annotated[float, Field(ge=3, le=3600, allow_inf_nan=False)] = 15.0
     """How long a silent owner keeps a run before another process may take it over."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read `TOOLS__*` by its members only: a variable `TOOLS` is somebody else's."""
+        if isinstance(env_settings, EnvSettingsSource):
+            ours = {name: value for name, value in env_settings.env_vars.items() if name != "tools"}
+            env_settings.env_vars = ours
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @property
     def journal_path(self) -> Path:
@@ -140,6 +217,11 @@ class Settings(BaseSettings):
         return self.planwarden_workspace or self.planwarden_home / "workspace"
 
 
+def is_group(annotation: object) -> TypeIs[type[BaseModel]]:
+    """Say whether a field of `Settings` holds settings of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings.
 
@@ -151,7 +233,8 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = "__".join(str(part) for part in first["loc"]).upper()
-        given = "" if "KEY" in variable else f" (it is {first.get('input')!r})"
+        # a key must not end in a log, nor an address, which may hold a key or a password
+        given = "" if "KEY" in variable or variable.endswith("_URL") else f" (it is {first.get('input')!r})"
         raise SettingsRejected(
             f"{variable}: {first['msg']}{given}.",
             remedy="Correct or unset the variable; docs/reference/settings.md lists them all.",
@@ -167,7 +250,7 @@ def known_variables() -> tuple[str, ...]:
     names: list[str] = []
     for name, field in Settings.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, _Model):
+        if is_group(inner):
             names += [f"{name}__{part}".upper() for part in inner.model_fields]
         else:
             names.append(name.upper())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, cast
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from planwarden.contracts.value import Contract, Json, Name
+from planwarden.contracts.value import Contract, Json, Name, StorableJson
 
 Effect = Literal["read", "write", "external"]
 """`read` changes nothing; `write` changes this machine; `external` changes something beyond it."""
@@ -17,6 +18,29 @@ native tool calling, inside the same tool session."""
 
 JsonSchema = dict[str, Json]
 """A JSON Schema, draft 2020-12."""
+
+
+class ToolExample(Contract):
+    """A request that a tool serves; with arguments, one that can be tried."""
+
+    request: Annotated[str, Field(min_length=1, max_length=1_000)]
+    """As a user would put it; retrieval and the planner's prompt read it."""
+    arguments: dict[str, StorableJson] | None = None
+    """The call that serves it; None for one that is only words."""
+    returns: StorableJson = None
+    """What the result must at least hold, see `planwarden.tools.examples.differences`; None for anything."""
+
+
+def _as_examples(given: object) -> object:
+    """Take a plain text for an example of nothing but its request."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return given
+    items = cast("Sequence[object]", given)
+    return tuple({"request": item} if isinstance(item, str) else item for item in items)
+
+
+ToolExamples = Annotated[tuple[ToolExample, ...], BeforeValidator(_as_examples)]
+"""Examples; each may be given as its request alone."""
 
 
 class ToolSpec(Contract):
@@ -31,8 +55,8 @@ class ToolSpec(Contract):
     """Schema of the result; from an opaque result only the whole value can be taken."""
     alternatives: tuple[Name, ...] = ()
     """Tools that can stand in when this one fails, best first."""
-    examples: tuple[str, ...] = ()
-    """Requests that this tool serves, as a user would put them."""
+    examples: ToolExamples = ()
+    """Requests that this tool serves; those with arguments are what `planwarden tools test` runs."""
     foreign_examples: tuple[str, ...] = ()
     """The like in other languages; only retrieval reads them, apart from the English ones."""
     topics: tuple[str, ...] = ()
@@ -40,6 +64,8 @@ class ToolSpec(Contract):
     timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 30.0
     verifiable: bool = False
     """Whether the tool can say if a call with a given idempotency key was done."""
+    network: bool = False
+    """Whether a call asks a server, so that its arguments leave this machine."""
     untrusted_output: bool = True
     """Whether the result holds text from outside (files, documents, web)."""
 

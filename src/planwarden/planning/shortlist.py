@@ -212,7 +212,9 @@ def _shaped(text: str) -> str:
 
 class _Index:
     def __init__(self, catalog: Catalog) -> None:
-        self._examples = {tool.name: tool.examples[0] for tool in catalog.tools.values() if tool.examples}
+        self._examples = {
+            tool.name: tool.examples[0].request for tool in catalog.tools.values() if tool.examples
+        }
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         for table in (
             "said",
@@ -226,7 +228,11 @@ class _Index:
             (tool.name, "", f"{' '.join(_WORD.findall(tool.name.replace('_', ' ')))} {tool.description}")
             for tool in catalog.tools.values()
         ]
-        rows += [(tool.name, text, text) for tool in catalog.tools.values() for text in tool.examples]
+        rows += [
+            (tool.name, example.request, example.request)
+            for tool in catalog.tools.values()
+            for example in tool.examples
+        ]
         rows += [
             (tool.name, _TOPICS, " ".join(tool.topics)) for tool in catalog.tools.values() if tool.topics
         ]

@@ -22,11 +22,19 @@ TABLE_FORMATS: dict[str, TableFormat] = {
     ".ndjson": "json",
 }
 DOCUMENT_SUFFIXES = frozenset({".md", ".txt", ".rst", ".html", ".htm"})
+PLAYBOOK_SUFFIXES = frozenset({".yaml", ".yml"})
+"""Read only when the file is a playbook, see `is_playbook`: other YAML is somebody's configuration."""
+PLAYBOOK_FOLDER = "playbooks"
 MAX_FILES = 500
 MAX_DOCUMENT_BYTES = 5_000_000
 SAMPLES = Path(__file__).resolve().parent / "samples"
 
-_KNOWN = f"tables ({', '.join(TABLE_FORMATS)}) and documents ({', '.join(sorted(DOCUMENT_SUFFIXES))})"
+_KNOWN = (
+    f"tables ({', '.join(TABLE_FORMATS)}), documents ({', '.join(sorted(DOCUMENT_SUFFIXES))})"
+    f" and playbooks ({', '.join(sorted(PLAYBOOK_SUFFIXES))} with a line `kind: playbook`)"
+)
+_SAYS_PLAYBOOK = re.compile(rb"^kind:[ \t]*['\"]?playbook['\"]?[ \t\r]*$", re.MULTILINE)
+_HEAD_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +106,31 @@ def open_sources(paths: Sequence[str | Path], *, folder: Path) -> DataSources:
     return _sorted_out(files, skipped, samples=False)
 
 
+def is_playbook(path: Path) -> bool:
+    """Say whether a file is to be read as a playbook: in a folder `playbooks`, or with `kind: playbook`.
+
+    The line has to stand among the first 4,096 bytes, in a Markdown file in its front matter. YAML in such a
+    folder without that line needs a key `steps`: other tools have folders of that name too.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    is_yaml = path.suffix.lower() in PLAYBOOK_SUFFIXES
+    if PLAYBOOK_FOLDER in path.parent.parts and (not is_yaml or re.search(rb"^steps:", head, re.MULTILINE)):
+        return True
+    if not is_yaml:
+        head = head.removeprefix(b"\xef\xbb\xbf")
+        head = re.split(rb"^---[ \t\r]*$", head, maxsplit=2, flags=re.MULTILINE)[1] if _opens(head) else b""
+    return _SAYS_PLAYBOOK.search(head) is not None
+
+
+def _opens(head: bytes) -> bool:
+    """Say whether a document begins with front matter."""
+    return re.match(rb"---[ \t\r]*\n", head) is not None
+
+
 def _take_folder(folder: Path, files: list[tuple[str, Path]], skipped: list[SkippedFile]) -> None:
     usable = 0
     for name, path in sorted(_files_under(folder)):
@@ -133,7 +166,9 @@ def _files_under(folder: Path) -> Iterable[tuple[str, Path]]:
 
 def _problem(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix not in TABLE_FORMATS and suffix not in DOCUMENT_SUFFIXES:
+    if suffix in PLAYBOOK_SUFFIXES and not is_playbook(path):
+        return "is YAML, but no playbook (it has no line `kind: playbook`)"
+    if suffix not in TABLE_FORMATS and suffix not in DOCUMENT_SUFFIXES | PLAYBOOK_SUFFIXES:
         return f"is of no known format ('{suffix or path.name}')"
     try:
         size = path.stat().st_size
@@ -143,7 +178,7 @@ def _problem(path: Path) -> str:
         return f"cannot be read ({error.strerror})"
     if size == 0:
         return "is empty"
-    if suffix in DOCUMENT_SUFFIXES and size > MAX_DOCUMENT_BYTES:
+    if suffix not in TABLE_FORMATS and size > MAX_DOCUMENT_BYTES:
         return f"is larger than {MAX_DOCUMENT_BYTES:,} bytes"
     return ""
 
@@ -155,7 +190,7 @@ def _sorted_out(
         raise DataRejected(f"more than {MAX_FILES} data files.", remedy="Point at fewer files.")
     distinct = {path: name for name, path in files}
     tables = [(name, path) for path, name in distinct.items() if path.suffix.lower() in TABLE_FORMATS]
-    documents = [(name, path) for path, name in distinct.items() if path.suffix.lower() in DOCUMENT_SUFFIXES]
+    documents = [(name, path) for path, name in distinct.items() if path.suffix.lower() not in TABLE_FORMATS]
     table_names = _unique([_identifier(path.stem) for _, path in tables], lambda name, n: f"{name}_{n}")
     document_names = _unique([_document_name(name) for name, _ in documents], lambda name, n: f"{name} ({n})")
     return DataSources(

@@ -13,7 +13,7 @@ import anyio.to_thread
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from planwarden.contracts.specs import Effect, ToolSpec
+from planwarden.contracts.specs import Effect, ToolExample, ToolExamples, ToolSpec
 from planwarden.contracts.value import Json, canonical_json
 from planwarden.errors import CatalogRejected, ToolFailed
 from planwarden.tools.signature import Choices, OutputKind, Signature, read_signature
@@ -101,9 +101,10 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
     effect: Effect,
     description: str | None = None,
     alternatives: Sequence[str] = (),
-    examples: Sequence[str] = (),
+    examples: Sequence[str | ToolExample] = (),
     topics: Sequence[str] = (),
     timeout_s: float = 30.0,
+    network: bool = False,
     untrusted_output: bool = True,
     output: OutputKind | None = None,
     choices: Choices | None = None,
@@ -115,7 +116,8 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
     `description` is by default the docstring's first paragraph. The result has a schema when the return value
     is typed, and is opaque otherwise. A parameter annotated `ToolContext` receives the context. `choices`
     narrows parameters to values known only now; `known_values` only names some (JSON Schema `examples`);
-    `topics` are words that the tool's data speaks of. `timeout_s` is in seconds.
+    `topics` are words that the tool's data speaks of; `network` says that a call asks a server. An example is
+    a request, or a `ToolExample` whose arguments `planwarden tools test` tries. `timeout_s` is in seconds.
 
     Raises:
         CatalogRejected: the declaration has a mistake; the message names function, file and line.
@@ -134,10 +136,11 @@ def tool(  # noqa: PLR0913 - each is a field of the spec, given by name
                 parameters=signature.parameters,
                 output=signature.output,
                 alternatives=tuple(alternatives),
-                examples=tuple(examples),
+                examples=cast("ToolExamples", tuple(examples)),
                 topics=tuple(topics),
                 timeout_s=timeout_s,
                 verifiable=verify is not None,
+                network=network,
                 untrusted_output=untrusted_output,
             )
         except ValidationError as error:

@@ -102,7 +102,9 @@ def groundable(spec: ToolSpec, request: str, earlier: Sequence[str] = ()) -> boo
 def words_of(spec: ToolSpec) -> frozenset[str]:
     """Give the words that a tool is spoken of with; of its examples only those that are no names."""
     plain = " ".join((spec.name, spec.description, *spec.topics)).lower()
-    examples = (word for example in spec.examples for word in _PART.findall(example) if word.islower())
+    examples = (
+        word for example in spec.examples for word in _PART.findall(example.request) if word.islower()
+    )
     properties = cast("dict[str, JsonSchema]", spec.parameters.get("properties", {}))
     told = (f"{name} {wanted.get('description', '')}".lower() for name, wanted in properties.items())
     return frozenset(

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -34,7 +35,31 @@ def load_tools(reference: str, *, folder: Path) -> tuple[FunctionTool, ...]:
                 remedy="Name a function that the @tool decorator stands above.",
             )
         return (found,)
-    values = cast("Iterable[object]", vars(module).values())
+    return _all_of(module, reference)
+
+
+def entry_point_tools(entry: EntryPoint) -> tuple[FunctionTool, ...]:
+    """Load the tools of an entry point: a module with tools, one tool, or a list or tuple of them.
+
+    Raises:
+        CatalogRejected: no such module or attribute, code that fails, no tools, or a name used twice.
+    """
+    try:
+        found: object = entry.load()
+    except ConfigurationError:
+        raise
+    except (Exception, SystemExit) as error:  # a package that ends the program is one that fails
+        raise _cannot_load(entry.value, error) from error
+    return _all_of(found, entry.value)
+
+
+def _all_of(holder: object, reference: str) -> tuple[FunctionTool, ...]:
+    """Take the tools that a value holds, in their order."""
+    values: Iterable[object] = (holder,)
+    if isinstance(holder, ModuleType):
+        values = cast("Iterable[object]", vars(holder).values())
+    elif isinstance(holder, list | tuple):
+        values = cast("Iterable[object]", holder)
     tools = _distinct(value for value in values if isinstance(value, FunctionTool))
     if not tools:
         raise CatalogRejected(
@@ -107,7 +132,7 @@ def _load_file(source: str, folder: Path) -> ModuleType:
     return module
 
 
-def _cannot_load(source: str, error: Exception) -> CatalogRejected:
+def _cannot_load(source: str, error: BaseException) -> CatalogRejected:
     line = ""
     trace = error.__traceback__
     while trace is not None:

@@ -17,6 +17,7 @@ from planwarden.configuration.catalog_file import (
     parse_catalog,
 )
 from planwarden.configuration.python_tools import load_python_tools
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.verdict import Allowed, Denied, NeedsApproval
 from planwarden.errors import CatalogRejected
 from planwarden.tools.domains.calculator import calculator_tools
@@ -270,7 +271,11 @@ def test_an_entry_changes_what_a_tool_declares_and_nothing_of_what_it_does() -> 
     world = loaded(swapped("aliases:", f"tools: {{utils.clock: {entry}}}\naliases:"))
     before = loaded(GOOD).catalog.tools["utils.clock"]
     after = world.catalog.tools["utils.clock"]
-    assert (after.description, after.examples, after.timeout_s) == ("Tells time", ("when is it",), 3)
+    assert (after.description, after.examples, after.timeout_s) == (
+        "Tells time",
+        (ToolExample(request="when is it"),),
+        3,
+    )
     kept = {"description", "examples", "timeout_s"}
     assert after.model_dump(exclude=kept) == before.model_dump(exclude=kept)
     assert world.tools["utils.clock"].spec == after

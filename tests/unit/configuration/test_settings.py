@@ -39,6 +39,8 @@ def field_of(variable: str) -> Any:
 def another(variable: str) -> Any:
     """Give a value that the variable may have, other than its default."""
     default, annotation = place(load_settings(), variable), field_of(variable).annotation
+    if variable.startswith("TOOLS__") and default is None:
+        return "https://host.example/q?of={symbol}" if variable.endswith("_URL") else "/a/b"
     match default:
         case bool():
             return not default
@@ -113,6 +115,13 @@ def test_planner_and_agents_are_configured_apart(monkeypatch: pytest.MonkeyPatch
         ("LLM__MAX_OUTPUT_TOKENS", "lots"),
         ("LLM__RETRIES", "-1"),
         ("PLANWARDEN_LEASE_S", "-1"),
+        ("TOOLS__TIMEOUT_S", "0"),
+        ("TOOLS__WEB_SEARCH_URL", "file:///etc/passwd"),
+        ("TOOLS__WEB_SEARCH_URL", "searx.example"),
+        ("TOOLS__QUOTES_URL", "https://host.example/quote"),
+        ("TOOLS__QUOTES_URL", "https://{symbol}.example/quote"),
+        ("TOOLS__QUOTES_URL", "https://host.example/{symbol}/{symbol}"),
+        ("TOOLS__QUOTE_URL", "https://host.example/{symbol}"),
         ("PLANNER_LLM__MODLE", "llama3.2:1b"),
         ("LLM__TEMPRATURE", "1"),
     ],
@@ -124,7 +133,7 @@ def test_a_value_that_cannot_be_used_or_an_unknown_member_is_refused_by_name(
     with pytest.raises(SettingsRejected) as raised:
         load_settings()
     assert raised.value.message.startswith(f"{variable}: ")
-    assert value in raised.value.message
+    assert value in raised.value.message or variable.endswith("_URL")  # it may hold a key
     assert raised.value.remedy
 
 
@@ -162,3 +171,21 @@ def test_files_live_in_the_home_unless_the_workspace_is_elsewhere(tmp_path: Path
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().planner_llm.seed = 3
+
+
+def test_a_variable_that_only_shares_the_name_of_the_tools_group_is_not_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TOOLS", "/opt/tools")
+    monkeypatch.setenv("TOOLS__TIMEOUT_S", "3")
+    assert load_settings().tools.timeout_s == 3
+
+
+@pytest.mark.requirement("TOOL-13")
+def test_an_address_that_is_refused_is_not_shown_for_it_may_hold_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TOOLS__QUOTES_URL", "https://host.example/quote?key=SECRET")
+    with pytest.raises(SettingsRejected) as raised:
+        load_settings()
+    assert "SECRET" not in str(raised.value)

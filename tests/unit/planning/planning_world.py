@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from planwarden.catalog.catalog import Catalog, build_catalog
 from planwarden.contracts.plan import PlanMetadata, PlannedAgentStep, PlannerPlan
-from planwarden.contracts.specs import AgentSpec, Effect, ToolSpec
+from planwarden.contracts.specs import AgentSpec, Effect, ToolExample, ToolSpec
 from planwarden.llm.service import LLMService
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.planning.shortlist import Retriever, Shortlist
@@ -32,7 +32,7 @@ def tool(
         parameters=dict(PARAMETERS),
         output={"type": "object"} if name.startswith("finance") else "opaque",
         alternatives=tuple(alternatives),
-        examples=(f"common {description.lower()}",),
+        examples=(ToolExample(request=f"common {description.lower()}"),),
     )
 
 

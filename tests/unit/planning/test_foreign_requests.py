@@ -62,7 +62,7 @@ def test_foreign_examples_leave_the_best_tool_of_an_english_request_as_it_is(wor
     without = build_catalog(world.catalog.agents.values(), plain, world.catalog.aliases)
     retriever = Retriever()
     for tool in world.catalog.tools.values():
-        for text in tool.examples:
+        for text in (example.request for example in tool.examples):
             with_them, alone = (
                 retriever.shortlist(text, catalog, world.policy, size=6, near=0.9)
                 for catalog in (world.catalog, without)

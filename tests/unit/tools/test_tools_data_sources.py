@@ -18,7 +18,7 @@ def test_without_paths_the_samples_are_used(tmp_path: Path) -> None:
     sources = open_sources([], folder=tmp_path)
     assert sources.samples
     assert [table.name for table in sources.tables] == ["seattle_weather", "stocks"]
-    assert 8 <= len(sources.documents) <= 12
+    assert 14 <= len(sources.documents) <= 20
     assert "tool-policy.md" in {document.name for document in sources.documents}
 
 

@@ -12,6 +12,7 @@ import anyio.lowlevel
 import pytest
 from pydantic import BaseModel, Field
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Json
 from planwarden.errors import CatalogRejected, ToolFailed
 from planwarden.tools.function import FunctionTool, tool
@@ -71,7 +72,8 @@ def test_a_decorated_function_is_a_tool_with_a_closed_schema() -> None:
         },
         "required": ["first"],
     }
-    assert (made.spec.examples, made.spec.timeout_s, made.spec.verifiable) == (("add two numbers",), 3, False)
+    assert made.spec.examples == (ToolExample(request="add two numbers"),)
+    assert (made.spec.timeout_s, made.spec.verifiable) == (3, False)
     output = cast("dict[str, Any]", made.spec.output)
     assert set(output["properties"]) == {"text", "total"}
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Contract
 from planwarden.errors import ToolFailed
 from planwarden.tools.function import FunctionTool, tool
@@ -49,8 +50,12 @@ def calculator_tools() -> tuple[FunctionTool, ...]:
     description="Calculate an arithmetic expression: + - * / % ^, brackets, sqrt, abs, round, min, max,"
     " '15% of 80'.",
     examples=(
-        "What is 17 times 23?",
-        "Calculate 15% of 240",
+        ToolExample(
+            request="What is 17 times 23?", arguments={"expression": "17 * 23"}, returns={"result": 391}
+        ),
+        ToolExample(
+            request="Calculate 15% of 240", arguments={"expression": "15% of 240"}, returns={"result": 36}
+        ),
         "Square root of 1764",
         "How much is (3.5 + 4.25) / 2?",
         "If I save 120 a month, how much is that in 3 years?",

@@ -18,6 +18,8 @@ _BLOCKS = frozenset(
     {"p", "div", "li", "tr", "br", "section", "article", "ul", "ol", "table", "blockquote", "pre"}
 )
 _UNSEEN = frozenset({"script", "style", "template", "noscript"})
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?=\w+:)(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL)
+"""What stands about a document before its text; no passage."""
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|approx)|\b[A-Z])\.$")
 
 
@@ -45,7 +47,7 @@ def read_documents(files: Sequence[DocumentFile]) -> tuple[Document, ...]:
         DataRejected: a file cannot be read or is binary.
     """
     return tuple(
-        Document(name=file.name, passages=tuple(_passages(file.name, _text(file)))) for file in files
+        Document(name=file.name, passages=tuple(_passages(file.name, _visible(file)))) for file in files
     )
 
 
@@ -78,7 +80,12 @@ def document_topics(documents: Sequence[Document]) -> tuple[str, ...]:
     return tuple(word for word, _ in counted.most_common(MAX_TOPICS))
 
 
-def _text(file: DocumentFile) -> str:
+def document_text(file: DocumentFile) -> str:
+    """Read one document's text as it stands: UTF-8, else Latin-1, which takes any byte.
+
+    Raises:
+        DataRejected: the file cannot be read or is binary.
+    """
     try:
         data = file.path.read_bytes()
     except OSError as error:
@@ -94,12 +101,18 @@ def _text(file: DocumentFile) -> str:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _visible(file: DocumentFile) -> str:
+    """Give what a reader of the document sees."""
+    text = document_text(file)
     if file.path.suffix.lower() in (".html", ".htm"):
         page = _Page()
         page.feed(text)
         page.close()
         return "".join(page.parts)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return FRONT_MATTER.sub("", text, count=1)
 
 
 class _Page(HTMLParser):
@@ -157,16 +170,17 @@ def _blocks(text: str) -> Iterator[tuple[str, bool]]:
         item = re.match(r"(?:[-*+•]|\d{1,3}[.)])\s+", stripped)
         if title or underlined or item or not stripped:
             if lines:
-                yield _plain(" ".join(lines)), bool(underlined)
+                yield without_markup(" ".join(lines)), bool(underlined)
             lines = []
             if title and title[1]:
-                yield _plain(title[1]), True
+                yield without_markup(title[1]), True
             elif item:
                 lines = [stripped[item.end() :]]
         elif not re.fullmatch(r"[\s|:`~=+\-]{3,}", stripped):
             lines.append(stripped.strip("|"))
 
 
-def _plain(text: str) -> str:
+def without_markup(text: str) -> str:
+    """Give a line of Markdown without links, emphasis and code marks."""
     text = re.sub(r"!?\[([^\]]{0,500})\]\([^)\s]{0,1000}\)", r"\1", text)
     return re.sub(r"\*\*|__|`+", "", text)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Contract
 from planwarden.errors import ToolFailed
 from planwarden.tools.domains.corpus import sentences, words
@@ -81,7 +82,11 @@ def creative_tools() -> tuple[FunctionTool, ...]:
         "Does this email sound too harsh?",
         "Check the tone of my announcement",
         "How readable is this paragraph?",
-        "Is the following customer reply friendly enough?",
+        ToolExample(
+            request="Is the following customer reply friendly enough: Thank you for the great work.",
+            arguments={"text": "Thank you for the great work."},
+            returns={"tone": "positive", "sentences": 1, "words": 6, "negative_words": 0},
+        ),
         "Review this draft for hedging and passive voice",
         "Am I shouting in this message?",
     ),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import duckdb
 from pydantic import Field, JsonValue
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Contract, Json
 from planwarden.errors import ToolFailed
 from planwarden.tools.function import FunctionTool, tool
@@ -83,7 +84,11 @@ def _query_tool(tables: Tables, seconds: float) -> FunctionTool:
             "Join customers and invoices and show the totals",
             "Which rows have a temperature above 30 and no rain?",
             "Show me the distinct regions in the spreadsheet",
-            "Write a query that compares the two years",
+            ToolExample(
+                request=f"Write a query that counts the rows of {tables.all[0].name[:64]}",
+                arguments={"sql": f"SELECT count(*) AS counted FROM {quoted(tables.all[0].name)}"},  # noqa: S608 - quoted identifier
+                returns={"columns": ["counted"], "rows": [[tables.all[0].rows]], "truncated": False},
+            ),
         ),
     )
     async def query(
@@ -152,7 +157,7 @@ def _aggregate_tool(tables: Tables, seconds: float) -> FunctionTool:
         topics=table_topics(tables),
         examples=(
             "What is the average temperature by weather type?",
-            "How many records are in the table?",
+            _counted(tables.all),
             "Total sales in 2014",
             "Highest wind speed ever measured",
             "Median price per region",
@@ -252,6 +257,18 @@ async def _whole(
         groups=(),
         truncated=False,
     )
+
+
+def _counted(tables: Sequence[Table]) -> ToolExample:
+    """Make the example of counting; one of words only where no table has a row to count."""
+    request = "How many records are in the table?"
+    for table in tables:
+        measured = [column.name for column in table.columns if column.kind in ("number", "date")]
+        if table.rows and measured:
+            arguments: dict[str, Json] = {"table": table.name, "column": measured[0], "operation": "count"}
+            returns: dict[str, Json] = {"operation": "count", "column": measured[0]}
+            return ToolExample(request=request, arguments=arguments, returns=returns)
+    return ToolExample(request=request)
 
 
 _LABELS: dict[str, JsonValue] = {

@@ -10,6 +10,7 @@ from typing import Annotated
 import anyio.to_thread
 from pydantic import Field
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Contract, Json
 from planwarden.errors import ToolFailed
 from planwarden.tools.data_sources import DataSources
@@ -21,6 +22,7 @@ MAX_READ_BYTES = 1_000_000
 MAX_READ_CHARS = 50_000
 MAX_WRITE_CHARS = 200_000
 _SHOWN_CHARS = 1_500
+_ALL_IS_WELL = hashlib.sha256(b"all is well").hexdigest()
 
 FilePath = Annotated[
     str,
@@ -73,7 +75,7 @@ def _read_tool(sources: DataSources, workspace: Path) -> FunctionTool:
         effect="read",
         description=f"Read a text file from the workspace or from the user's data files.{listed}",
         examples=(
-            "Open notes.txt",
+            _opened(data),
             "Show me the content of the config file",
             "Read the draft I saved earlier",
             "What is written in todo.md?",
@@ -102,6 +104,24 @@ def _read_tool(sources: DataSources, workspace: Path) -> FunctionTool:
         )
 
     return read
+
+
+def _opened(data: Mapping[str, Path]) -> ToolExample:
+    """Make the example of reading; one of words only where the user's data holds no text."""
+    name = next((name for name, path in data.items() if len(name) <= 400 and _begins_as_text(path)), None)
+    if name is None:
+        return ToolExample(request="Open notes.txt")
+    return ToolExample(
+        request=f"Open {name}", arguments={"path": name}, returns={"path": name.strip(), "content": ""}
+    )
+
+
+def _begins_as_text(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return b"\x00" not in stream.read(4_096)
+    except OSError:
+        return False
 
 
 def _write_tool(workspace: Path, state_dir: Path) -> FunctionTool:
@@ -138,7 +158,11 @@ def _write_tool(workspace: Path, state_dir: Path) -> FunctionTool:
         description="Write a text file into the workspace, replacing a file of the same name.",
         examples=(
             "Save this summary to report.md",
-            "Save the text 'all is well' to a file",
+            ToolExample(
+                request="Save the text 'all is well' to a file",
+                arguments={"path": "all-is-well.txt", "content": "all is well"},
+                returns={"path": "all-is-well.txt", "bytes": 11, "replaced": False, "sha256": _ALL_IS_WELL},
+            ),
             "Write the result into a file",
             "Create a file called todo.txt with these items",
             "Store the answer in notes/answer.md",

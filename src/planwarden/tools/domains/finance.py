@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Contract
 from planwarden.errors import ToolFailed
 from planwarden.tools.domains.measures import (
@@ -74,15 +75,21 @@ def finance_tools(tables: Tables) -> tuple[FunctionTool, ...]:
 
 
 def _snapshot_tool(tables: Tables, series: Mapping[str, PriceSeries]) -> FunctionTool:
+    shown = next(iter(series))
+
     @tool(
         name="finance.snapshot",
         effect="read",
         description="Latest price of one stock or other symbol: price, date, change since the previous one,"
         f" and the high and low of the last year. Symbols: {_listed(series)}.",
-        alternatives=("finance.analytics",),
+        alternatives=("finance.analytics", "finance.quote"),
         examples=(
             "What is the current price of Microsoft stock?",
-            "Give me the latest quote for IBM",
+            ToolExample(
+                request=f"Give me the latest quote for {shown[:64]}",
+                arguments={"symbol": shown},
+                returns={"symbol": shown, "text": shown},
+            ),
             "How much is one Amazon share worth now?",
             "Did the stock go up or down since the previous close?",
             "Look up the 52-week high and low",
@@ -133,6 +140,8 @@ def _snapshot_tool(tables: Tables, series: Mapping[str, PriceSeries]) -> Functio
 
 
 def _analytics_tool(tables: Tables, series: Mapping[str, PriceSeries]) -> FunctionTool:
+    shown = next(iter(series))
+    year = series[shown].years[1]
     first = min(found.years[0] for found in series.values())
     last = max(found.years[1] for found in series.values())
     years = tuple(range(first, last + 1))
@@ -148,7 +157,11 @@ def _analytics_tool(tables: Tables, series: Mapping[str, PriceSeries]) -> Functi
             "How volatile was IBM stock?",
             "What was the total return of Apple shares between 2004 and 2009?",
             "What is the worst drawdown an investor in Amazon suffered?",
-            "Average price of Google in 2008",
+            ToolExample(
+                request=f"Average price of {shown[:64]} in {year}",
+                arguments={"symbol": shown, "measure": "average", "start_year": year, "end_year": year},
+                returns={"symbol": shown, "measure": "average", "start_date": str(year), "text": shown},
+            ),
             "Was the share price trending upwards?",
             "Best month for Microsoft stock",
             "Annualised performance of the stock since 2005",

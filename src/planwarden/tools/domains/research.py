@@ -9,20 +9,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Contract
 from planwarden.errors import ToolFailed
-from planwarden.tools.data_sources import DataSources
+from planwarden.tools.data_sources import DataSources, is_playbook
 from planwarden.tools.domains.corpus import Document, Passage, document_topics, read_documents, words
+from planwarden.tools.domains.full_text import match_expression
 from planwarden.tools.domains.textrank import MAX_SENTENCES, summary_sentences
 from planwarden.tools.function import FunctionTool, tool
 
 MAX_CHOICES = 60
-_STOP_WORDS_TEXT = """
-a about an and any are as at be by can could did do does for from give had has have how i if in into
-is it its me my no not of on or our please say show should so tell that the their them there these
-they this to us was we were what when where which who whom why will with would you your
-"""
-_STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
 
 
 class Hit(Contract):
@@ -59,10 +55,12 @@ def research_tools(sources: DataSources) -> tuple[FunctionTool, ...]:
     documents = tuple(document for document in read_documents(sources.documents) if document.passages)
     if not documents:
         return ()
-    return (_search_tool(documents), _summarizer_tool(documents))
+    special = {file.name for file in sources.documents if is_playbook(file.path)}
+    plain = tuple(document for document in documents if document.name not in special)
+    return (_search_tool(documents, document_topics(plain or documents)), _summarizer_tool(documents))
 
 
-def _search_tool(documents: Sequence[Document]) -> FunctionTool:
+def _search_tool(documents: Sequence[Document], topics: tuple[str, ...]) -> FunctionTool:
     index = _build_index([passage for document in documents for passage in document.passages])
     lock = threading.Lock()
 
@@ -72,11 +70,11 @@ def _search_tool(documents: Sequence[Document]) -> FunctionTool:
         description="Search the user's documents for passages about something and give the best ones."
         f" Documents: {_listed(documents)}.",
         alternatives=("research.summarizer",),
-        topics=document_topics(documents),
+        topics=topics,  # a playbook's words are those of the tool for playbooks
         examples=(
             "What do our documents say about refunds?",
             "Find the section on security requirements",
-            "Search the notes for deployment steps",
+            _searched(documents),
             "Where is the retention policy described?",
             "Explain how the process works according to the documentation",
             "Look up what the handbook says about remote work",
@@ -87,7 +85,7 @@ def _search_tool(documents: Sequence[Document]) -> FunctionTool:
         query: Annotated[str, Field(description="Words to search for", min_length=1, max_length=500)],
         limit: Annotated[int, Field(description="How many passages", ge=1, le=10)] = 5,
     ) -> SearchResult:
-        expression = _match_expression(query)
+        expression = match_expression(query)
         if not expression:
             raise ToolFailed("the query holds no words.", remedy="Search for words or numbers.")
         with lock:
@@ -119,7 +117,11 @@ def _summarizer_tool(documents: Sequence[Document]) -> FunctionTool:
         f" Documents: {_listed(documents)}.",
         alternatives=("research.search",),
         examples=(
-            "Summarise the onboarding guide",
+            ToolExample(
+                request=f"Summarise {documents[0].name[:64]}",
+                arguments={"document": documents[0].name, "sentences": 1},
+                returns={"document": documents[0].name, "sentences": [""]},
+            ),
             "Give me the key points of this document",
             "What is the report about, in three sentences?",
             "TL;DR of the meeting notes",
@@ -150,6 +152,18 @@ def _summarizer_tool(documents: Sequence[Document]) -> FunctionTool:
     return summarizer
 
 
+def _searched(documents: Sequence[Document]) -> ToolExample:
+    """Make the example of a search; one of words only where no passage holds a word."""
+    for passage in (passage for document in documents for passage in document.passages):
+        query = " ".join(words(passage.heading or passage.text)[:8])[:200]
+        if match_expression(query):
+            request = f"Search the documents for {query}"
+            return ToolExample(
+                request=request, arguments={"query": query}, returns={"hits": [{"document": ""}]}
+            )
+    return ToolExample(request="Search the documents for something")
+
+
 def _build_index(passages: Sequence[Passage]) -> sqlite3.Connection:
     index = sqlite3.connect(":memory:", check_same_thread=False)
     index.execute(
@@ -161,13 +175,6 @@ def _build_index(passages: Sequence[Passage]) -> sqlite3.Connection:
     )
     index.commit()
     return index
-
-
-def _match_expression(query: str) -> str:
-    """Write any text as an FTS5 expression: each word a quoted string, any of them may match."""
-    found = words(query.encode("utf-8", "replace").decode())
-    telling = [word for word in found if word not in _STOP_WORDS] or found
-    return " OR ".join(f'"{word}"' for word in dict.fromkeys(telling[:40]))
 
 
 def _stated(hit: Hit) -> str:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field
 
+from planwarden.contracts.specs import ToolExample
 from planwarden.contracts.value import Contract
 from planwarden.errors import ToolFailed
 from planwarden.tools.function import FunctionTool, tool
@@ -35,7 +36,11 @@ def clock_tools() -> tuple[FunctionTool, ...]:
     effect="read",
     description="Tell the current date, time and weekday, in UTC or in a given time zone or city.",
     examples=(
-        "What time is it in Tokyo?",
+        ToolExample(
+            request="What time is it in Tokyo?",
+            arguments={"zone": "Asia/Tokyo"},
+            returns={"zone": "Asia/Tokyo", "iso": "+09:00", "text": "In Asia/Tokyo it is "},
+        ),
         "What is today's date?",
         "Which weekday is it?",
         "Current time in New York",

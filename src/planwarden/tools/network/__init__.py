@@ -1,0 +1,1 @@
+"""Tools that ask a server; each is off until its address is configured."""
