@@ -49,6 +49,8 @@ docs: setup-dev ## build the documentation, strictly
 bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/planned_names.py
 	$(PY) benchmarks/journal_steps.py
+	$(PY) benchmarks/conversations.py
+	$(PY) benchmarks/metrics_memory.py
 	$(PY) benchmarks/model_faults.py
 
 e2e: setup-dev ## the end-to-end tasks over all five agents, with the share that comes out right

@@ -12,18 +12,32 @@ from pathlib import Path
 import pytest
 
 from planwarden.contracts.event import GENESIS
-from planwarden.contracts.facts import CallReturned, CancelRequested, Fact, StepFailed
+from planwarden.contracts.facts import CallReturned, CancelRequested, Fact, RunStarted, StepFailed
+from planwarden.contracts.model import ModelIdentity
+from planwarden.contracts.task import Task
 from planwarden.errors import LeaseHeld, LeaseLost, RunNotFound, StoreUnavailable
 from planwarden.journal.port import Journal, Lease, Owner
 
 LEASE_S = 15.0
 ALICE = Owner(id="alice-1", host="box/boot/1", pid=101)
 BOB = Owner(id="bob-1", host="box/boot/1", pid=102)
+DIGEST = "sha256:" + "0" * 64
 FAR = Owner(id="far-1", host="far/boot/1", pid=101)
 
 
 def said(words: str) -> Fact:
     return StepFailed(step="s1", code="said", message=words)
+
+
+def started(conversation: str | None, tenant: str = "default") -> Fact:
+    return RunStarted(
+        task=Task(prompt="Do it", conversation=conversation, tenant=tenant),
+        planner=ModelIdentity(provider="p", model="m"),
+        agents=ModelIdentity(provider="p", model="m"),
+        catalog_digest=DIGEST,
+        policy_digest=DIGEST,
+        planwarden_version="0",
+    )
 
 
 def words(facts: Sequence[Fact]) -> list[str]:
@@ -291,6 +305,46 @@ class JournalConformance:
         assert [head.run_id for head in await bench.journal.heads(tenant="red", limit=2)] == ["r4", "r3"]
         assert await bench.journal.heads(limit=0) == ()
         assert await bench.journal.heads(tenant="green") == ()
+
+    @pytest.mark.requirement("JRN-13")
+    async def test_heads_give_the_runs_of_one_conversation_and_nobody_elses(self, bench: Bench) -> None:
+        for run_id, tenant, conversation in (
+            ("r1", "red", "talk"),
+            ("r2", "red", None),
+            ("r3", "blue", "talk"),
+            ("r4", "red", "other"),
+            ("r5", "red", "talk"),
+        ):
+            await bench.journal.create(run_id, tenant, ALICE, [started(conversation, tenant)])
+            bench.clock.pass_s(1)
+        heads = await bench.journal.heads(tenant="red", conversation="talk")
+        assert [(head.run_id, head.conversation) for head in heads] == [("r5", "talk"), ("r1", "talk")]
+        newest = await bench.journal.heads(tenant="red", conversation="talk", limit=1)
+        assert [head.run_id for head in newest] == ["r5"]
+        assert [head.run_id for head in await bench.journal.heads(conversation="talk")] == ["r5", "r3", "r1"]
+        assert await bench.journal.heads(tenant="red", conversation="TALK") == ()
+        assert await bench.journal.heads(tenant="green", conversation="talk") == ()
+        assert [head.conversation for head in await bench.journal.heads(tenant="red")] == [
+            "talk", "other", None, "talk",
+        ]  # fmt: skip
+
+    @pytest.mark.requirement("JRN-13")
+    @pytest.mark.parametrize("awkward", ["%", "' OR 1=1 --", "a\x00b", "Grüße \U0001f600", " "])
+    async def test_a_conversation_is_found_by_exactly_its_id(self, bench: Bench, awkward: str) -> None:
+        await bench.journal.create("r1", "default", ALICE, [started(awkward)])
+        await bench.journal.create("r2", "default", ALICE, [started("plain")])
+        assert [head.run_id for head in await bench.journal.heads(conversation=awkward)] == ["r1"]
+
+    @pytest.mark.requirement("MET-3")
+    async def test_all_runs_can_be_paged_through_oldest_first(self, bench: Bench) -> None:
+        for number in range(1, 6):
+            await bench.begin(f"r{number}", tenant="red" if number % 2 else "blue")
+        place, pages = 0, list[list[str]]()
+        while page := await bench.journal.runs_after(place, limit=2):
+            pages.append([run_id for _, run_id in page])
+            place = page[-1][0]
+        assert pages == [["r1", "r2"], ["r3", "r4"], ["r5"]]
+        assert await bench.journal.runs_after(0, limit=0) == ()
 
     @pytest.mark.requirement("JRN-4")
     async def test_a_head_tells_the_last_event_and_whether_somebody_living_owns_the_run(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from planwarden.app.models import Models, agent_settings
 from planwarden.app.system import VERSION
+from planwarden.audit.log import PlannedWith, log_refusals
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.catalog_file import FILE_NAME, AssembledCatalog, assemble, load_catalog_file
 from planwarden.configuration.python_tools import load_python_tools
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
 from planwarden.contracts.clock import Clock, Ids
-from planwarden.contracts.plan import PlannerPlan
+from planwarden.contracts.plan import PlannerPlan, Refusal
 from planwarden.errors import PlanDenied, PlanRejected
 from planwarden.journal.port import Journal, Owner
 from planwarden.llm.model_file import SMOLLM2
@@ -69,6 +70,7 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
         timeout_s=chosen.timeout_s,
+        num_ctx=chosen.num_ctx,
         min_confidence=chosen.min_confidence,
         on_low_confidence=chosen.on_low_confidence,
         stand_in_near=None if chosen.stand_in == "none" else GUIDED_NEAR,
@@ -112,11 +114,14 @@ def accept_plan(text: str | bytes, world: AssembledCatalog, chosen: PlannerModel
     read = read_plan(text)
     remedy = "docs/reference/plan.md describes the contract; `planwarden plan TASK --json` writes one."
     if not isinstance(read, PlannerPlan):
+        _log_refused((read,), world)
         raise PlanRejected(
             f"The plan is refused ({read.rung}: {read.reason}): {read.message}.", remedy=remedy
         )
     plan = canonical_plan(read, world.catalog)
-    for issue in plan_issues(plan, world.catalog, world.policy, PlanLimits(max_agents=chosen.max_agents)):
+    issues = plan_issues(plan, world.catalog, world.policy, PlanLimits(max_agents=chosen.max_agents))
+    _log_refused(issues, world)
+    for issue in issues:
         message = f"The plan is refused at {issue.field} ({issue.reason}): {issue.message}."
         if issue.reason in ("tool_denied_by_policy", "answer_without_tools_denied"):
             raise PlanDenied(message, remedy="Change the plan, or the policy in the catalog file.")
@@ -127,3 +132,10 @@ def accept_plan(text: str | bytes, world: AssembledCatalog, chosen: PlannerModel
         "policy_digest": world.policy.digest,
     }
     return plan.model_copy(update={"metadata": plan.metadata.model_copy(update=edited)})
+
+
+def _log_refused(refusals: Sequence[Refusal], world: AssembledCatalog) -> None:
+    made = PlannedWith(
+        catalog_digest=world.catalog.digest, policy_digest=world.policy.digest, planner_model=None
+    )
+    log_refusals(refusals, made, source="edited")

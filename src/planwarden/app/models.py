@@ -177,6 +177,7 @@ def agent_settings(chosen: AgentModel) -> AgentSettings:
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
         timeout_s=chosen.timeout_s,
+        num_ctx=chosen.num_ctx,
         unsupported_numbers=chosen.unsupported_numbers,
         execution=chosen.execution,
     )

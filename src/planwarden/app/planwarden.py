@@ -9,18 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from planwarden.app.conversation import with_earlier_turns
 from planwarden.app.result import RunResult
 from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import file_faults, write_dossier
+from planwarden.audit.log import PlannedWith, log_planning
+from planwarden.audit.metrics import Totals
 from planwarden.configuration.settings import Settings, load_settings
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
-from planwarden.contracts.facts import RunStarted
+from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.fold import fold
 from planwarden.contracts.plan import PlannerPlan
-from planwarden.contracts.run import RunState, final_answer
-from planwarden.contracts.task import Exchange, Task
+from planwarden.contracts.run import RunState
+from planwarden.contracts.task import Task
 from planwarden.contracts.value import Json
 from planwarden.errors import StoreCorrupt
 from planwarden.journal.owner import is_dead, this_process
@@ -38,9 +41,8 @@ if TYPE_CHECKING:
     from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
     from planwarden.tools.tool import Tool
 
-CONVERSATION_RUNS = 200
-"""How many of the newest runs are looked through for earlier turns of a conversation."""
-CONVERSATION_TURNS = 8
+PAGE = 200
+"""Run ids that are held at a time while all runs are read."""
 
 
 class Planwarden:
@@ -148,8 +150,15 @@ class Planwarden:
         """Plan only: nothing runs, nothing is recorded."""
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)
-        planner = self._planner(await self.models())
-        return await planner.plan(prepared, world.catalog, world.policy)
+        models = await self.models()
+        planning = await self._planner(models).plan(prepared, world.catalog, world.policy)
+        made = PlannedWith(
+            catalog_digest=world.catalog.digest,
+            policy_digest=world.policy.digest,
+            planner_model=models.planner.identity.model,
+        )
+        log_planning(planning.decision, made)
+        return planning
 
     async def route_task(
         self, task: Task, plan: PlannerPlan | None = None, listener: EventListener | None = None
@@ -206,10 +215,16 @@ class Planwarden:
         orchestrator = await self._orchestrator(empty_world(), absent_models(started))
         return await self._result(await orchestrator.cancel(run_id, by=by))
 
-    async def runs(self, *, limit: int = 50) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+    async def request_cancel(self, run_id: str, *, by: str) -> None:
+        """Have a run stopped by the process that runs it, within about a second."""
+        await (await self.journal()).post(run_id, CancelRequested(by=by))
+
+    async def runs(
+        self, *, limit: int = 50, conversation: str | None = None
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
         """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
         journal = await self.journal()
-        heads = await journal.heads(limit=limit)
+        heads = await journal.heads(limit=limit, conversation=conversation)
         return tuple([(head, await self._state_or_damage(journal, head.run_id)) for head in heads])
 
     @staticmethod
@@ -218,6 +233,16 @@ class Planwarden:
             return fold(await journal.read(run_id))
         except StoreCorrupt as damage:
             return damage
+
+    async def metrics(self) -> Totals:
+        """Add up every run in the journal, one at a time; damaged ones are only counted."""
+        journal, totals, place = await self.journal(), Totals(), 0
+        while page := await journal.runs_after(place, limit=PAGE):
+            for _, run_id in page:
+                state = await self._state_or_damage(journal, run_id)
+                totals = totals.plus_damaged() if isinstance(state, StoreCorrupt) else totals.plus(state)
+            place = page[-1][0]
+        return totals
 
     async def dossier(self, run_id: str) -> Dossier:
         """Build a run's dossier from its journal."""
@@ -283,17 +308,8 @@ class Planwarden:
         prepared = task.model_copy(update={"data": _absolute(task.data)})
         if task.conversation is None or task.exchanges:
             return prepared
-        journal = await self.journal()
-        turns: list[Exchange] = []
-        for head in reversed(await journal.heads(tenant=task.tenant, limit=CONVERSATION_RUNS)):
-            state = await self._state_or_damage(journal, head.run_id)
-            if isinstance(state, StoreCorrupt) or state.started.task.conversation != task.conversation:
-                continue
-            turns.append(Exchange(role="user", content=state.started.task.prompt))
-            answer = final_answer(state)
-            if answer is not None:
-                turns.append(Exchange(role="assistant", content=answer.text[:4_000]))
-        return prepared.model_copy(update={"exchanges": tuple(turns[-CONVERSATION_TURNS:])})
+        context = max(self.settings.planner_llm.num_ctx, self.settings.llm.num_ctx)
+        return await with_earlier_turns(prepared, await self.journal(), context_tokens=context)
 
 
 def _absolute(paths: Sequence[str]) -> tuple[str, ...]:

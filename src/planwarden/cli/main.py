@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from planwarden.app.system import VERSION
-from planwarden.cli import doctor, dossiers, evaluation, inventory, running
+from planwarden.cli import doctor, dossiers, evaluation, inventory, measures, running
+from planwarden.cli.chat import command as chat
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json
 
@@ -39,7 +40,9 @@ def options(
 
 
 running.register(app)
+chat.register(app)
 inventory.register(app)
+measures.register(app)
 doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
 app.add_typer(evaluation.app, name="eval")

@@ -66,7 +66,12 @@ def fail(error: PlanwardenError, *, as_json: bool) -> NoReturn:
     """Say what happened and what to do, and end the command."""
     if as_json:
         print_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}})
+    tell_error(error)
+    stop(exit_of_error(error))
+
+
+def tell_error(error: PlanwardenError) -> None:
+    """Say what happened and what to do."""
     tell(f"[bold red]{error.code}[/]  {plain(error.message)}")
     if error.remedy:
         tell(f"  [bold]what to do[/]  {plain(error.remedy)}")
-    stop(exit_of_error(error))

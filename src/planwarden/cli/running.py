@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from planwarden.app import Planwarden, RunResult
 from planwarden.cli.exits import exit_of_run
-from planwarden.cli.output import configure_log, fail, out, plain, print_json, say, stop, tell
+from planwarden.cli.output import configure_log, fail, plain, print_json, say, stop, tell
 from planwarden.cli.report import run_report
+from planwarden.cli.run_list import run_rows, show_runs
 from planwarden.cli.show import Progress, show_answer, show_model, show_outcome, show_plan, show_refusals
 from planwarden.cli.task_input import make_task, this_person
 from planwarden.configuration.settings import load_settings
 from planwarden.contracts.plan import PlannerPlan
-from planwarden.contracts.run import RunState, final_answer
 from planwarden.contracts.task import Task
 from planwarden.contracts.value import Json
 from planwarden.errors import (
@@ -29,7 +27,6 @@ from planwarden.errors import (
     PlanRejected,
     PlanwardenError,
     PromptTooLong,
-    StoreCorrupt,
     TaskRejected,
 )
 
@@ -214,43 +211,13 @@ def runs(
     """List the runs in the journal, newest first."""
 
     async def work(planwarden: Planwarden) -> list[dict[str, Any]]:
-        return [
-            {"run_id": head.run_id, "owned": head.owned, **_row(state)}
-            for head, state in await planwarden.runs(limit=limit)
-        ]
+        return run_rows(await planwarden.runs(limit=limit))
 
     rows = with_planwarden(work, as_json=as_json)
     if as_json:
         print_json(rows)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("run", "status", "adherence", "task"):
-        table.add_column(column, no_wrap=True)
-    beside = max((len(row["run_id"]) for row in rows), default=0) + len("  interrupted  adherence  ")
-    for row in rows:
-        adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
-        task = Text.from_markup(plain(" ".join(str(row["task"]).split())))
-        task.truncate(max(out.width - beside, 8), overflow="ellipsis")
-        interrupted = row["status"] == "running" and not row["owned"]
-        table.add_row(row["run_id"], "interrupted" if interrupted else row["status"], adherence, task)
-    if rows:
-        out.print(table)
     else:
-        say('no runs yet: planwarden run "What is the latest price of IBM?"')
-
-
-def _row(state: RunState | StoreCorrupt) -> dict[str, Any]:
-    if isinstance(state, StoreCorrupt):
-        told = f"{state.message} {state.remedy}"
-        return {"status": "damaged", "started_at": None, "adherence": None, "task": told, "answer": None}
-    answer = final_answer(state)
-    return {
-        "status": state.status,
-        "started_at": state.started_at.isoformat(),
-        "adherence": state.adherence,
-        "task": state.started.task.prompt,
-        "answer": answer.text if answer else None,
-    }
+        show_runs(rows)
 
 
 def resume(run_id: RunId, as_json: AsJson = False, config: Config = None) -> None:

@@ -17,6 +17,7 @@ from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.model import ModelExchange, ModelIdentity
 from planwarden.contracts.plan import PlanDecision, PlannerPlan
+from planwarden.contracts.run import CallState
 from planwarden.contracts.value import Json
 
 MIN_REASON_WIDTH = 24
@@ -107,7 +108,8 @@ def _method(plan: PlannerPlan) -> str:
 def show_refusals(decision: PlanDecision) -> None:
     """Print why the model's own plan was refused, where it was."""
     for refusal in decision.refusals:
-        tell(f"[yellow]refused at {refusal.rung}[/] ({refusal.reason}): {plain(refusal.message)}")
+        rung = f"{refusal.rung}, {refusal.inner}" if refusal.inner else refusal.rung
+        tell(f"[yellow]refused at {rung}[/] ({refusal.reason}): {plain(refusal.message)}")
 
 
 class Progress:
@@ -115,6 +117,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
+        self._told: tuple[ModelIdentity, ...] = ()
 
     def __call__(self, event: RunEvent) -> None:  # noqa: C901, PLR0912 - one arm per fact worth a line
         """Print one event."""
@@ -162,10 +165,12 @@ class Progress:
             case _:
                 pass
 
-    @staticmethod
-    def _models(started: f.RunStarted) -> None:
-        show_model("planner", started.planner)
-        show_model("agents", started.agents)
+    def _models(self, started: f.RunStarted) -> None:
+        """Print the models, once where several runs are listened to."""
+        if self._told != (started.planner, started.agents):
+            show_model("planner", started.planner)
+            show_model("agents", started.agents)
+        self._told = (started.planner, started.agents)
         tell("[dim]planning …[/]")
 
 
@@ -243,6 +248,24 @@ def show_outcome(dossier: Dossier, path: str) -> None:
     say(f"run        {dossier.run_id}")
     out.print(f"dossier    {plain(path)}", soft_wrap=True)
     _what_next(dossier)
+
+
+def show_turn_end(dossier: Dossier, path: str) -> None:
+    """Print how a turn of a conversation ended, in two lines, and what it waits for."""
+    style = _STATUS_STYLE.get(dossier.status, "red")
+    adherence = "no tools planned" if dossier.adherence is None else f"adherence {dossier.adherence:.0%}"
+    message = f" {plain(dossier.outcome_message)}" if dossier.outcome_message else ""
+    say(f"[{style}]{dossier.status}[/]{message} [dim]· {adherence} · run {dossier.run_id}[/]")
+    out.print(f"[dim]{plain(path)}[/]", soft_wrap=True)
+    _what_next(dossier)
+
+
+def show_call(call: CallState) -> None:
+    """Print a call that a person has to judge: tool, arguments, and why it is asked."""
+    why = call.message if call.status == "in_doubt" else f"rule {call.verdict.rule}: {call.verdict.reason}"
+    what = "in doubt" if call.status == "in_doubt" else "needs approval"
+    say(f"[yellow]{what}[/] {call.call.id} {call.call.tool} {_arguments(call.call.arguments, whole=True)}")
+    say(f"   [dim]{plain(why)}[/]")
 
 
 def _what_next(dossier: Dossier) -> None:

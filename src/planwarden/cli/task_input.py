@@ -19,13 +19,29 @@ def make_task(text: str, data: list[str] | None, conversation: str | None) -> Ta
     Raises:
         TaskRejected: it is empty, too large, or not text.
     """
-    if text == "-":
-        text = _stdin()
+    checked_conversation(conversation)
+    return task_of(_stdin() if text == "-" else text, data, conversation)
+
+
+def checked_conversation(conversation: str | None) -> None:
+    """Refuse an id that no conversation can have.
+
+    Raises:
+        InputError: it is empty or too long.
+    """
     if conversation is not None and not 1 <= len(conversation) <= 256:
         raise InputError(
             f"--conversation is {len(conversation)} characters long.",
             remedy="Give an id of 1 to 256 characters.",
         )
+
+
+def task_of(text: str, data: list[str] | None, conversation: str | None) -> Task:
+    """Make a task of these very words.
+
+    Raises:
+        TaskRejected: it is empty, too large, or not text.
+    """
     if len(text) > MAX_PROMPT_CHARS:
         raise _too_long(f"{len(text):,} characters")
     try:

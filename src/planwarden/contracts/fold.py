@@ -68,7 +68,7 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
         case f.RunTakenOver():
             return replace(state, active_since=event.at)
         case f.ModelAnswered(step=step, exchange=exchange):
-            return _after_turn(_after_model(state, exchange), step, exchange)
+            return _after_turn(_after_model(state, step, exchange), step, exchange)
         case f.PlanDecided(decision=decision):
             return _after_plan(state, event, decision)
         case f.PlanApprovalAsked():
@@ -112,7 +112,7 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             assert_never(event.fact)
 
 
-def _after_model(state: RunState, exchange: ModelExchange) -> RunState:
+def _after_model(state: RunState, step: str | None, exchange: ModelExchange) -> RunState:
     cost, total = exchange.usage, state.usage
     usage = ModelUsage(
         prompt_tokens=total.prompt_tokens + cost.prompt_tokens,
@@ -120,12 +120,15 @@ def _after_model(state: RunState, exchange: ModelExchange) -> RunState:
         output_tokens=total.output_tokens + cost.output_tokens,
         latency_s=total.latency_s + cost.latency_s,
     )
-    return replace(state, usage=usage, model_calls=state.model_calls + 1)
+    counted = replace(state, usage=usage, model_calls=state.model_calls + 1)
+    if step is None:
+        return replace(counted, planner_latency_s=(state.planner_latency_s or 0.0) + cost.latency_s)
+    return replace(counted, tokens_per_byte=max(state.tokens_per_byte, exchange.tokens_per_byte))
 
 
 def _after_turn(state: RunState, step_id: str | None, exchange: ModelExchange) -> RunState:
     """Add an exchange of free execution to its step's turns."""
-    if step_id is None or exchange.purpose != "work":
+    if step_id is None or exchange.purpose != "work" or exchange.asked_again:
         return state
     turn = Turn(
         text=exchange.reply or "",

@@ -79,6 +79,18 @@ class ModelExchange(Contract):
     """Calls that it asked for."""
     answered_by: ModelIdentity | None = None
     """The model that gave the reply, where it is not the one that the run pins."""
+    turns_left_out: Annotated[int, Field(ge=0)] = 0
+    """Earlier turns of the conversation that did not fit and were not told."""
+    turns_shortened: Annotated[int, Field(ge=0)] = 0
+    """Earlier turns that were told without their middle."""
+    asked_again: bool = False
+    """Refused as too long; the next exchange asks the same with fewer earlier turns."""
     error_code: str | None = None
     error: str | None = None
     usage: ModelUsage = Field(default_factory=ModelUsage)
+
+    @property
+    def tokens_per_byte(self) -> float:
+        """Say how dense the prompt turned out to be; 0 where the server did not count."""
+        size = sum(len(message.content.encode("utf-8", "replace")) for message in self.messages)
+        return self.usage.prompt_tokens / size if size else 0.0

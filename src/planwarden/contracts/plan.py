@@ -81,6 +81,9 @@ class Refusal(Contract):
     """Why one rung of the validity ladder refused a plan."""
 
     rung: Rung
+    """`repair`: the model's second reply, after it was told what was wrong; `inner` says what was wrong."""
+    inner: Rung | None = None
+    """The rung on which the repaired plan was refused; set at rung `repair` only."""
     reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     """A closed set, fit for a metric label; see docs/reference/refusals.md."""
     field: str = ""

@@ -103,6 +103,10 @@ class RunState:
     deviations: tuple[Deviation, ...] = ()
     usage: ModelUsage = field(default_factory=ModelUsage)
     model_calls: int = 0
+    planner_latency_s: float | None = None
+    """What asking the planner model took, repair included; None where it was not asked."""
+    tokens_per_byte: float = 0.0
+    """The highest that a prompt of a step turned out to have so far; 0 before any was counted."""
 
     @property
     def calls(self) -> tuple[CallState, ...]:

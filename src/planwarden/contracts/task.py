@@ -45,11 +45,23 @@ class Task(Contract):
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS)]
     metadata: dict[str, StorableJson] = Field(default_factory=dict)
     exchanges: tuple[Exchange, ...] = ()
+    turns_left_out: Annotated[int, Field(ge=0)] = 0
+    """Turns of the conversation older than `exchanges`; no model's context would have held them."""
     conversation: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     data: tuple[str, ...] = ()
     limits: TaskLimits = Field(default_factory=TaskLimits)
     principal: Principal = Field(default_factory=Principal)
     tenant: Annotated[str, Field(min_length=1, max_length=256)] = "default"
+
+    @field_validator("conversation", "tenant")
+    @classmethod
+    def _is_text(cls, name: str | None) -> str | None:
+        try:
+            (name or "").encode()
+        except UnicodeEncodeError as error:
+            msg = "it is not valid text"
+            raise ValueError(msg) from error
+        return name
 
     @field_validator("prompt")
     @classmethod

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from planwarden.contracts.clock import Ids
 from planwarden.contracts.event import EventLink, RunEvent
-from planwarden.contracts.facts import Fact, fact_adapter
+from planwarden.contracts.facts import Fact, RunStarted, fact_adapter
 from planwarden.contracts.value import canonical_json
 from planwarden.errors import StoreCorrupt
 from planwarden.journal.chain import Payload, link
@@ -70,6 +70,36 @@ def drafts(facts: Sequence[Fact], ids: Ids) -> tuple[Draft, ...]:
     return tuple(
         Draft(fact=read_fact(body), payload=Payload(nonce=ids.nonce(), body=body)) for body in bodies
     )
+
+
+def conversation_of(ready: Sequence[Draft]) -> str | None:
+    """Give the conversation that the first facts of a run name; None where they name none."""
+    started = (draft.fact for draft in ready if isinstance(draft.fact, RunStarted))
+    return next((fact.task.conversation for fact in started), None)
+
+
+def conversation_in(body: object) -> str | None:
+    """Give the conversation that a stored `run_started` names; None where it names none or is damaged.
+
+    Read without the contract, which may have grown since the payload was written.
+    """
+    try:
+        value = json.loads(body.decode("utf-8")) if isinstance(body, bytes) else None
+    except (ValueError, RecursionError):
+        return None
+    match value:
+        case {"kind": "run_started", "task": {"conversation": str(conversation)}}:
+            return conversation if _storable(conversation) else None
+        case _:
+            return None
+
+
+def _storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def entries(tail: Tail, ready: Sequence[Draft], *, at: datetime, epoch: int) -> tuple[Entry, ...]:

@@ -12,7 +12,7 @@ from planwarden.contracts.facts import Fact
 from planwarden.errors import LeaseHeld, RunNotFound, StoreUnavailable
 from planwarden.journal import leasing
 from planwarden.journal.chain import chain_faults
-from planwarden.journal.entry import Draft, Entry, Tail, drafts, entries, read_event
+from planwarden.journal.entry import Draft, Entry, Tail, conversation_of, drafts, entries, read_event
 from planwarden.journal.leasing import Holding, IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 
@@ -20,6 +20,7 @@ from planwarden.journal.port import Lease, Owner, RunHead
 @dataclass(slots=True, kw_only=True)
 class _Record:
     tenant: str
+    conversation: str | None
     created_at: datetime
     holding: Holding
     written: list[Entry] = field(default_factory=list[Entry])
@@ -49,7 +50,9 @@ class MemoryJournal:
             raise ValueError("a run begins with at least one fact")
         now = self._clock.now()
         lease = leasing.first_lease(run_id, owner, now=now, lease_s=self._lease_s)
-        record = _Record(tenant=tenant, created_at=now, holding=_held(lease))
+        record = _Record(
+            tenant=tenant, conversation=conversation_of(ready), created_at=now, holding=_held(lease)
+        )
         events = _write(run_id, record, ready, now)
         self._records[run_id] = record
         return lease, events
@@ -119,17 +122,25 @@ class MemoryJournal:
         payloads = {entry.link.seq: entry.payload for entry in written}
         return chain_faults([entry.link for entry in written], payloads)
 
-    async def heads(self, *, tenant: str | None = None, limit: int = 100) -> tuple[RunHead, ...]:
+    async def heads(
+        self, *, tenant: str | None = None, conversation: str | None = None, limit: int = 100
+    ) -> tuple[RunHead, ...]:
         """Give the newest runs first."""
         self._require_open()
         now = self._clock.now()
         found = [
             self._head(run_id, record, now)
             for run_id, record in self._records.items()
-            if tenant is None or record.tenant == tenant
+            if tenant in (None, record.tenant) and conversation in (None, record.conversation)
         ]
         newest_last = sorted(found, key=lambda head: head.created_at)
         return tuple(newest_last[::-1][: max(limit, 0)])
+
+    async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
+        """Give the next runs after a place, oldest first."""
+        self._require_open()
+        begun = list(enumerate(self._records, start=1))
+        return tuple(begun[place : place + limit])
 
     async def aclose(self) -> None:
         """Forget everything."""
@@ -141,6 +152,7 @@ class MemoryJournal:
         return RunHead(
             run_id=run_id,
             tenant=record.tenant,
+            conversation=record.conversation,
             created_at=record.created_at,
             updated_at=last.at,
             last_seq=last.seq,

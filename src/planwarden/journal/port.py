@@ -38,6 +38,7 @@ class RunHead:
 
     run_id: str
     tenant: str
+    conversation: str | None
     created_at: datetime
     updated_at: datetime
     last_seq: int
@@ -55,7 +56,10 @@ class Journal(Protocol):
     async def create(
         self, run_id: str, tenant: str, owner: Owner, facts: Sequence[Fact]
     ) -> tuple[Lease, tuple[RunEvent, ...]]:
-        """Begin a run: its first facts and its lease (epoch 1) in one transaction."""
+        """Begin a run: its first facts and its lease (epoch 1) in one transaction.
+
+        The run belongs to the conversation that its `run_started` names.
+        """
         ...
 
     async def acquire(self, run_id: str, owner: Owner) -> Lease:
@@ -133,8 +137,17 @@ class Journal(Protocol):
         """
         ...
 
-    async def heads(self, *, tenant: str | None = None, limit: int = 100) -> tuple[RunHead, ...]:
-        """Give the newest runs first."""
+    async def heads(
+        self, *, tenant: str | None = None, conversation: str | None = None, limit: int = 100
+    ) -> tuple[RunHead, ...]:
+        """Give the newest runs first: of one tenant or of all, of one conversation or of any and none."""
+        ...
+
+    async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
+        """Give the next runs after a place, oldest first, each as (its place, its id).
+
+        Pages through a journal of any size: nothing of a run is read but its id.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -163,15 +163,17 @@ class Orchestrator:
     async def _go_on(
         self, lease: Lease, events: tuple[RunEvent, ...], listener: EventListener | None
     ) -> RunState:
+        state = fold(events)
+
         def tell(event: RunEvent) -> None:
-            log_event(event)
+            log_event(event, state.started)
             if listener is not None:
                 listener(event)
 
         for event in events:
             if event.epoch == lease.epoch:
                 tell(event)
-        log = RunLog(self.journal, lease, fold(events), tell)
+        log = RunLog(self.journal, lease, state, tell)
         try:
             return await self.executor.carry_out(log)
         finally:

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
+from planwarden.contracts.conversation import requests_before, turns
 from planwarden.contracts.model import Message, ModelExchange, ModelUsage, Purpose
 from planwarden.contracts.plan import PlanDecision, PlannerPlan, PlanSource, Refusal, Rung
 from planwarden.contracts.specs import JsonSchema
@@ -16,6 +17,7 @@ from planwarden.contracts.task import Task
 from planwarden.contracts.value import storable
 from planwarden.contracts.verdict import Allowed
 from planwarden.errors import ModelError, PromptTooLong
+from planwarden.llm.fitting import Fitted, assumed_per_byte, fit, room_beside
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.planning.expand import PlanOrigin, expand
 from planwarden.planning.fallback import build_fallback_plan
@@ -25,6 +27,12 @@ from planwarden.planning.shortlist import Retriever, Shortlist
 from planwarden.planning.validate import PlanLimits, plan_issues
 from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.grounding import groundable
+
+CONVERSATION_SHARE = 0.25
+"""Of the planner's context: what earlier turns may take at most. A plan needs to know what was spoken of, not
+every word of it, and each token costs the planner's time."""
+MAX_EARLIER_REQUESTS = 4
+"""How many earlier requests a request may lean on, each on the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,8 @@ class PlannerSettings:
     seed: int = 7
     max_output_tokens: int = 256
     timeout_s: float = 60.0
+    num_ctx: int = 4096
+    """Of the planner model, in tokens."""
     min_confidence: float = 0.0
     on_low_confidence: str = "fallback"
     """`fallback` or `person`."""
@@ -84,6 +94,8 @@ class LLMOrchestrationPlanner:
         self._llm = llm
         self._settings = settings
         self._retriever = Retriever()
+        self._tokens_per_byte = 0.0
+        """The highest that was measured."""
 
     async def plan(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> Planning:
         """Give the plan to follow for a task, always valid against catalog and policy as they are now.
@@ -98,26 +110,40 @@ class LLMOrchestrationPlanner:
             decision = PlanDecision(plan=None, refusals=tuple(attempt.refusals))
             return Planning(decision=decision, exchanges=tuple(attempt.exchanges))
         if plan is None and attempt.last_reply is not None:
-            fault = attempt.refusals[-1].message
-            plan = await self._ask(attempt, "repair", repair_turn(attempt.last_reply, fault))
+            plan = await self._repair(attempt, attempt.last_reply)
         return self._conclude(attempt, plan)
+
+    async def _repair(self, attempt: _Attempt, reply: str) -> PlannerPlan | None:
+        """Ask once more, telling what was wrong; what is refused then is refused at rung `repair`."""
+        before = len(attempt.refusals)
+        plan = await self._ask(attempt, "repair", repair_turn(reply, attempt.refusals[-1].message))
+        attempt.refusals[before:] = [
+            refusal.model_copy(update={"rung": "repair", "inner": refusal.rung})
+            for refusal in attempt.refusals[before:]
+        ]
+        return plan
 
     def close(self) -> None:
         """Drop the retrieval indexes."""
         self._retriever.close()
 
     def _begin(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> _Attempt:
-        earlier = " ".join(exchange.content for exchange in task.exchanges[-2:] if exchange.role == "user")
-        text = f"{task.prompt}\n{earlier}"
+        earlier = requests_before(task.exchanges)[:MAX_EARLIER_REQUESTS]
         settings = self._settings
 
         def shortlist(*, near: float, guided: bool) -> Shortlist:
             shown = self._retriever.shortlist(
-                text, catalog, policy, size=settings.shortlist, near=near, fill=not guided
+                task.prompt,
+                catalog,
+                policy,
+                size=settings.shortlist,
+                near=near,
+                earlier=earlier[::-1],
+                fill=not guided,
             )
             if not guided:
                 return shown
-            return shown.only(lambda tool: groundable(catalog.tools[tool].parameters, task.prompt))
+            return shown.only(lambda tool: groundable(catalog.tools[tool], task.prompt, earlier))
 
         simpler = None if settings.guided else settings.stand_in_near
         return _Attempt(
@@ -169,16 +195,26 @@ class LLMOrchestrationPlanner:
     async def _complete(
         self, attempt: _Attempt, purpose: Purpose, more: tuple[Message, ...]
     ) -> tuple[LLMReply, JsonSchema]:
-        """Send the prompt; one that does not fit is shortened by rule, fewer tools and examples first."""
+        """Send the prompt; one that does not fit is shortened by rule.
+
+        First the conversation, oldest turns first, then tools and examples.
+        """
         examples = self._settings.examples
+        alone = self._question(attempt, attempt.shortlist, more, (examples, Fitted()), guided=attempt.guided)
+        told = self._fitting(attempt.task, alone.messages)
         while True:
-            question = self._question(attempt, attempt.shortlist, more, examples, guided=attempt.guided)
+            question = self._question(
+                attempt, attempt.shortlist, more, (examples, told), guided=attempt.guided
+            )
             simpler = None
             if attempt.simpler is not None:
-                simpler = self._question(attempt, attempt.simpler, more, examples, guided=True)
+                simpler = self._question(attempt, attempt.simpler, more, (examples, told), guided=True)
             try:
-                reply = await self._exchange(attempt, purpose, question, simpler)
+                reply = await self._exchange(attempt, purpose, question, simpler, told)
             except PromptTooLong:
+                if told.turns:
+                    told = told.without_oldest()
+                    continue
                 if examples == 0 and len(attempt.shortlist.tools) <= 1:
                     raise
                 examples //= 2
@@ -195,13 +231,33 @@ class LLMOrchestrationPlanner:
         attempt: _Attempt,
         shortlist: Shortlist,
         more: tuple[Message, ...],
-        examples: int,
+        shown: tuple[int, Fitted],
         *,
         guided: bool,
     ) -> Question:
-        prompt = build_prompt(attempt.task, attempt.catalog, shortlist, attempt.ways_out, examples=examples)
+        examples, told = shown
+        prompt = build_prompt(
+            attempt.task,
+            attempt.catalog,
+            shortlist,
+            attempt.ways_out,
+            examples=examples,
+            earlier=told.exchanges,
+        )
         schema = wire_schema(shortlist, attempt.ways_out, max_agents=self._settings.max_agents, guided=guided)
         return Question(messages=(*prompt.messages, *more), output_schema=schema)
+
+    def _fitting(self, task: Task, beside: tuple[Message, ...]) -> Fitted:
+        """Give as much of the conversation as fits beside a prompt, within the planner's share."""
+        settings, per_byte = self._settings, assumed_per_byte(self._tokens_per_byte)
+        room = room_beside(
+            beside,
+            num_ctx=settings.num_ctx,
+            max_output_tokens=settings.max_output_tokens,
+            per_byte=per_byte,
+        )
+        share = int(settings.num_ctx * CONVERSATION_SHARE)
+        return fit(turns(task.exchanges), min(room, share), per_byte)
 
     async def _exchange(
         self,
@@ -209,6 +265,7 @@ class LLMOrchestrationPlanner:
         purpose: Purpose,
         question: Question,
         simpler: Question | None,
+        told: Fitted,
     ) -> LLMReply:
         settings = self._settings
         request = LLMRequest(
@@ -221,18 +278,21 @@ class LLMOrchestrationPlanner:
             top_logprobs=20,
             timeout_s=settings.timeout_s,
         )
-        asked = _asked(purpose, question)
+        asked = _asked(purpose, question, attempt.task, told)
         try:
             reply = await self._llm.complete(request)
         except ModelError as error:
-            told = {"error_code": error.code, "error": str(error)}
-            attempt.exchanges.append(asked.model_copy(update=told))
+            failed = {"error_code": error.code, "error": str(error)}
+            attempt.exchanges.append(asked.model_copy(update=failed))
             raise
         if simpler is not None and _by_stand_in(reply):
-            asked = _asked(purpose, simpler)
+            asked = _asked(purpose, simpler, attempt.task, told)
         reply = replace(reply, text=storable(reply.text))
-        said = {"reply": reply.text, "usage": reply.usage, "answered_by": reply.answered_by}
-        attempt.exchanges.append(asked.model_copy(update=said))
+        said = asked.model_copy(
+            update={"reply": reply.text, "usage": reply.usage, "answered_by": reply.answered_by}
+        )
+        attempt.exchanges.append(said)
+        self._tokens_per_byte = max(self._tokens_per_byte, said.tokens_per_byte)
         return reply
 
     def _conclude(self, attempt: _Attempt, plan: PlannerPlan | None) -> Planning:
@@ -260,9 +320,14 @@ def _by_stand_in(reply: LLMReply) -> bool:
     return reply.answered_by is not None and reply.answered_by.argument_style == "grounded"
 
 
-def _asked(purpose: Purpose, question: Question) -> ModelExchange:
+def _asked(purpose: Purpose, question: Question, task: Task, told: Fitted) -> ModelExchange:
     return ModelExchange(
-        purpose=purpose, messages=question.messages, output_schema=question.output_schema, reply=None
+        purpose=purpose,
+        messages=question.messages,
+        output_schema=question.output_schema,
+        turns_left_out=task.turns_left_out + told.left_out,
+        turns_shortened=told.shortened,
+        reply=None,
     )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from planwarden.catalog.catalog import Catalog
+from planwarden.contracts.conversation import shortened
 from planwarden.contracts.model import Message
 from planwarden.contracts.task import Exchange, Task
 from planwarden.contracts.value import Json
 from planwarden.planning.notation import WaysOut
 from planwarden.planning.shortlist import Shortlist
 
-PROMPT_VERSION = "2026-11-23.1"
-MAX_CONTEXT_CHARS = 600
-"""Of metadata and prior exchanges together, newest kept."""
+PROMPT_VERSION = "2026-11-23.2"
+MAX_METADATA_CHARS = 600
 MAX_DESCRIPTION_CHARS = 70
 
 SYSTEM = (
@@ -33,16 +34,23 @@ class PlannerPrompt:
 
 
 def build_prompt(
-    task: Task, catalog: Catalog, shortlist: Shortlist, ways_out: WaysOut, *, examples: int
+    task: Task,
+    catalog: Catalog,
+    shortlist: Shortlist,
+    ways_out: WaysOut,
+    *,
+    examples: int,
+    earlier: Sequence[Exchange] = (),
 ) -> PlannerPrompt:
     """Write the prompt: how to plan, what there is, worked examples, the task. Pure.
 
     Args:
-        task: what was asked; its metadata and prior exchanges are shown, bounded.
+        task: what was asked, with its metadata.
         catalog: where descriptions and alternatives come from.
         shortlist: what is shown.
         ways_out: which ways out are offered.
         examples: how many worked examples to show, the nearest last.
+        earlier: what was said before, as much of it as fits, oldest first.
     """
     system = Message(role="system", content=f"{SYSTEM}\n{_offer(catalog, shortlist)}")
     shown = [tool for tool in shortlist.tools[:examples] if tool in shortlist.nearest_example]
@@ -55,7 +63,7 @@ def build_prompt(
         turns += _turn(asked_for, _worked(several, catalog, shortlist))
     if "answer" in ways_out.names and examples and not shortlist.parts:
         turns += _turn("Hello! Who are you?", {"none": "answer"})
-    asked = Message(role="user", content=f"{_context(task)}{task.prompt}")
+    asked = Message(role="user", content=f"{_context(task, earlier)}{task.prompt}")
     return PlannerPrompt(messages=(system, *turns, asked))
 
 
@@ -96,15 +104,15 @@ def _turn(request: str, reply: Json) -> list[Message]:
     return [Message(role="user", content=request), Message(role="assistant", content=written)]
 
 
-def _context(task: Task) -> str:
+def _context(task: Task, earlier: Sequence[Exchange]) -> str:
     parts: list[str] = []
     if task.metadata:
-        parts.append(f"Context: {json.dumps(task.metadata, ensure_ascii=False, sort_keys=True)}")
-    parts += [_said(exchange) for exchange in task.exchanges[-4:]]
-    text = "\n".join(parts)
-    return f"{text[-MAX_CONTEXT_CHARS:]}\nNow: " if text else ""
+        told = json.dumps(task.metadata, ensure_ascii=False, sort_keys=True)
+        parts.append(f"Context: {shortened(told, MAX_METADATA_CHARS)}")
+    parts += [_said(exchange) for exchange in earlier]
+    return "\n".join([*parts, "Now: "]) if parts else ""
 
 
 def _said(exchange: Exchange) -> str:
     who = "Earlier request" if exchange.role == "user" else "Earlier answer"
-    return f"{who}: {exchange.content[:200]}"
+    return f"{who}: {exchange.content}"

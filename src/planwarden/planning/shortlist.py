@@ -9,29 +9,23 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.verdict import Denied
 from planwarden.language.scripts import bigrams, without_unspaced
+from planwarden.planning.follow_up import Scores, in_conversation
 from planwarden.policy.rules import ToolPolicy
+from planwarden.tools.function_words import FUNCTION_WORDS
 
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CLAUSE = re.compile(
     r"[.;!?。！？\n]+\s|\b(?:and|then|also|und|dann|et|puis|y|luego)\b|[,:]\s", re.IGNORECASE
 )
-# fmt: off
-_FUNCTION_WORDS = frozenset((
-    "a", "about", "an", "and", "are", "as", "at", "be", "but", "by", "can", "could", "did", "do", "does",
-    "for", "from", "get", "give", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me",
-    "my", "no", "not", "of", "on", "or", "our", "please", "show", "such", "tell", "that", "the", "their",
-    "then", "there", "these", "they", "this", "to", "us", "was", "we", "what", "when", "where", "which",
-    "who", "will", "with", "would", "you", "your",
-))
-# fmt: on
-"""Words that say nothing about which tool is meant; a task of nothing else retrieves nothing."""
+_A_NUMBER = "0number"
+"""Stands for every number."""
 _KEPT_INDEXES = 8
 _TOPICS = "\x00topics"
 """Marks the row of a tool's topics, where its examples have their text."""
@@ -100,11 +94,20 @@ class Retriever:
         self._indexes: OrderedDict[str, _Index] = OrderedDict()
 
     def shortlist(
-        self, text: str, catalog: Catalog, policy: ToolPolicy, *, size: int, near: float, fill: bool = False
+        self,
+        text: str,
+        catalog: Catalog,
+        policy: ToolPolicy,
+        *,
+        size: int,
+        near: float,
+        earlier: Sequence[str] = (),
+        fill: bool = False,
     ) -> Shortlist:
         """Choose at most `size` tools for a text from catalog ∩ policy, best first.
 
-        Each clause of the text asks for itself. A text without any word that the catalog knows (another
+        Each clause of the text asks for itself, in the light of the earlier requests where it leans on them
+        (see `follow_up`). A text without any word that the catalog knows (another
         language, say) is shown the catalog's first tools.
 
         Args:
@@ -113,14 +116,23 @@ class Retriever:
             policy: as it is now.
             size: how many tools at most.
             near: a tool is shown when it scores at least this share of the best one for the same clause.
+            earlier: requests of the same conversation, oldest first.
             fill: places left over go to the next best tools, then to the catalog's first: for models that
                 choose better than retrieval, and for requests in words that the catalog does not have.
         """
         pairs = allowed_pairs(catalog, policy)
         usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
         index = self._index(catalog)
-        whole = index.rank(text).only(usable)
-        clauses = [index.rank(clause).only(usable) for clause in _clauses(text)]
+
+        def scored(words: str) -> Scores:
+            return index.rank(words).only(usable).scores
+
+        def rank(words: str) -> _Ranking:
+            heard = in_conversation(words, earlier, catalog, scored)
+            return _Ranking(scores=heard.scores, examples=index.rank(heard.text).examples)
+
+        whole = rank(text)
+        clauses = [rank(clause) for clause in _clauses(text)]
         best = max((ranking.best for ranking in clauses), default=0.0)
         heard = [ranking for ranking in clauses if ranking.best >= HEARD * best and ranking.best > 0]
         found = dict.fromkeys(tool for ranking in (heard or [whole]) for tool in ranking.near(near))
@@ -195,17 +207,21 @@ def _shaped(text: str) -> str:
     """
     spaced = without_unspaced(text)
     pairs = "" if spaced == text else " ".join(bigrams(text))
-    return f"{_NUMBER.sub(' 0number ', spaced)} {pairs}"
+    return f"{_NUMBER.sub(f' {_A_NUMBER} ', spaced)} {pairs}"
 
 
 class _Index:
     def __init__(self, catalog: Catalog) -> None:
         self._examples = {tool.name: tool.examples[0] for tool in catalog.tools.values() if tool.examples}
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
-        self._database.execute(
-            "CREATE VIRTUAL TABLE said USING fts5(tool UNINDEXED, example UNINDEXED, words, "
-            "tokenize = 'porter unicode61 remove_diacritics 2')"
-        )
+        for table in (
+            "said",
+            "abroad",
+        ):  # apart, so that how rare a word is in one does not weigh in the other
+            self._database.execute(
+                f"CREATE VIRTUAL TABLE {table} USING fts5(tool UNINDEXED, example UNINDEXED, words, "
+                "tokenize = 'porter unicode61 remove_diacritics 2')"
+            )
         rows = [
             (tool.name, "", f"{' '.join(_WORD.findall(tool.name.replace('_', ' ')))} {tool.description}")
             for tool in catalog.tools.values()
@@ -214,30 +230,44 @@ class _Index:
         rows += [
             (tool.name, _TOPICS, " ".join(tool.topics)) for tool in catalog.tools.values() if tool.topics
         ]
-        shaped = [(tool, kind, _shaped(words)) for tool, kind, words in rows]
-        self._database.executemany("INSERT INTO said VALUES (?, ?, ?)", shaped)
+        abroad = [
+            (tool.name, text, text) for tool in catalog.tools.values() for text in tool.foreign_examples
+        ]
+        for table, entries in (("said", rows), ("abroad", abroad)):
+            shaped = [(tool, kind, _shaped(words)) for tool, kind, words in entries]
+            self._database.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", shaped)  # noqa: S608 - of ours
 
     def rank(self, text: str) -> _Ranking:
         words = dict.fromkeys(word.lower() for word in _WORD.findall(_shaped(text)))
-        said = [word for word in words if word not in _FUNCTION_WORDS][:64]
+        said = [word for word in words if word not in FUNCTION_WORDS][:64]
         examples = dict(self._examples)
         if not said:
             return _Ranking(scores={}, examples=examples)
-        query = " OR ".join(f'"{word}"' for word in said)
-        found = self._database.execute(
-            "SELECT tool, example, -bm25(said) FROM said WHERE said MATCH ? ORDER BY rank", (query,)
-        ).fetchall()
         scores: dict[str, float] = {}
+        by_example: dict[str, float] = {}
         seen: set[tuple[str, str]] = set()
-        for tool, example, score in found:
+        for tool, example, score in self._matches("said", said):
             kind = example if example in ("", _TOPICS) else "example"
             if (tool, kind) in seen:
                 continue
             seen.add((tool, kind))
             scores[tool] = scores.get(tool, 0.0) + score
             if kind == "example":
-                examples[tool] = example
+                examples[tool], by_example[tool] = example, score
+        for tool, example, score in self._matches("abroad", [word for word in said if word != _A_NUMBER]):
+            gain = score - by_example.get(tool, 0.0)
+            if gain > 0:  # the nearest example counts, in whatever language it is
+                scores[tool] = scores.get(tool, 0.0) + gain
+                examples[tool], by_example[tool] = example, score
         return _Ranking(scores=scores, examples=examples)
+
+    def _matches(self, table: str, words: list[str]) -> list[tuple[str, str, float]]:
+        """Give tool, example and score of each row that holds any of the words, best first."""
+        if not words:
+            return []
+        query = " OR ".join(f'"{word}"' for word in words)
+        select = f"SELECT tool, example, -bm25({table}) FROM {table}"  # noqa: S608 - one of our two tables
+        return self._database.execute(f"{select} WHERE {table} MATCH ? ORDER BY rank", (query,)).fetchall()
 
     def close(self) -> None:
         self._database.close()

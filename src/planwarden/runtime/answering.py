@@ -47,7 +47,9 @@ async def answer_step(asker: Asker, catalog: Catalog, context: AgentContext) -> 
     schema = SHORT_ANSWER if asker.style == "evidence" else None
     messages = answer_messages(context, calls)
     try:
-        reply = await asker.ask("answer", messages, schema=schema, simpler_schema=SHORT_ANSWER)
+        reply = await asker.ask(
+            "answer", messages, schema=schema, simpler_schema=SHORT_ANSWER, earlier=context.exchanges
+        )
     except ModelError as error:
         if calls:
             return StepAnswered(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from planwarden.contracts.conversation import turns
 from planwarden.contracts.facts import ModelAnswered
 from planwarden.contracts.model import (
     AnswerStyle,
@@ -16,8 +17,10 @@ from planwarden.contracts.model import (
     ToolRequest,
 )
 from planwarden.contracts.specs import Execution, JsonSchema, ToolSpec
+from planwarden.contracts.task import Exchange
 from planwarden.contracts.value import storable
-from planwarden.errors import ModelError
+from planwarden.errors import ModelError, PromptTooLong
+from planwarden.llm.fitting import Fitted, assumed_per_byte, fit, room_beside
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.runtime.recorder import Recorder
 
@@ -33,6 +36,8 @@ class AgentSettings:
     seed: int = 7
     max_output_tokens: int = 512
     timeout_s: float = 120.0
+    num_ctx: int = 4096
+    """Of the agents' models, in tokens."""
     unsupported_numbers: NumberRule = "flag"
     execution: Execution = "directed"
     """Of agents that say nothing themselves."""
@@ -92,8 +97,12 @@ class Asker:
         schema: JsonSchema | None = None,
         tools: tuple[ToolSpec, ...] = (),
         simpler_schema: JsonSchema | None = None,
+        earlier: Sequence[Exchange] = (),
     ) -> LLMReply:
         """Ask once; question and answer, or the error, are on record before this returns.
+
+        As many of the earlier turns as fit are told after the system message, newest first; when the server
+        finds them too long all the same, it is asked again with the newer half, down to none.
 
         Args:
             purpose: what the reply is for.
@@ -101,12 +110,45 @@ class Asker:
             schema: what the reply is constrained to.
             tools: offered for native calling.
             simpler_schema: what it is constrained to where a stand-in answers that has to be guided.
+            earlier: turns of the conversation, oldest first.
 
         Raises:
             ModelError: the model gave no usable reply.
             LeaseLost: this process does not own the run any more.
         """
+        told = self._fitting(messages, tools, earlier)
+        while True:
+            try:
+                return await self._ask(purpose, messages, (schema, simpler_schema), tools, told)
+            except PromptTooLong:
+                if not told.turns:
+                    raise
+                told = told.without_oldest()
+
+    def _fitting(
+        self, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], earlier: Sequence[Exchange]
+    ) -> Fitted:
+        per_byte = assumed_per_byte(self.recorder.state.tokens_per_byte)
+        offered = (Message(role="system", content=tool.model_dump_json()) for tool in tools)
+        room = room_beside(
+            (*messages, *offered),
+            num_ctx=self.settings.num_ctx,
+            max_output_tokens=self.settings.max_output_tokens,
+            per_byte=per_byte,
+        )
+        return fit(turns(earlier), room, per_byte)
+
+    async def _ask(
+        self,
+        purpose: Purpose,
+        asked_now: tuple[Message, ...],
+        schemas: tuple[JsonSchema | None, JsonSchema | None],
+        tools: tuple[ToolSpec, ...],
+        told: Fitted,
+    ) -> LLMReply:
         settings = self.settings
+        schema, simpler_schema = schemas
+        messages = _after_system(asked_now, told)
         request = LLMRequest(
             messages=messages,
             output_schema=schema,
@@ -122,13 +164,18 @@ class Asker:
             messages=messages,
             output_schema=schema,
             offered_tools=tuple(tool.name for tool in tools),
+            turns_left_out=self.recorder.state.started.task.turns_left_out + told.left_out,
+            turns_shortened=told.shortened,
             reply=None,
         )
         try:
             reply = await self.llm.complete(request)
         except ModelError as error:
-            told = asked.model_copy(update={"error_code": error.code, "error": str(error)})
-            await self.recorder.record(ModelAnswered(step=self.step, exchange=told))
+            again = isinstance(error, PromptTooLong) and bool(told.turns)
+            failed = asked.model_copy(
+                update={"error_code": error.code, "error": str(error), "asked_again": again}
+            )
+            await self.recorder.record(ModelAnswered(step=self.step, exchange=failed))
             raise
         text = storable(reply.text)
         requests = tuple(
@@ -146,3 +193,10 @@ class Asker:
         )
         await self.recorder.record(ModelAnswered(step=self.step, exchange=said))
         return LLMReply(text=text, usage=reply.usage, tool_requests=requests, answered_by=reply.answered_by)
+
+
+def _after_system(messages: tuple[Message, ...], told: Fitted) -> tuple[Message, ...]:
+    """Put the earlier turns where they were said: after what the model is told about itself."""
+    first = next((place for place, each in enumerate(messages) if each.role != "system"), len(messages))
+    earlier = tuple(Message(role=said.role, content=said.content) for said in told.exchanges)
+    return (*messages[:first], *earlier, *messages[first:])

@@ -83,11 +83,10 @@ def answer_messages(context: AgentContext, calls: tuple[CallState, ...]) -> tupl
 
 
 def request_messages(context: AgentContext, rule: str, evidence: str = "") -> tuple[Message, ...]:
-    """Put the request under a rule, after the earlier turns of its conversation."""
+    """Put the request under a rule; the earlier turns are put between when the model is asked."""
     system = Message(role="system", content=f"{context.instruction} {rule} {SAME_LANGUAGE}".strip())
-    earlier = tuple(Message(role=said.role, content=said.content) for said in context.exchanges[-4:])
     asked = Message(role="user", content=f"{_told(context)}{evidence}Request: {context.prompt}")
-    return (system, *earlier, asked)
+    return (system, asked)
 
 
 def _told(context: AgentContext) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from planwarden.contracts.conversation import requests_before
 from planwarden.contracts.facts import StepFailed
 from planwarden.contracts.model import ArgumentStyle
+from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.errors import ModelError
 from planwarden.llm.service import LLMReply
 from planwarden.runtime.answering import answer_step
@@ -19,7 +21,7 @@ from planwarden.runtime.context import AgentContext, arguments_messages
 from planwarden.runtime.next_action import Action, Answer, Fail, FillAndCall, Repeat, Wait, next_action
 from planwarden.runtime.tool_session import ToolSession, ToolWorld
 from planwarden.runtime.written_arguments import read_arguments, unreadable
-from planwarden.tools.grounding import grounded_schema, ungrounded
+from planwarden.tools.grounding import grounded_schema, ungrounded, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ class DirectedStep:
         bound = bind(recorder.state, self.context.planned, tool, spec.parameters)
         if bound.problem:
             return StepFailed(step=step_id, code="binding_failed", message=bound.problem)
-        if missing := self._ungrounded(bound, self.asker.argument_style):
+        if missing := self._ungrounded(spec, bound, self.asker.argument_style):
             return _made_up(step_id, tool, missing)
         refused = recorder.state.steps[step_id].refused
         told = refused[-1].message if refused and refused[-1].tool == tool else ""
@@ -84,7 +86,9 @@ class DirectedStep:
             reply = await self._fill(tool, bound, told)
         except ModelError as error:
             return StepFailed(step=step_id, code=error.code, message=str(error))
-        if reply is not None and (missing := self._ungrounded(bound, self.asker.argument_style_of(reply))):
+        if reply is not None and (
+            missing := self._ungrounded(spec, bound, self.asker.argument_style_of(reply))
+        ):
             return _made_up(step_id, tool, missing)
         filled = read_arguments(reply.text if reply is not None else "{}")
         if isinstance(filled, str):
@@ -93,21 +97,29 @@ class DirectedStep:
         await self.session.call(tool, {**filled, **bound.fixed})
         return None
 
-    def _ungrounded(self, bound: BoundCall, style: ArgumentStyle) -> tuple[str, ...]:
+    def _ungrounded(self, spec: ToolSpec, bound: BoundCall, style: ArgumentStyle) -> tuple[str, ...]:
         """Give the open arguments that a small model would have to make up."""
         if style != "grounded":
             return ()
-        return ungrounded(bound.open_schema, grounded_schema(bound.open_schema, self.context.prompt))
+        return ungrounded(bound.open_schema, self._grounded(spec, bound.open_schema))
+
+    def _grounded(self, spec: ToolSpec, schema: JsonSchema) -> JsonSchema:
+        """Narrow a schema to what this request speaks of, and those before it where it leans on them."""
+        earlier = requests_before(self.context.exchanges)
+        return grounded_schema(schema, self.context.prompt, earlier, words_of(spec))
 
     async def _fill(self, tool: str, bound: BoundCall, told: str) -> LLMReply | None:
         """Ask for the open arguments; None where there are none."""
         if not bound.open_schema.get("properties"):
             return None
-        grounded = grounded_schema(bound.open_schema, self.context.prompt)
+        own = self.world.catalog.tools[tool]
+        grounded = self._grounded(own, bound.open_schema)
         schema = grounded if self.asker.argument_style == "grounded" else bound.open_schema
-        spec = self.world.catalog.tools[tool].model_copy(update={"parameters": schema})
+        spec = own.model_copy(update={"parameters": schema})
         messages = arguments_messages(self.context, spec, told)
-        return await self.asker.ask("arguments", messages, schema=schema, simpler_schema=grounded)
+        return await self.asker.ask(
+            "arguments", messages, schema=schema, simpler_schema=grounded, earlier=self.context.exchanges
+        )
 
 
 def _made_up(step_id: str, tool: str, missing: tuple[str, ...]) -> StepFailed:

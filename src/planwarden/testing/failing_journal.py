@@ -81,9 +81,15 @@ class FailingJournal:
         """Recompute the chain of a run."""
         return await self._journal.verify(run_id)
 
-    async def heads(self, *, tenant: str | None = None, limit: int = 100) -> tuple[RunHead, ...]:
+    async def heads(
+        self, *, tenant: str | None = None, conversation: str | None = None, limit: int = 100
+    ) -> tuple[RunHead, ...]:
         """Give the newest runs."""
-        return await self._journal.heads(tenant=tenant, limit=limit)
+        return await self._journal.heads(tenant=tenant, conversation=conversation, limit=limit)
+
+    async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
+        """Give the next runs after a place."""
+        return await self._journal.runs_after(place, limit=limit)
 
     async def aclose(self) -> None:
         """Close the journal."""

@@ -4,24 +4,30 @@ Where a model's measured capability does not carry free arguments, the schema is
 an enum, or a text with `examples`, to the values that the request speaks of; any other text to spans of the
 request; a number to the numbers in it. An optional argument stays only where the request names its value.
 The model chooses among what is left, and the tool's own schema still decides.
+
+In a conversation a request may leave out what was said before. What it does name is never replaced; what a
+required argument lacks is looked for in the earlier requests, newest first; and where one had to be, the
+optional arguments that this earlier request names come along ("And for MSFT?" keeps the years asked about).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import assert_never, cast
 
 from planwarden.contracts.json_schema import schema_problems
-from planwarden.contracts.specs import JsonSchema
+from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.contracts.value import Json
 from planwarden.language.amounts import Amount
 from planwarden.language.dates import Day, TimeOfDay
 from planwarden.language.numbers import mentions
 from planwarden.language.scripts import plain_signs
+from planwarden.tools.function_words import FUNCTION_WORDS, REFERRING_WORDS
 
 _WORD = re.compile(r"\w+")
+_PART = re.compile(r"[^\W_]+")
 _NEGATIVE = re.compile(r"(?:^|[^\w.,)])-$")
 _QUOTED = re.compile(
     r"\"([^\"]+)\"|“([^”]+)”|„([^“”]+)[“”]|«\s*([^»]+?)\s*»|「([^」]+)」|『([^』]+)』|'([^']{3,})'|`([^`]+)`"
@@ -35,20 +41,49 @@ MAX_SPANS = 6
 MAX_DIGITS = 300
 
 
-def grounded_schema(schema: JsonSchema, request: str) -> JsonSchema:
+def grounded_schema(
+    schema: JsonSchema, request: str, earlier: Sequence[str] = (), known: Collection[str] = ()
+) -> JsonSchema:
     """Narrow the schema of a call's arguments to what a request speaks of.
 
     Args:
         schema: of the arguments; an object.
         request: the user's words, and what earlier steps found.
+        earlier: what the user said in earlier turns, newest first; for required arguments of which the
+            request itself names no value. None are, where the request holds a word that nothing here knows:
+            it may be the value, in words that the schema does not have ("And Apple?").
+        known: words that say nothing about values; those of the tool (`words_of`).
     """
+    if earlier and _strange_words(schema, request, known):
+        earlier = ()
+    properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
+    required = cast("list[str]", schema.get("required", []))
+    values: dict[str, list[Json]] = {}
+    leant_on: str | None = None
+    for name in required:
+        values[name] = named_values(properties[name], request)
+        if not values[name] and not _is_prose(properties[name]):
+            source = _first_naming(properties[name], earlier)
+            leant_on = leant_on or source
+            values[name] = named_values(properties[name], source) if source is not None else []
+        values[name] = values[name] or _whole(properties[name], request)
+    for name in properties:
+        if name not in required:
+            found = named_values(properties[name], request, optional=True)
+            values[name] = found or (
+                named_values(properties[name], leant_on, optional=True) if leant_on is not None else []
+            )
+    return _narrowed(schema, values)
+
+
+def _narrowed(schema: JsonSchema, values: Mapping[str, list[Json]]) -> JsonSchema:
+    """Leave each argument the values found for it; a value taken by one is not offered to an optional one."""
     properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
     required = cast("list[str]", schema.get("required", []))
     narrowed: dict[str, Json] = {}
     taken: list[Json] = []
     for name in [*required, *(name for name in properties if name not in required)]:
-        values = _values(properties[name], request, optional=name not in required)
-        left = [value for value in values if name in required or value not in taken]
+        left = [value for value in values[name] if name in required or value not in taken]
         if left:
             narrowed[name] = {"enum": left}
             taken += left
@@ -58,9 +93,70 @@ def grounded_schema(schema: JsonSchema, request: str) -> JsonSchema:
     return {**schema, "properties": ordered, "required": list(ordered)}
 
 
-def groundable(schema: JsonSchema, request: str) -> bool:
+def groundable(spec: ToolSpec, request: str, earlier: Sequence[str] = ()) -> bool:
     """Say whether a request names a value for every required text and number of a call."""
-    return not ungrounded(schema, grounded_schema(schema, request))
+    schema = spec.parameters
+    return not ungrounded(schema, grounded_schema(schema, request, earlier, words_of(spec)))
+
+
+def words_of(spec: ToolSpec) -> frozenset[str]:
+    """Give the words that a tool is spoken of with; of its examples only those that are no names."""
+    plain = " ".join((spec.name, spec.description, *spec.topics)).lower()
+    examples = (word for example in spec.examples for word in _PART.findall(example) if word.islower())
+    properties = cast("dict[str, JsonSchema]", spec.parameters.get("properties", {}))
+    told = (f"{name} {wanted.get('description', '')}".lower() for name, wanted in properties.items())
+    return frozenset(
+        (*_PART.findall(plain), *examples, *(word for each in told for word in _PART.findall(each)))
+    )
+
+
+def without_values(schema: JsonSchema, request: str) -> str:
+    """Give a request without the words that name values of a call: what is left says which call is meant."""
+    properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
+    named = [
+        f"{value} {_labels(wanted).get(str(value), '')}"
+        for wanted in properties.values()
+        for value in named_values(wanted, request)
+    ]
+    parts = [part.lower() for each in named for part in _PART.findall(each)]
+    return " ".join(
+        word for word in _PART.findall(request) if not any(_names(part, word.lower()) for part in parts)
+    )
+
+
+def _names(part: str, word: str) -> bool:
+    return part == word or _alike(part, word) or _abbreviates(part, word)
+
+
+def _strange_words(schema: JsonSchema, request: str, known: Collection[str]) -> list[str]:
+    """Give the words of a request that name no value and that the tool is not spoken of with."""
+    return [
+        word
+        for word in _PART.findall(without_values(schema, request).lower())
+        if word not in FUNCTION_WORDS | REFERRING_WORDS and not any(_alike(own, word) for own in known)
+    ]
+
+
+def named_arguments(schema: JsonSchema, request: str) -> frozenset[str]:
+    """Give the arguments of a call of which a request names a value by itself."""
+    properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
+    required = cast("list[str]", schema.get("required", []))
+    return frozenset(
+        name
+        for name, wanted in properties.items()
+        if named_values(wanted, request, optional=name not in required)
+    )
+
+
+def lacking_arguments(schema: JsonSchema, request: str) -> frozenset[str]:
+    """Give the required arguments of a call of which a request names no value by itself.
+
+    Not those for which any sentence will do: the request itself does.
+    """
+    properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
+    required = cast("list[str]", schema.get("required", []))
+    wanted = frozenset(name for name in required if not _is_prose(properties[name]))
+    return wanted - named_arguments(schema, request)
 
 
 def ungrounded(schema: JsonSchema, narrowed: JsonSchema) -> tuple[str, ...]:
@@ -71,19 +167,46 @@ def ungrounded(schema: JsonSchema, narrowed: JsonSchema) -> tuple[str, ...]:
     return tuple(name for name in required if "enum" not in before[name] and "enum" not in after[name])
 
 
-def _values(wanted: JsonSchema, request: str, *, optional: bool) -> list[Json]:
-    """Give the values of one argument that the request speaks of; empty when it speaks of none."""
+def named_values(wanted: JsonSchema, request: str, *, optional: bool = False) -> list[Json]:
+    """Give the values of one argument that stand out in a request; empty when none does."""
     plain = _without_null(wanted)
     values = plain.get("enum", plain.get("examples"))
     if isinstance(values, list):
-        labels = cast("dict[str, str]", plain.get("x-labels", {}))
-        return _spoken_of(cast("list[Json]", values), labels, request, whole_words=optional)
+        return _spoken_of(cast("list[Json]", values), _labels(plain), request, whole_words=optional)
     found: list[Json] = []
     if plain.get("type") in ("integer", "number"):
         found = _numbers(request)
     elif plain.get("type") == "string":
-        found = [*(_quoted(request) if optional else _spans(request))]
+        found = [*(_quoted(request) if optional else _particular(request))]
     return [value for value in found if not schema_problems(plain, value)][:MAX_SPANS]
+
+
+def _labels(wanted: JsonSchema) -> Mapping[str, str]:
+    """Give the words that stand for values beside the values themselves."""
+    return cast("dict[str, str]", _without_null(wanted).get("x-labels", {}))
+
+
+def _first_naming(wanted: JsonSchema, requests: Sequence[str]) -> str | None:
+    """Give the first request that names a value of an argument."""
+    return next((request for request in requests if named_values(wanted, request)), None)
+
+
+def _is_prose(wanted: JsonSchema) -> bool:
+    """Say whether any sentence would do as a value: then the request itself does, before an earlier one.
+
+    A text that says `x-verbatim` wants a piece that a request sets apart: quoted, after a colon, a file.
+    """
+    plain = _without_null(wanted)
+    free = plain.get("type") == "string" and not plain.keys() & {"enum", "examples", "pattern", "format"}
+    return free and not plain.get("x-verbatim")
+
+
+def _whole(wanted: JsonSchema, request: str) -> list[Json]:
+    """Give the whole request as a text, where a text is wanted and it may be that one."""
+    plain = _without_null(wanted)
+    if "enum" in plain or "examples" in plain or plain.get("type") != "string":
+        return []
+    return [] if schema_problems(plain, request.strip()) else [request.strip()]
 
 
 def _without_null(wanted: JsonSchema) -> JsonSchema:
@@ -106,11 +229,17 @@ def _spoken_of(
     named = [f"{value} {labels.get(str(value), '')}" for value in values]
     scores = [_shared(name, words, whole_words=whole_words) for name in named]
     best = max(scores, default=0.0)
+    if not best:
+        return [
+            value
+            for value in values
+            if _is_code(value) and any(_abbreviates(str(value).lower(), word) for word in words)
+        ]
     return [value for value, score in zip(values, scores, strict=True) if score == best] if best else []
 
 
 def _shared(value: str, words: Sequence[str], *, whole_words: bool) -> float:
-    parts = [part.lower() for part in re.findall(r"[^\W_]+", value)]
+    parts = [part.lower() for part in _PART.findall(value)]
     same = _equal if whole_words else _alike
     telling = [part for part in parts if len(part) >= MIN_SHARED] or parts
     found = sum(1 for part in telling if any(same(part, word) for word in words))
@@ -127,6 +256,17 @@ def _alike(part: str, word: str) -> bool:
     shared = next((at for at, (a, b) in enumerate(zip(part, word, strict=False)) if a != b), len(shorter))
     cut_short = shared == len(shorter) >= MIN_SHARED
     return cut_short or shared >= max(MIN_SHARED + 1, 0.6 * len(longer))
+
+
+def _is_code(value: Json) -> bool:
+    """Say whether a value is written like a code: AMZN, not "average"."""
+    return isinstance(value, str) and value.isalpha() and value.isupper() and len(value) >= MIN_SHARED
+
+
+def _abbreviates(code: str, word: str) -> bool:
+    """Say whether a code is a word with letters left out, from the same first letter on: amzn, amazon."""
+    letters = iter(word)
+    return len(code) >= MIN_SHARED and code[0] == word[:1] and all(letter in letters for letter in code)
 
 
 def _numbers(request: str) -> list[Json]:
@@ -159,10 +299,9 @@ def _quoted(request: str) -> list[str]:
     return ["".join(groups) for groups in _QUOTED.findall(request)]
 
 
-def _spans(request: str) -> list[str]:
-    """Give the parts of a request that could be meant as a value; the whole of it when none stands out."""
+def _particular(request: str) -> list[str]:
+    """Give the parts of a request that stand out as a value."""
     named = _NAMED_FILE.findall(request)
     sums = [found.strip() for found in _ARITHMETIC.findall(plain_signs(request)) if len(found.strip()) > 2]
     after = [match.group(1).strip() for match in [_AFTER_COLON.search(request)] if match]
-    particular = [span for span in dict.fromkeys([*_quoted(request), *named, *sums, *after]) if span]
-    return particular or [request.strip()]
+    return [span for span in dict.fromkeys([*_quoted(request), *named, *sums, *after]) if span]

@@ -59,7 +59,11 @@ def the_plan(planning: Planning) -> PlannerPlan:
 
 
 def rungs(refusals: Sequence[Refusal]) -> list[tuple[str, str]]:
-    return [(refusal.rung, refusal.reason) for refusal in refusals]
+    """Give rung and reason of each; at rung `repair` the inner rung stands before the reason."""
+    return [
+        (refusal.rung, f"{refusal.inner}: {refusal.reason}" if refusal.inner else refusal.reason)
+        for refusal in refusals
+    ]
 
 
 def said(request: LLMRequest) -> str:
@@ -155,13 +159,13 @@ async def test_the_repair_tells_the_model_its_own_reply_and_the_precise_fault() 
 async def test_there_is_one_repair_and_no_more() -> None:
     with ScriptedLLM("nonsense", "[]") as llm:
         planning = await plan_with(llm)
-    assert_fell_back(planning, ("parse", "not_json"), ("schema", "notation_broken"))
+    assert_fell_back(planning, ("parse", "not_json"), ("repair", "schema: notation_broken"))
 
 
 async def test_a_model_that_dies_before_the_repair_leaves_the_fallback() -> None:
     with ScriptedLLM("nonsense", ModelUnavailable("Gone.", remedy="Start it.")) as llm:
         planning = await plan_with(llm)
-    assert_fell_back(planning, ("parse", "not_json"), ("constrained_output", "model_unavailable"))
+    assert_fell_back(planning, ("parse", "not_json"), ("repair", "constrained_output: model_unavailable"))
 
 
 async def test_a_prompt_that_no_longer_fits_for_the_repair_leaves_the_fallback() -> None:
@@ -169,7 +173,7 @@ async def test_a_prompt_that_no_longer_fits_for_the_repair_leaves_the_fallback()
         return "nonsense" if request.messages[-1].content.endswith(ASKED) else TOO_LONG
 
     planning = await plan_with(FunctionLLM(answer))
-    assert_fell_back(planning, ("parse", "not_json"), ("constrained_output", "prompt_too_long"))
+    assert_fell_back(planning, ("parse", "not_json"), ("repair", "constrained_output: prompt_too_long"))
 
 
 async def test_a_plan_that_policy_stops_allowing_meanwhile_is_refused_and_repaired() -> None:
@@ -221,7 +225,7 @@ async def test_where_policy_denies_the_fallback_too_a_refused_plan_leaves_none()
     assert planning.decision.plan is None
     assert rungs(planning.decision.refusals) == [
         ("parse", "not_json"),
-        ("parse", "not_json"),
+        ("repair", "parse: not_json"),
         ("fallback", "nothing_allowed"),
     ]
 

@@ -11,7 +11,7 @@ from planwarden.contracts.event import ChainFault, EventLink, RunEvent
 from planwarden.contracts.facts import Fact
 from planwarden.errors import LeaseHeld, StoreUnavailable
 from planwarden.journal import leasing
-from planwarden.journal.entry import drafts
+from planwarden.journal.entry import conversation_of, drafts
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
@@ -84,7 +84,7 @@ class SqliteJournal:
         def write(connection: sqlite3.Connection) -> tuple[RunEvent, ...]:
             if rows.find_run(connection, run_id) is not None:
                 raise LeaseHeld(f"Run {run_id} exists already.", remedy="Give the new run an id of its own.")
-            run = rows.insert_run(connection, lease, tenant, at=now)
+            run = rows.insert_run(connection, lease, tenant, conversation_of(ready), at=now)
             return rows.add_events(connection, run, ready, at=now)
 
         return lease, await self._writing().do(write)
@@ -179,14 +179,18 @@ class SqliteJournal:
         """Recompute the chain from the stored bytes, and compare its end with the head that is kept apart."""
         return await self._reader.do(lambda connection: stored_faults(connection, run_id))
 
-    async def heads(self, *, tenant: str | None = None, limit: int = 100) -> tuple[RunHead, ...]:
+    async def heads(
+        self, *, tenant: str | None = None, conversation: str | None = None, limit: int = 100
+    ) -> tuple[RunHead, ...]:
         """Give the newest runs first."""
-        found = await self._reader.do(lambda connection: rows.newest_runs(connection, tenant, max(limit, 0)))
+        wanted = {"tenant": tenant, "conversation": conversation}
+        found = await self._reader.do(lambda connection: rows.newest_runs(connection, wanted, max(limit, 0)))
         now = self._clock.now()
         return tuple(
             RunHead(
                 run_id=run.run_id,
                 tenant=run.tenant,
+                conversation=run.conversation,
                 created_at=run.created_at,
                 updated_at=run.updated_at,
                 last_seq=run.last_seq,
@@ -197,6 +201,10 @@ class SqliteJournal:
             )
             for run in found
         )
+
+    async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
+        """Give the next runs after a place, oldest first."""
+        return await self._reader.do(lambda connection: rows.next_runs(connection, place, limit))
 
     async def examine(self) -> WriterFacts:
         """Say how what is written is written; writes a table and takes it back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -28,6 +28,7 @@ class RunRow(Contract):
 
     run_id: str
     tenant: str
+    conversation: str | None
     created_at: Instant
     updated_at: Instant
     last_seq: int
@@ -52,15 +53,19 @@ _COLUMNS = tuple(RunRow.model_fields)
 _SELECT_RUN = f"SELECT {', '.join(_COLUMNS)} FROM runs"  # noqa: S608 - our own column names
 
 
-def insert_run(connection: sqlite3.Connection, lease: Lease, tenant: str, *, at: datetime) -> RunRow:
+def insert_run(
+    connection: sqlite3.Connection, lease: Lease, tenant: str, conversation: str | None, *, at: datetime
+) -> RunRow:
     """Write the row of a new run that has no events yet."""
     connection.execute(
         "INSERT INTO runs"
-        " (run_id, tenant, created_at, updated_at, last_seq, last_kind, head, epoch, expires_at)"
-        " VALUES (?, ?, ?, ?, 0, '', ?, ?, ?)",
+        " (run_id, tenant, conversation, created_at, updated_at,"
+        " last_seq, last_kind, head, epoch, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, 0, '', ?, ?, ?)",
         (
             lease.run_id,
             tenant,
+            conversation,
             instant_text(at),
             instant_text(at),
             GENESIS,
@@ -100,17 +105,29 @@ def run_row(connection: sqlite3.Connection, run_id: str) -> RunRow:
     raise RunNotFound(f"This journal holds no run {run_id}.", remedy="List its runs with `planwarden runs`.")
 
 
-def newest_runs(connection: sqlite3.Connection, tenant: str | None, limit: int) -> tuple[RunRow, ...]:
-    """Read the rows of the newest runs, of one tenant or of all.
+def newest_runs(
+    connection: sqlite3.Connection, wanted: Mapping[str, str | None], limit: int
+) -> tuple[RunRow, ...]:
+    """Read the rows of the newest runs whose columns have the wanted values; None wants any.
 
     Raises:
         StoreCorrupt: a row is not one that we wrote.
     """
+    given = {column: value for column, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{column} = ?" for column in given) or "TRUE"
     rows = connection.execute(
-        f"{_SELECT_RUN} WHERE ? IS NULL OR tenant = ? ORDER BY created_at DESC, number DESC LIMIT ?",
-        (tenant, tenant, limit),
+        f"{_SELECT_RUN} WHERE {where} ORDER BY created_at DESC, number DESC LIMIT ?",
+        (*given.values(), limit),
     )
     return tuple(_parsed(row) for row in rows)
+
+
+def next_runs(connection: sqlite3.Connection, place: int, limit: int) -> tuple[tuple[int, str], ...]:
+    """Read place and id of the runs that were begun after a place."""
+    found = connection.execute(
+        "SELECT number, run_id FROM runs WHERE number > ? ORDER BY number LIMIT ?", (place, limit)
+    )
+    return tuple((number, str(run_id)) for number, run_id in found)
 
 
 def hold(connection: sqlite3.Connection, lease: Lease) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from planwarden.journal.entry import conversation_in
 from planwarden.journal.sqlite.refusal import other_application, other_version
+
+Migration = Sequence[str | Callable[[sqlite3.Connection], None]]
+"""Statements, and work on rows that SQL alone cannot do."""
 
 APPLICATION_ID = 0x504C5744
 """`PLWD`."""
 
-_FIRST = (
+_FIRST: Migration = (
     """CREATE TABLE runs (
          number INTEGER PRIMARY KEY,
          run_id TEXT NOT NULL UNIQUE,
@@ -58,7 +62,24 @@ _FIRST = (
     "CREATE INDEX inbox_by_run ON inbox (run_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+
+def _read_conversations(connection: sqlite3.Connection) -> None:
+    """Note the conversation of each run by what its first payload says, where that can be read."""
+    first = connection.execute("SELECT run_id, body FROM payloads WHERE seq = 1")
+    found = ((conversation_in(body), run_id) for run_id, body in first)
+    connection.executemany(
+        "UPDATE runs SET conversation = ? WHERE run_id = ?", (row for row in found if row[0] is not None)
+    )
+
+
+_CONVERSATIONS: Migration = (
+    "ALTER TABLE runs ADD COLUMN conversation TEXT",
+    _read_conversations,
+    """CREATE INDEX runs_by_conversation ON runs (conversation, tenant, created_at)
+       WHERE conversation NOT NULL""",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _CONVERSATIONS)
 """Number n, from 1, takes a journal from schema version n - 1 to n. One that was released is never edited."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -82,7 +103,7 @@ def schema_version(connection: sqlite3.Connection) -> int:
     return _pragma(connection, "user_version")
 
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Bring the tables up to date, all missing migrations in one transaction.
 
     Begins to write also when there is nothing to do: a journal that cannot be written is found here.
@@ -91,8 +112,8 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] 
     try:
         found = schema_version(connection)
         for statements in migrations[found:]:
-            for statement in statements:
-                connection.execute(statement)
+            for step in statements:
+                connection.execute(step) if isinstance(step, str) else step(connection)
         if found < len(migrations):
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(migrations)}")

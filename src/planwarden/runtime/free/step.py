@@ -81,7 +81,7 @@ class FreeStep:
             return await self._end(StepFailed(step=step_id, code="binding_failed", message=offered.problem))
         messages = work_messages(self.context, state.steps[step_id])
         with suppress(ModelError):  # it is on record: `next_turn` says what follows
-            await self.asker.ask("work", messages, tools=offered.tools)
+            await self.asker.ask("work", messages, tools=offered.tools, earlier=self.context.exchanges)
         return True
 
     async def _carry(self, request: ToolRequest) -> bool:

@@ -89,7 +89,13 @@ def creative_tools() -> tuple[FunctionTool, ...]:
 )
 def tonecheck(
     text: Annotated[
-        str, Field(description="The text to check, word for word", min_length=1, max_length=20_000)
+        str,
+        Field(
+            description="The text to check, word for word",
+            min_length=1,
+            max_length=20_000,
+            json_schema_extra={"x-verbatim": True},
+        ),
     ],
 ) -> ToneCheck:
     """Measure tone and readability (R. Flesch, A new readability yardstick, 1948; English syllables)."""

@@ -23,7 +23,13 @@ MAX_WRITE_CHARS = 200_000
 _SHOWN_CHARS = 1_500
 
 FilePath = Annotated[
-    str, Field(description="Path in the workspace, like notes/today.md", min_length=1, max_length=400)
+    str,
+    Field(
+        description="Path in the workspace, like notes/today.md",
+        min_length=1,
+        max_length=400,
+        json_schema_extra={"x-verbatim": True},
+    ),
 ]
 
 

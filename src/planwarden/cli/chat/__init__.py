@@ -1,0 +1,1 @@
+"""`planwarden chat`: a conversation in the terminal."""
