@@ -74,7 +74,7 @@ async def test_a_server_that_is_down_from_the_start_pins_the_run_to_the_embedded
         result = await planwarden.route_task(TASK)
     assert result.status == "completed"
     assert result.dossier.planner.provider == "embedded"
-    assert "PLANNER_LLM__STAND_IN=embedded" in result.dossier.planner.chosen_because
+    assert "PLANNER_LLM__STAND_IN is embedded" in result.dossier.planner.chosen_because
     assert "No Ollama at" in result.dossier.planner.chosen_because
 
 
