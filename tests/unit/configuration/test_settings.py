@@ -52,12 +52,14 @@ def another(variable: str) -> Any:
             return next(value for value in get_args(annotation) if value != default)
         case str():
             return f"{default}-other"
-        case SecretStr():
-            return SecretStr("a-key")
-        case None if str in get_args(annotation):
-            return "http://some.where"
         case _:
-            return Path("some/where")
+            return another_of_no_plain_type(default, annotation)
+
+
+def another_of_no_plain_type(default: object, annotation: Any) -> Any:
+    if isinstance(default, SecretStr):
+        return SecretStr("a-key")
+    return "http://some.where" if str in get_args(annotation) else Path("some/where")
 
 
 @pytest.mark.parametrize("variable", known_variables())
