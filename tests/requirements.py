@@ -168,7 +168,7 @@ REQUIREMENTS: dict[str, str] = {
     "DR-3": "A variable that looks like a setting and is read by nothing is named, with the one meant.",
     "DR-4": "`doctor` shows the journal written, whole and durable, and what agents and tools lack.",
     "DR-5": "What is broken in one place hides nothing: each trouble is a check with its remedy.",
-    "PLAN-13": "A model that chooses freely is shown as many tools as fit, however little retrieval heard.",
+    "PLAN-19": "A model that chooses freely is shown as many tools as fit, however little retrieval heard.",
     "EVAL-1": "A plan is scored against its gold plan as published; a missing one scores nothing.",
     "EVAL-2": "Benchmark tasks are read with file and line of each mistake, and limited evenly over sources.",
     "EVAL-3": "The product's planner is measured on any offered tools, whatever they are called.",

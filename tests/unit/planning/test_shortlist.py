@@ -87,7 +87,7 @@ def test_a_task_in_no_word_of_the_catalog_still_has_something_to_choose_from() -
         assert_part_of(shown, CATALOG, POLICY)
 
 
-@pytest.mark.requirement("PLAN-13")
+@pytest.mark.requirement("PLAN-19")
 def test_places_left_over_are_filled_from_the_rest_where_the_model_chooses_freely() -> None:
     text = "latest quote for IBM"
     near = RETRIEVER.shortlist(text, CATALOG, POLICY, size=4, near=1.0)
