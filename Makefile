@@ -51,6 +51,7 @@ bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/journal_steps.py
 	$(PY) benchmarks/conversations.py
 	$(PY) benchmarks/metrics_memory.py
+	$(PY) benchmarks/model_faults.py
 
 e2e: setup-dev ## the end-to-end tasks over all five agents, with the share that comes out right
 	$(PY) -m pytest tests/end_to_end -s

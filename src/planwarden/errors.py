@@ -34,7 +34,7 @@ PlanwardenError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class PlanwardenError(Exception):
@@ -50,6 +50,13 @@ class PlanwardenError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
+
+    def saying(self, message: str) -> Self:
+        """Give the same error in other words: its class, remedy and whatever else it carries stay."""
+        again = type(self).__new__(type(self), message)
+        again.__dict__.update(self.__dict__)
+        again.message = message
+        return again
 
 
 class InputError(PlanwardenError):

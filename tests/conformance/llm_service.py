@@ -7,7 +7,7 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from planwarden.contracts.model import Message
+from planwarden.contracts.model import Message, ToolRequest
 from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.errors import ModelTimedOut, PromptTooLong, ReplyIncomplete, ToolCallingUnsupported
 from planwarden.llm.service import LLMRequest, LLMService
@@ -31,6 +31,19 @@ SCHEMA: JsonSchema = {
 }
 
 
+TOOL = ToolSpec(
+    name="finance.snapshot",
+    description="Give the price of a share.",
+    effect="read",
+    parameters={
+        "type": "object",
+        "properties": {"symbol": {"type": "string", "pattern": "^[A-Z]{1,5}$"}},
+        "required": ["symbol"],
+        "additionalProperties": False,
+    },
+)
+
+
 def request(prompt: str = "Choose the agent for the price of AAPL.") -> LLMRequest:
     return LLMRequest(
         messages=(Message(role="system", content="You plan."), Message(role="user", content=prompt)),
@@ -42,7 +55,11 @@ def request(prompt: str = "Choose the agent for the price of AAPL.") -> LLMReque
 
 
 class LLMServiceSuite:
-    """Subclasses give the fixture `service`."""
+    """Subclasses give the fixture `service`, and say what their provider cannot tell."""
+
+    reports_tokens = True
+    tells_context = True
+    tells_digest = True
 
     @pytest.mark.requirement("LLM-1")
     async def test_a_constrained_reply_is_json_that_fits_the_schema(self, service: LLMService) -> None:
@@ -54,6 +71,9 @@ class LLMServiceSuite:
     @pytest.mark.requirement("LLM-1")
     async def test_tokens_with_alternatives_add_up_to_the_reply(self, service: LLMService) -> None:
         reply = await service.complete(request())
+        if not self.reports_tokens:
+            assert reply.tokens == ()
+            return
         assert "".join(token.text for token in reply.tokens) == reply.text
         assert all(token.logprob <= 0 for token in reply.tokens)
         assert max(len(token.alternatives) for token in reply.tokens) == 3
@@ -113,7 +133,26 @@ class LLMServiceSuite:
         }
         reply = await service.complete(replace(request(f"Was heißt {word}؟ \u202e"), output_schema=schema))
         assert json.loads(reply.text) == {"word": word}
-        assert "".join(token.text for token in reply.tokens) == reply.text
+        if self.reports_tokens:
+            assert "".join(token.text for token in reply.tokens) == reply.text
+
+    @pytest.mark.requirement("LLM-31")
+    async def test_tools_are_taken_by_a_model_that_says_so_and_else_refused(
+        self, service: LLMService
+    ) -> None:
+        offered = replace(request(), output_schema=None, tools=(TOOL,), top_logprobs=0)
+        if not service.identity.calls_tools:
+            with pytest.raises(ToolCallingUnsupported):
+                await service.complete(offered)
+            return
+        asked = ToolRequest(id="c1", tool=TOOL.name, arguments='{"symbol":"AAPL"}')
+        earlier = (
+            Message(role="assistant", content="", tool_requests=(asked,)),
+            Message(role="tool", content='{"price": 190.5}', answers=asked),
+        )
+        reply = await service.complete(replace(offered, messages=(*offered.messages, *earlier)))
+        assert reply.text or reply.tool_requests
+        assert {each.tool for each in reply.tool_requests} <= {TOOL.name}
 
     @pytest.mark.requirement("LLM-14")
     async def test_a_model_that_takes_no_tools_says_so_and_one_that_does_may_ask_for_those_offered(
@@ -137,5 +176,5 @@ class LLMServiceSuite:
         health = await service.health()
         assert health.reachable
         assert health.present
-        assert health.context_tokens == CONTEXT_TOKENS
-        assert service.identity.digest
+        assert health.context_tokens == (CONTEXT_TOKENS if self.tells_context else None)
+        assert bool(service.identity.digest) == self.tells_digest

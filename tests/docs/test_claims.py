@@ -17,7 +17,7 @@ from planwarden.cli.exits import Exit
 from planwarden.cli.main import app
 from planwarden.configuration.settings import known_variables
 from planwarden.contracts.deviations import DEVIATION_KINDS
-from planwarden.errors import ModelError
+from planwarden.errors import ModelError, ToolCallingUnsupported
 
 SRC = ROOT / "src" / "planwarden"
 VARIABLE = re.compile(r"\b(?:PLANNER_LLM__|LLM__|PLANWARDEN_)[A-Z][A-Z_]*")
@@ -131,7 +131,12 @@ def reasons_in_code() -> dict[str, set[str]]:
 
 
 def model_codes() -> set[str]:
-    return {ModelError.code, *(error.code for error in ModelError.__subclasses__())}
+    """Give the code of every model error that a planner can meet: it offers no tools."""
+
+    def tree(error: type[ModelError]) -> set[str]:
+        return {error.code}.union(*map(tree, error.__subclasses__()))
+
+    return tree(ModelError) - {ToolCallingUnsupported.code}
 
 
 @pytest.mark.requirement("DOC-6")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from planwarden.app.models import Models
+from planwarden.app.models import Models, agent_settings
 from planwarden.app.system import VERSION
 from planwarden.audit.log import PlannedWith, log_refusals
 from planwarden.catalog.catalog import Catalog
@@ -24,7 +24,6 @@ from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
-from planwarden.runtime.asking import AgentSettings
 from planwarden.runtime.tool_session import ToolWorld
 from planwarden.tools.builtin import open_builtins
 from planwarden.tools.data_sources import open_sources
@@ -74,6 +73,7 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         num_ctx=chosen.num_ctx,
         min_confidence=chosen.min_confidence,
         on_low_confidence=chosen.on_low_confidence,
+        stand_in_near=None if chosen.stand_in == "none" else GUIDED_NEAR,
     )
     return LLMOrchestrationPlanner(llm, settings)
 
@@ -91,16 +91,7 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
 ) -> Orchestrator:
     """Join journal, models, planner and tools."""
     tool_world = ToolWorld(catalog=world.catalog, policy=world.policy, tools=world.tools, clock=clock)
-    settings = AgentSettings(
-        temperature=chosen.temperature,
-        seed=chosen.seed,
-        max_output_tokens=chosen.max_output_tokens,
-        timeout_s=chosen.timeout_s,
-        num_ctx=chosen.num_ctx,
-        unsupported_numbers=chosen.unsupported_numbers,
-        execution=chosen.execution,
-    )
-    runtime = AgentRuntime(models.agents, settings, tool_world)
+    runtime = AgentRuntime(models.agents, agent_settings(chosen), tool_world)
     return Orchestrator(
         journal=journal,
         executor=Executor(planner=planner, runtime=runtime, world=tool_world),

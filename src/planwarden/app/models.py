@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from planwarden.app.answer_style import decide_answer_style
 from planwarden.app.system import processors
+from planwarden.configuration.catalog_file import AssembledCatalog
 from planwarden.configuration.measurements import shipped_measurements, stored_measurements
+from planwarden.configuration.model_entry import model_settings
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.facts import RunStarted
+from planwarden.contracts.model import ModelIdentity
+from planwarden.errors import ModelError
 from planwarden.llm.absent import AbsentLLM
-from planwarden.llm.retrying import RetryingLLM
-from planwarden.llm.selection import LLMSettings, ModelOpener
+from planwarden.llm.circuit import is_outage
+from planwarden.llm.resilience import Resilience, resilient
+from planwarden.llm.selection import LLMSettings, ModelOpener, Provider
 from planwarden.llm.service import LLMService
 from planwarden.llm.styled import StyledLLM
-from planwarden.runtime.asking import AgentModels
+from planwarden.runtime.asking import AgentModels, AgentSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The two models of a run."""
+    """The planner's model and those of the agents; the shelf they came from closes them."""
 
     planner: LLMService
     agents: AgentModels
-
-    async def aclose(self) -> None:
-        """Close every model."""
-        await self.planner.aclose()
-        await self.agents.default.aclose()
-        for llm in self.agents.own.values():
-            await llm.aclose()
 
 
 def absent_models(started: RunStarted) -> Models:
@@ -47,41 +46,46 @@ class ModelShelf:
         self._settings = settings
         self._clock = clock
         self._opener = ModelOpener(clock=clock, ids=ids, cache_dir=settings.planwarden_cache / "models")
-        self._open: dict[tuple[str, ...], Models] = {}
+        self._open: dict[tuple[str, str], LLMService] = {}
 
-    async def models(self, pinned: RunStarted | None = None) -> Models:
+    async def models(self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None) -> Models:
         """Open the models; for a run begun earlier, from the providers that its journal pins.
+
+        Models of their own are opened for the agents of `world`, each once, and none that nobody names.
 
         Raises:
             ModelError, ConfigurationError: a model cannot be had.
         """
         settings = self._settings
-        providers = (
-            pinned.planner.provider if pinned else settings.planner_llm.provider,
-            pinned.agents.provider if pinned else settings.llm.provider,
+        planner = await self._model(
+            settings.planner_llm, "PLANNER_LLM", pinned.planner.provider if pinned else None
         )
-        style = (pinned.agents.answer_style, pinned.agents.answer_style_because) if pinned else ()
-        key = (*providers, *style)
-        if key not in self._open:
-            planner = await self._model(settings.planner_llm, "PLANNER_LLM", providers[0])
-            try:
-                agents = await self._agents_model(pinned, providers[1])
-            except BaseException:
-                await planner.aclose()
-                raise
-            self._open[key] = Models(planner=planner, agents=AgentModels(default=agents))
-        return self._open[key]
+        default = await self._model(settings.llm, "LLM", pinned.agents.provider if pinned else None)
+        default = await self._styled(default, settings.llm, pinned.agents if pinned else None)
+        own: dict[str, LLMService] = {}
+        knobs: dict[str, AgentSettings] = {}
+        for agent, spec in world.catalog.agents.items() if world else ():
+            if world is None or spec.model is None:
+                continue
+            entry = world.models[spec.model]
+            chosen = model_settings(spec.model, entry, settings.llm, os.environ)
+            was = pinned.agent_models.get(agent) if pinned else None
+            prefix = f"models.{spec.model}"
+            opened = await self._model(
+                chosen, prefix, was.provider if was else None, key_variable=entry.api_key_env or ""
+            )
+            own[agent] = await self._styled(opened, chosen, was)
+            knobs[agent] = agent_settings(chosen)
+        return Models(planner=planner, agents=AgentModels(default=default, own=own, settings=knobs))
 
-    async def _agents_model(self, pinned: RunStarted | None, provider: str) -> LLMService:
-        """Open the agents' model with its answer style; a run begun earlier keeps the style it began with."""
-        chosen = self._settings.llm
+    async def _styled(
+        self, inner: LLMService, chosen: AgentModel, pinned: ModelIdentity | None
+    ) -> LLMService:
+        """Give the model with its answer style; a run begun earlier keeps the style it began with."""
+        if pinned is not None and pinned.answer_style_because:
+            return StyledLLM(inner, style=pinned.answer_style, because=pinned.answer_style_because)
         stored = await asyncio.to_thread(stored_measurements, self._settings.planwarden_home)
-        inner = await self._model(chosen, "LLM", provider)
-        if pinned is not None and pinned.agents.answer_style_because:
-            style, because = pinned.agents.answer_style, pinned.agents.answer_style_because
-        else:
-            shipped = shipped_measurements()
-            style, because = decide_answer_style(inner.identity, chosen.answers, stored, shipped)
+        style, because = decide_answer_style(inner.identity, chosen.answers, stored, shipped_measurements())
         return StyledLLM(inner, style=style, because=because)
 
     async def model(self, role: Literal["planner", "agents"]) -> LLMService:
@@ -92,25 +96,97 @@ class ModelShelf:
         """
         settings = self._settings
         if role == "planner":
-            return await self._model(settings.planner_llm, "PLANNER_LLM", settings.planner_llm.provider)
-        return await self._model(settings.llm, "LLM", settings.llm.provider)
+            return await self._opened(
+                settings.planner_llm,
+                _opening(settings.planner_llm, "PLANNER_LLM", settings.planner_llm.provider),
+            )
+        return await self._opened(settings.llm, _opening(settings.llm, "LLM", settings.llm.provider))
 
-    async def _model(self, chosen: PlannerModel | AgentModel, prefix: str, provider: str) -> LLMService:
-        settings = LLMSettings(
-            model=chosen.model,
-            provider=provider if provider in ("ollama", "embedded") else "auto",
-            base_url=chosen.base_url,
-            num_ctx=chosen.num_ctx,
-            keep_alive=chosen.keep_alive,
-            model_file=chosen.model_file,
-            threads=chosen.threads or processors(),
-            prefix=prefix,
+    async def _model(
+        self, chosen: PlannerModel | AgentModel, prefix: str, pinned: str | None, *, key_variable: str = ""
+    ) -> LLMService:
+        provider = pinned or chosen.provider
+        if (prefix, provider) not in self._open:
+            settings = _opening(chosen, prefix, provider, key_variable=key_variable)
+            self._open[prefix, provider] = await self._opened(chosen, settings)
+        return self._open[prefix, provider]
+
+    async def _opened(self, chosen: PlannerModel | AgentModel, settings: LLMSettings) -> LLMService:
+        try:
+            service = await self._opener.open(settings)
+        except ModelError as error:
+            if chosen.stand_in == "none" or not is_outage(error):
+                raise
+            because = f"{error.message.rstrip('.')}; {settings.setting('STAND_IN')} is embedded"
+            service = await self._opener.open(replace(settings, provider="embedded"), because)
+        try:
+            stand_in = await self._stand_in(chosen, settings, service)
+        except BaseException:
+            await service.aclose()
+            raise
+        return self._resilient(chosen, service, stand_in)
+
+    async def _stand_in(
+        self, chosen: PlannerModel | AgentModel, settings: LLMSettings, service: LLMService
+    ) -> LLMService | None:
+        if chosen.stand_in == "none" or service.identity.provider == "embedded":
+            return None
+        opened = await self._opener.open(replace(settings, provider="embedded"), "stands in")
+        stored = await asyncio.to_thread(stored_measurements, self._settings.planwarden_home)
+        style, because = decide_answer_style(opened.identity, "auto", stored, shipped_measurements())
+        return StyledLLM(self._resilient(chosen, opened, None), style=style, because=because)
+
+    def _resilient(
+        self, chosen: PlannerModel | AgentModel, adapter: LLMService, stand_in: LLMService | None
+    ) -> LLMService:
+        resilience = Resilience(
+            retries=chosen.retries,
+            circuit_failures=chosen.circuit_failures,
+            circuit_pause_s=chosen.circuit_pause_s,
         )
-        service = await self._opener.open(settings)
-        return RetryingLLM(service, clock=self._clock, attempts=chosen.retries + 1)
+        return resilient(adapter, clock=self._clock, resilience=resilience, stand_in=stand_in)
 
     async def aclose(self) -> None:
         """Close what was opened."""
-        for models in self._open.values():
-            await models.aclose()
-        self._open.clear()
+        while self._open:
+            _, service = self._open.popitem()
+            await service.aclose()
+
+
+def _opening(
+    chosen: PlannerModel | AgentModel, prefix: str, provider: str, *, key_variable: str = ""
+) -> LLMSettings:
+    return LLMSettings(
+        model=chosen.model,
+        provider=_provider(provider),
+        base_url=chosen.base_url,
+        api_key=chosen.api_key.get_secret_value(),
+        key_variable=key_variable,
+        num_ctx=chosen.num_ctx,
+        keep_alive=chosen.keep_alive,
+        model_file=chosen.model_file,
+        threads=chosen.threads or processors(),
+        prefix=prefix,
+    )
+
+
+def agent_settings(chosen: AgentModel) -> AgentSettings:
+    """Give the knobs that go with every request of an agent."""
+    return AgentSettings(
+        temperature=chosen.temperature,
+        seed=chosen.seed,
+        max_output_tokens=chosen.max_output_tokens,
+        timeout_s=chosen.timeout_s,
+        num_ctx=chosen.num_ctx,
+        unsupported_numbers=chosen.unsupported_numbers,
+        execution=chosen.execution,
+    )
+
+
+def _provider(name: str) -> Provider:
+    """Read a provider that a journal pins; one that is none (a test's double) is chosen anew."""
+    match name:
+        case "ollama" | "openai" | "pydantic-ai" | "embedded":
+            return name
+        case _:
+            return "auto"

@@ -121,13 +121,15 @@ class Planwarden:
             self._worlds[key] = await asyncio.to_thread(assemble_world, self.settings, key, self._tools)
         return self._worlds[key]
 
-    async def models(self, pinned: RunStarted | None = None) -> Models:
-        """Open the models; for a run begun earlier, from the providers that its journal pins.
+    async def models(self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None) -> Models:
+        """Open the models, with those that agents of `world` have of their own.
+
+        For a run begun earlier they come from the providers that its journal pins.
 
         Raises:
             ModelError, ConfigurationError: a model cannot be had.
         """
-        return await self._model_shelf().models(pinned)
+        return await self._model_shelf().models(pinned, world)
 
     async def model(self, role: Literal["planner", "agents"]) -> LLMService:
         """Open the model of one role by itself, for looking at it; the caller closes it.
@@ -168,7 +170,7 @@ class Planwarden:
         """
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)  # its mistakes are said before any model is opened
-        orchestrator = await self._orchestrator(world, await self.models())
+        orchestrator = await self._orchestrator(world, await self.models(world=world))
         return await self._result(await orchestrator.route_task(prepared, plan, listener))
 
     async def accept_plan(self, text: str | bytes, task: Task) -> PlannerPlan:
@@ -276,7 +278,7 @@ class Planwarden:
     async def _orchestrator_of(self, run_id: str) -> Orchestrator:
         started = fold(await (await self.journal()).read(run_id)).started
         world = await self.world(started.task.data)
-        return await self._orchestrator(world, await self.models(started))
+        return await self._orchestrator(world, await self.models(started, world))
 
     async def _orchestrator(self, world: AssembledCatalog, models: Models) -> Orchestrator:
         from planwarden.app.assembly import make_orchestrator  # noqa: PLC0415 - heavy; see above

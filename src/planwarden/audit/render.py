@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from planwarden.contracts.dossier import Dossier, DossierCall, DossierStep
+from planwarden.contracts.dossier import Dossier, DossierCall, DossierExchange, DossierStep
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlanDecision
 
 MAX_CELL = 300
+_TROUBLE = ("event", "step", "asked for", "answered by", "why")
 _UNSEEN = re.compile(
     "[\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
 )
@@ -174,7 +175,23 @@ def _models(dossier: Dossier) -> list[str]:
         f"- agents: {_model(dossier.agents)}",
         f"- {dossier.model_calls} calls, {usage.prompt_tokens} tokens in, {usage.output_tokens} out",
         f"- {usage.latency_s:.2f} s in all; every exchange is in the JSON dossier",
+        *_troubles(dossier.exchanges),
     ]
+
+
+def _troubles(exchanges: Sequence[DossierExchange]) -> list[str]:
+    """List the exchanges in which no model answered, or another one than the run pins."""
+    rows: list[tuple[str, ...]] = []
+    for each in exchanges:
+        exchange, by = each.exchange, each.exchange.answered_by
+        if exchange.error_code is None and by is None:
+            continue
+        who = "none" if by is None else f"{by.model} ({by.provider})"
+        why = f"{exchange.error_code}: {exchange.error}" if by is None else by.chosen_because
+        rows.append((str(each.seq), each.step or "–", exchange.purpose, who, why))
+    if not rows:
+        return []
+    return ["", "Not answered, or not by the model asked:", "", *_table(_TROUBLE, rows)]
 
 
 def _model(identity: ModelIdentity) -> str:

@@ -15,7 +15,7 @@ from planwarden.contracts import facts as f
 from planwarden.contracts.calls import StepAnswer
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import RunEvent
-from planwarden.contracts.model import ModelIdentity
+from planwarden.contracts.model import ModelExchange, ModelIdentity
 from planwarden.contracts.plan import PlanDecision, PlannerPlan
 from planwarden.contracts.run import CallState
 from planwarden.contracts.value import Json
@@ -124,6 +124,8 @@ class Progress:
         match event.fact:
             case f.RunStarted() as started:
                 self._models(started)
+            case f.ModelAnswered(step=step, exchange=exchange):
+                _show_trouble(step, exchange)
             case f.PlanDecided(decision=decision):
                 show_refusals(decision)
                 if decision.plan is not None:
@@ -154,8 +156,12 @@ class Progress:
                 say(f"      [yellow]in doubt[/] {call_id}: {plain(message)}")
             case f.StepFailed(step=step, code=code, message=message):
                 say(f"[bold]{step}[/] [red]failed[/] ({code}) {plain(message)}")
-            case f.StepAnswered(step=step):
-                say(f"[bold]{step}[/] [green]answered[/]")
+            case f.StepAnswered(step=step, answer=answer):
+                why = "" if answer.rendered_because == "answer_style" else answer.rendered_because
+                instead = (
+                    f" [yellow]from the evidence, not in the model's words[/] ({plain(why)})" if why else ""
+                )
+                say(f"[bold]{step}[/] [green]answered[/]{instead}")
             case _:
                 pass
 
@@ -166,6 +172,19 @@ class Progress:
             show_model("agents", started.agents)
         self._told = (started.planner, started.agents)
         tell("[dim]planning …[/]")
+
+
+def _show_trouble(step: str | None, exchange: ModelExchange) -> None:
+    """Print that another model answered, or that none did; an exchange that went well is no news.
+
+    Why a plan was refused is said with the plan, and what an error said with the step that failed of it.
+    """
+    what = {"plan": "planning", "repair": "repair"}.get(exchange.purpose, f"{exchange.purpose} of {step}")
+    if exchange.answered_by is not None:
+        by = exchange.answered_by
+        tell(f"[yellow]{by.model}[/] [dim]({by.provider})[/] answered {what}: {plain(by.chosen_because)}")
+    elif exchange.error_code is not None and step is not None:
+        say(f"   [red]no reply[/] for {what} ({exchange.error_code})")
 
 
 def show_model(role: str, identity: ModelIdentity) -> None:

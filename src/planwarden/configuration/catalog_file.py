@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planwarden.catalog.catalog import Catalog, build_catalog, catalog_problems
+from planwarden.configuration.model_entry import ModelEntry
 from planwarden.configuration.respecified import RespecifiedTool
 from planwarden.configuration.yaml_lines import MAX_BYTES, LinedYaml, read_yaml, too_large
 from planwarden.contracts.json_schema import schema_fault
@@ -48,6 +49,8 @@ class AgentEntry(_Part):
     tools: tuple[Name, ...] = ()
     may_answer_without_tools: bool = False
     instruction: Annotated[str, Field(max_length=4_000)] = ""
+    model: Name | None = None
+    """An entry under `models`; without it, the model that `LLM__*` sets."""
     execution: Execution | None = None
     """`directed` or `free`; without it, what `LLM__EXECUTION` says."""
 
@@ -78,6 +81,7 @@ class CatalogFile(_Part):
     tools: dict[Name, ToolEntry] = Field(default_factory=dict)
     aliases: dict[Name, Name] = Field(default_factory=dict)
     policies: dict[Name, PolicyEntry] = Field(default_factory=dict)
+    models: dict[Name, ModelEntry] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,8 @@ class AssembledCatalog:
     policy: ToolPolicy
     tools: Mapping[str, Tool]
     left_out: Mapping[str, str]
+    models: Mapping[str, ModelEntry] = field(default_factory=dict[str, ModelEntry])
+    """Those that agents of this catalog name."""
 
 
 def default_catalog_text() -> str:
@@ -147,6 +153,8 @@ def parse_catalog(text: str, source: str, folder: Path) -> LoadedCatalog:
         raise document.mistake(path, f"{place}: {first['msg']}", _remedy(first)) from error
     for name, policy in file.policies.items():
         _check_policy(file, document, name, policy)
+    for name, agent in file.agents.items():
+        _check_model(file, document, name, agent)
     return LoadedCatalog(file=file, text=document, folder=folder)
 
 
@@ -156,6 +164,16 @@ def _remedy(error: Any) -> str:  # noqa: ANN401 - pydantic's error details are l
     if error["type"] == "missing":
         return "Add the key."
     return "Mend the value; `planwarden init` writes a commented example."
+
+
+def _check_model(file: CatalogFile, document: LinedYaml, name: str, agent: AgentEntry) -> None:
+    if agent.model is not None and agent.model not in file.models:
+        known = ", ".join(file.models) or "none yet"
+        raise document.mistake(
+            ("agents", name, "model"),
+            f"agent '{name}' names model '{agent.model}', which is not under 'models'",
+            f"Models are: {known}. Add it under 'models', or remove the line to use what LLM__* sets.",
+        )
 
 
 def _check_policy(file: CatalogFile, document: LinedYaml, name: str, policy: PolicyEntry) -> None:
@@ -226,6 +244,7 @@ def assemble(
         policy=_policy(file),
         tools=tools,
         left_out=left_out,
+        models={agent.model: file.models[agent.model] for agent in agents if agent.model is not None},
     )
 
 

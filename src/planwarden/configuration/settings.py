@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from planwarden.errors import SettingsRejected
 
-Provider = Literal["auto", "ollama", "embedded"]
+Provider = Literal["auto", "ollama", "openai", "pydantic-ai", "embedded"]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -20,15 +20,20 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     provider: Provider = "auto"
-    """`auto` takes Ollama if it answers and has the model, else the embedded trial model, and says so."""
-    base_url: str = "http://127.0.0.1:11434"
-    """Of the Ollama server."""
+    """`auto` takes Ollama if it answers and has the model, else the embedded trial model, and says so;
+    `openai`: any OpenAI-compatible server; `pydantic-ai`: any model that library knows."""
+    base_url: str | None = None
+    """Of the model server; unset, Ollama's http://127.0.0.1:11434. `openai` needs one, for example
+    http://127.0.0.1:8080/v1."""
+    api_key: SecretStr = SecretStr("")
+    """For `openai` and `pydantic-ai`; none is sent when empty. It stands in no log, record or message."""
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
     """0 takes the likeliest token each time; sent to the model with every request."""
     seed: Annotated[int, Field(ge=0)] = 7
     """Of the sampling; matters above temperature 0."""
     num_ctx: Annotated[int, Field(ge=512, le=1_048_576)] = 4096
-    """Context length in tokens, sent to the server; a prompt that does not fit is refused, never cut."""
+    """Context length in tokens, sent to Ollama and the embedded model; an OpenAI-compatible server has its
+    own, which `planwarden doctor` compares. A prompt that does not fit is refused, never cut."""
     keep_alive: str = "10m"
     """How long Ollama keeps the model in memory after a request."""
     model_file: Path | None = None
@@ -37,13 +42,21 @@ class _Model(BaseModel):
     """For the embedded provider; 0 takes all cores."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed exchange is tried again, all inside one time-out."""
+    circuit_failures: Annotated[int, Field(ge=0, le=1000)] = 5
+    """After so many tries in a row without a usable reply the model is not asked for a while; 0: never so."""
+    circuit_pause_s: Seconds = 30.0
+    """How long; then one request tries whether it works again."""
+    stand_in: Literal["none", "embedded"] = "none"
+    """`embedded`: the embedded trial model answers when this one cannot be had, and the record says so. A
+    third of the time-out, at most 30 s, is kept back for it."""
 
 
 class PlannerModel(_Model):
     """`PLANNER_LLM__*`: the model that writes plans."""
 
     model: str = "llama3.2:1b"
-    """The name under which Ollama has it; the embedded provider does not look at it."""
+    """The name under which the server has it, or pydantic-ai's `provider:name`; the embedded provider does
+    not look at it."""
     max_output_tokens: Annotated[int, Field(ge=16)] = 320
     """Of one plan; a reply cut there is an error, never a plan."""
     timeout_s: Seconds = 60.0
@@ -67,7 +80,8 @@ class AgentModel(_Model):
     """`LLM__*`: the model that agents work with."""
 
     model: str = "llama3.1:8b"
-    """The name under which Ollama has it; the embedded provider does not look at it."""
+    """The name under which the server has it, or pydantic-ai's `provider:name`; the embedded provider does
+    not look at it."""
     max_output_tokens: Annotated[int, Field(ge=16)] = 512
     """Of one reply; a reply cut there is an error, never an answer."""
     timeout_s: Seconds = 180.0
@@ -137,8 +151,9 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = "__".join(str(part) for part in first["loc"]).upper()
+        given = "" if "KEY" in variable else f" (it is {first.get('input')!r})"
         raise SettingsRejected(
-            f"{variable}: {first['msg']} (it is {first.get('input')!r}).",
+            f"{variable}: {first['msg']}{given}.",
             remedy="Correct or unset the variable; docs/reference/settings.md lists them all.",
         ) from error
     except ValueError as error:

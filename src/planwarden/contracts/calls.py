@@ -72,4 +72,5 @@ class StepAnswer(Contract):
     uncited: tuple[str, ...] = ()
     """Sentences of prose that rest on no call."""
     rendered_because: str = ""
-    """Why the evidence stands in place of the model's prose: its `answer_style`, or `unsupported_numbers`."""
+    """Why the evidence stands in place of the model's prose: its `answer_style`, `unsupported_numbers`, the
+    code of the error with which it failed, or `stand_in`: one answered that is not trusted with prose."""

@@ -33,6 +33,8 @@ class ToolSpec(Contract):
     """Tools that can stand in when this one fails, best first."""
     examples: tuple[str, ...] = ()
     """Requests that this tool serves, as a user would put them."""
+    foreign_examples: tuple[str, ...] = ()
+    """The like in other languages; only retrieval reads them, apart from the English ones."""
     topics: tuple[str, ...] = ()
     """Words that the tool's own data speaks of (headings, columns, categories); only retrieval reads them."""
     timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 30.0

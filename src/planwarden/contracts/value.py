@@ -52,6 +52,11 @@ def digest_bytes(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def storable(text: str) -> str:
+    """Replace halves of character pairs, which could not be recorded, each by a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _storable(value: object) -> object:
     try:
         canonical_json(value).decode()

@@ -187,6 +187,10 @@ def _reply(chunks: Sequence[object], request: LLMRequest, *, latency_s: float) -
             remedy="Try again; if it stays, look at memory and run `planwarden doctor`.",
         )
     text = "".join(collected.text)
+    if not text:
+        raise ReplyInvalid(
+            "The embedded model ended its reply without a word.", remedy="Look at the prompt in the dossier."
+        )
     whole = "".join(token.text for token in collected.tokens) == text
     tokens = tuple(collected.tokens) if whole else ()
     return LLMReply(text=text, usage=usage, tokens=tokens, timing=_timing(collected.timings or {}))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
-from planwarden.errors import ModelFileRejected, ReplyInvalid
+from planwarden.errors import ModelFileRejected, ModelUnavailable, ReplyInvalid
 
 Body = Mapping[str, object]
 OnChunk = Callable[[object], bool]
@@ -167,7 +167,7 @@ class EmbeddedEngine:
 
     def _submit(self, work: Callable[[], _T]) -> Future[_T]:
         if self._closed:
-            raise RuntimeError("the embedded model was closed")
+            raise ModelUnavailable("The embedded model was closed.", remedy="Open it again.")
         self._load_begun = True
         return self._executor.submit(work)
 

@@ -1,4 +1,4 @@
-"""A schema as Ollama's `format` takes it: llama.cpp's converter knows only some of JSON Schema."""
+"""A schema as model servers take it: their converters to grammars know only some of JSON Schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NOT_TAKEN = frozenset({"pattern", "examples", "default"})
 _NAMED = frozenset({"properties", "$defs"})
 
 
-def ollama_format(schema: JsonSchema) -> JsonSchema:
+def servable_schema(schema: JsonSchema) -> JsonSchema:
     """Leave out what the server's converter refuses or has no use for; the caller judges replies anyway.
 
     A `pattern` beyond a few regular expressions fails the whole request ("failed to parse grammar").

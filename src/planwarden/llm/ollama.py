@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from typing import cast
 
 import httpx
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
-from planwarden.errors import ModelError, ModelTimedOut, ModelUnavailable, ReplyInvalid
+from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid
+from planwarden.llm.endpoint import is_loopback, why_unreached, within
 from planwarden.llm.footprint import ModelFootprint
-from planwarden.llm.json_format import ollama_format
+from planwarden.llm.json_format import servable_schema
 from planwarden.llm.ollama_facts import footprint, listed_model, longest_context
 from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
 from planwarden.llm.ollama_tools import takes_tools, wire_message
+from planwarden.llm.reading import most_bytes, read_error, read_lines
+from planwarden.llm.retry_after import retry_after_s
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
 from planwarden.llm.wire_tools import wire_tools
 
@@ -29,8 +30,6 @@ OLDEST_VERSION = (0, 12, 11)
 """The first with `truncate`, `shift` and `logprobs`; an older one would cut a prompt and say nothing."""
 MOST_LOGPROBS = 20
 CONNECTIONS = 8
-MOST_BYTES = 64 * 1024 * 1024
-"""Of one reply; a server that sends more is not Ollama."""
 
 
 class OllamaLLM:
@@ -67,6 +66,7 @@ class OllamaLLM:
             base_url=base_url,
             timeout=None,  # noqa: S113 - the whole exchange has a deadline, see complete()
             limits=httpx.Limits(max_connections=CONNECTIONS),
+            headers={"Accept-Encoding": "identity"},  # nothing that unpacks to more than was sent
             trust_env=not is_loopback(base_url),
         )
         try:
@@ -90,7 +90,7 @@ class OllamaLLM:
         """Ask once, streamed, so that a stall or a missing end is seen. Errors: see `LLMService.complete`."""
         started = self._clock.monotonic()
         stream = ChatStream(request=request, model=self._identity.model, num_ctx=self._num_ctx)
-        async with _deadline(request.timeout_s, f"Ollama gave no whole reply from {self._identity.model}"):
+        async with within(request.timeout_s, f"Ollama gave no whole reply from {self._identity.model}"):
             await self._read(self._body(request), stream)
         return stream.reply(latency_s=max(0.0, self._clock.monotonic() - started))
 
@@ -137,48 +137,44 @@ class OllamaLLM:
         if request.tools:
             body["tools"] = wire_tools(request.tools)
         elif request.output_schema is not None:
-            body["format"] = ollama_format(request.output_schema)
+            body["format"] = servable_schema(request.output_schema)
         if request.top_logprobs:
             body["logprobs"] = True
             body["top_logprobs"] = min(request.top_logprobs, MOST_LOGPROBS)
         return body
 
     async def _read(self, body: Object, stream: ChatStream) -> None:
+        most = most_bytes(stream.request)
         try:
             async with self._http.stream("POST", "/api/chat", json=body) as answer:
                 if answer.status_code != 200:
-                    said = (await answer.aread()).decode("utf-8", "replace")
+                    said = await read_error(answer)
+                    wait = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
                     raise_for_answer(
-                        answer.status_code, said, model=self._identity.model, num_ctx=self._num_ctx
+                        answer.status_code,
+                        said,
+                        model=self._identity.model,
+                        num_ctx=self._num_ctx,
+                        retry_after_s=wait,
                     )
                 _refuse_other_than_json(answer)
-                async for line in _lines(answer):
-                    stream.take(line)
-                    if stream.end is not None:
-                        return
+                async with aclosing(read_lines(answer, most=most)) as lines:
+                    async for line in lines:
+                        stream.take(line)
+                        if stream.end is not None:
+                            return
         except httpx.TransportError as error:
             if isinstance(error, httpx.ConnectError) or not stream.text:
                 raise _not_reached(self._http, error) from error
             raise stream.broken(f"the connection broke ({error or type(error).__name__})") from error
-        except (httpx.HTTPError, UnicodeError) as error:
+        except httpx.HTTPError as error:
             raise ReplyInvalid(f"The exchange with Ollama failed: {error}", remedy=NOT_OLLAMA) from error
-
-
-def is_loopback(base_url: str) -> bool:
-    """Say whether the server is on this machine, where a configured proxy has no business."""
-    host = httpx.URL(base_url).host
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> ModelIdentity:
     """Look for the server, its version and the model. Errors: see `OllamaLLM.connect`."""
     began = asyncio.get_running_loop().time()
-    async with _deadline(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
+    async with within(timeout_s, f"Ollama at {_endpoint(http)} did not answer"):
         version = str((await _get(http, "/api/version")).get("version"))
         _refuse_too_old(version)
         found = listed_model(await _get(http, "/api/tags"), model)
@@ -201,7 +197,7 @@ async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> Mod
 async def _looked_up(http: httpx.AsyncClient, model: str) -> tuple[Object, ModelFootprint]:
     """Give what the server shows of the model, and how much memory it takes."""
     shown = await _shown(http, model, 5.0)
-    async with _deadline(5.0, "Ollama did not answer"):
+    async with within(5.0, "Ollama did not answer"):
         tags = await _get(http, "/api/tags")
         loaded = await _get(http, "/api/ps")
     return shown, footprint(model, tags=tags, shown=shown, loaded=loaded)
@@ -222,7 +218,7 @@ async def _calls_tools(http: httpx.AsyncClient, listed: Object, timeout_s: float
 
 
 async def _shown(http: httpx.AsyncClient, model: str, timeout_s: float) -> Object:
-    async with _deadline(timeout_s, "Ollama did not answer"):
+    async with within(timeout_s, "Ollama did not answer"):
         return await _get(http, "/api/show", json={"model": model})
 
 
@@ -237,36 +233,11 @@ async def _get(http: httpx.AsyncClient, path: str, *, json: object = None) -> Ob
         known: object = answer.json()
     except httpx.HTTPError as error:
         raise _not_reached(http, error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReplyInvalid(f"{path} answered something that is not JSON.", remedy=NOT_OLLAMA) from error
     if not isinstance(known, dict):
         raise ReplyInvalid(f"{path} answered something that is not a JSON object.", remedy=NOT_OLLAMA)
     return cast("Object", known)
-
-
-async def _lines(answer: httpx.Response) -> AsyncIterator[str]:
-    read = 0
-    async for line in answer.aiter_lines():
-        read += len(line)
-        if read > MOST_BYTES:
-            raise ReplyInvalid(f"Ollama sent more than {MOST_BYTES} bytes for a reply.", remedy=NOT_OLLAMA)
-        if line.strip():
-            yield line
-
-
-@asynccontextmanager
-async def _deadline(timeout_s: float, what: str) -> AsyncGenerator[None]:
-    deadline = asyncio.timeout(timeout_s)
-    try:
-        async with deadline:
-            yield
-    except TimeoutError as error:
-        if not deadline.expired():
-            raise
-        raise ModelTimedOut(
-            f"{what} within {timeout_s:g} s.",
-            remedy="Raise TIMEOUT_S, or look whether the server is busy or loading a model.",
-        ) from error
 
 
 def _refuse_other_than_json(answer: httpx.Response) -> None:
@@ -294,14 +265,5 @@ def _endpoint(http: httpx.AsyncClient) -> str:
 
 def _not_reached(http: httpx.AsyncClient, error: httpx.HTTPError) -> ModelNotReady:
     return ModelNotReady(
-        f"No Ollama at {_endpoint(http)} ({_why(error)}).", remedy="Start it with `ollama serve`."
+        f"No Ollama at {_endpoint(http)} ({why_unreached(error)}).", remedy="Start it with `ollama serve`."
     )
-
-
-def _why(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno and cause.strerror:
-            return (os.strerror(cause.errno) if cause.errno > 0 else cause.strerror).lower()
-        cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__

@@ -30,11 +30,14 @@ from planwarden.llm.service import (
 Object = Mapping[str, object]
 
 NOT_OLLAMA = "Check that the base URL is Ollama's own, without a proxy or another service in between."
+_EMPTY = "Look at the prompt in the dossier; some models end at once on a prompt they cannot make sense of."
 _SAID = 300
 """Characters of a server's own words that go into a message."""
 
 
-def raise_for_answer(status: int, body: str, *, model: str, num_ctx: int) -> NoReturn:
+def raise_for_answer(
+    status: int, body: str, *, model: str, num_ctx: int, retry_after_s: float | None = None
+) -> NoReturn:
     """Turn an error answer into the error that names who must react."""
     said = error_text(body)
     if status == 404 and "not found" in said:
@@ -50,10 +53,27 @@ def raise_for_answer(status: int, body: str, *, model: str, num_ctx: int) -> NoR
         raise ToolCallingUnsupported(
             f"{model} takes no tools: {said}", remedy="Use directed execution, or a model that calls tools."
         )
+    if status in (401, 403):
+        raise ModelUnavailable(
+            f"Ollama's address lets nobody in without a key or right (HTTP {status}): {said}",
+            remedy="Ask whoever runs the server; Ollama itself needs no key.",
+        )
+    if 300 <= status < 400:
+        raise ModelUnavailable(
+            f"Ollama's address redirects (HTTP {status}); redirects are not followed.",
+            remedy="Set BASE_URL to where the server really is.",
+        )
+    if status == 429:
+        raise ModelNotReady(
+            f"Ollama takes no more requests for {model} just now (HTTP 429): {said}",
+            remedy="Wait, or send fewer requests at a time.",
+            retry_after_s=retry_after_s,
+        )
     if status >= 500:
         raise ModelNotReady(
             f"Ollama could not run {model} (HTTP {status}): {said}",
             remedy="Look at Ollama's log; often the model does not fit into memory.",
+            retry_after_s=retry_after_s,
         )
     raise ReplyInvalid(f"Ollama refused the request (HTTP {status}): {said}", remedy=NOT_OLLAMA)
 
@@ -64,7 +84,7 @@ def error_text(body: str) -> str:
     for _ in range(4):
         try:
             inner: object = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         match inner:
             case {"error": {"message": str(message)}} | {"error": str(message)}:
@@ -86,7 +106,7 @@ class ChatStream:
     requests: list[ToolRequest] = field(default_factory=list[ToolRequest])
     end: Object | None = None
 
-    def take(self, line: str) -> None:
+    def take(self, line: bytes) -> None:
         """Add one line.
 
         Raises:
@@ -95,17 +115,17 @@ class ChatStream:
         """
         try:
             part: object = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ReplyInvalid(
-                f"Ollama streamed a line that is not JSON: {line[:80]!r}.", remedy=NOT_OLLAMA
+                f"Ollama streamed a line that is not JSON: {_shown(line)}.", remedy=NOT_OLLAMA
             ) from error
         if isinstance(part, dict) and "error" in part:
-            raise_for_answer(500, line, model=self.model, num_ctx=self.num_ctx)
+            raise_for_answer(500, line.decode(), model=self.model, num_ctx=self.num_ctx)
         try:
             self._add(cast("Object", part))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ReplyInvalid(
-                f"Ollama streamed a line that is not a part of a chat: {line[:80]!r}.", remedy=NOT_OLLAMA
+                f"Ollama streamed a line that is not a part of a chat: {_shown(line)}.", remedy=NOT_OLLAMA
             ) from error
 
     def reply(self, *, latency_s: float) -> LLMReply:
@@ -129,6 +149,8 @@ class ChatStream:
         if reason != "stop":
             raise ReplyInvalid(f"Ollama ended the reply with done_reason {reason!r}.", remedy=NOT_OLLAMA)
         text = "".join(self.text)
+        if not text and not self.requests:
+            raise ReplyInvalid("Ollama ended the reply without a word.", remedy=_EMPTY)
         whole = "".join(token.text for token in self.tokens) == text
         return LLMReply(
             text=text,
@@ -166,6 +188,10 @@ class ChatStream:
                 f" (context {self.num_ctx}).",
                 remedy="Update Ollama: this one ignores `truncate: false`. Or raise NUM_CTX.",
             )
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:80].decode("utf-8", "replace"))
 
 
 def _usage(end: Object, latency_s: float) -> ModelUsage:

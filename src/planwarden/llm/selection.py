@@ -17,10 +17,14 @@ from planwarden.errors import ModelError, ModelFileRejected, SettingsRejected
 from planwarden.llm import model_file
 from planwarden.llm.embedded import DEFAULT_LABEL, EmbeddedLLM
 from planwarden.llm.engine import EmbeddedEngine, EngineOptions
+from planwarden.llm.library_model.opening import open_library_model
 from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.openai_chat.service import OpenAIChatLLM
 from planwarden.llm.service import LLMService
 
-Provider = Literal["auto", "ollama", "embedded"]
+Provider = Literal["auto", "ollama", "openai", "pydantic-ai", "embedded"]
+
+OLLAMA_URL = "http://127.0.0.1:11434"
 
 PROBE_TIMEOUT_S = 1.0
 """How long `auto` waits for an Ollama; an explicit `ollama` gets five times that."""
@@ -32,7 +36,11 @@ class LLMSettings:
 
     model: str
     provider: Provider = "auto"
-    base_url: str = "http://127.0.0.1:11434"
+    base_url: str | None = None
+    """None: Ollama's own address; `openai` has none of its own."""
+    api_key: str = field(default="", repr=False)
+    key_variable: str = ""
+    """Where the key comes from, for the words in messages; else `API_KEY` of the prefix."""
     temperature: float = 0.0
     seed: int = 7
     max_output_tokens: int = 256
@@ -46,7 +54,11 @@ class LLMSettings:
     threads: int = 2
     """Processor threads of the embedded model; see `EngineOptions`."""
     prefix: str = "LLM"
-    """Of the environment variables these came from, for the words in messages."""
+    """Of the environment variables these came from, or `models.NAME` of the catalog file; for messages."""
+
+    def setting(self, name: str) -> str:
+        """Say how the user calls a setting of this model."""
+        return f"{self.prefix}.{name.lower()}" if "." in self.prefix else f"{self.prefix}__{name}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,21 +71,37 @@ class ModelOpener:
     """Where `planwarden models fetch` puts the file."""
     _engines: list[EmbeddedEngine] = field(default_factory=list[EmbeddedEngine])
 
-    async def open(self, settings: LLMSettings) -> LLMService:
+    async def open(self, settings: LLMSettings, because: str = "") -> LLMService:
         """Open what the settings name; `identity.chosen_because` says what was chosen and why.
 
+        Args:
+            settings: the model's knobs.
+            because: why the embedded model, where that is not the settings' own choice.
+
         Raises:
-            ModelUnavailable, ModelTimedOut, ReplyInvalid: `ollama` is set and is not usable.
+            ModelUnavailable, ModelTimedOut, ReplyInvalid: a server is set and is not usable.
             ModelFileRejected: the embedded file is missing or has the wrong bytes.
-            SettingsRejected: the base URL is none.
+            SettingsRejected: the base URL is none, or missing; or the model's name is not one.
+            ConfigurationError: a library that the provider needs is not installed.
         """
         _check_base_url(settings)
-        stated = f"set by {settings.prefix}__PROVIDER"
+        stated = f"set by {settings.setting('PROVIDER')}"
         match settings.provider:
             case "ollama":
                 return (await self._ollama(settings, 5 * PROBE_TIMEOUT_S)).because(stated)
+            case "openai":
+                return (await self._openai(settings)).because(stated)
+            case "pydantic-ai":
+                return open_library_model(
+                    settings.model,
+                    clock=self.clock,
+                    api_key=settings.api_key,
+                    base_url=settings.base_url,
+                    setting=settings.setting,
+                    chosen_because=stated,
+                )
             case "embedded":
-                return await self._embedded(settings, stated)
+                return await self._embedded(settings, because or stated)
             case "auto":
                 return await self._auto(settings)
 
@@ -93,12 +121,31 @@ class ModelOpener:
 
     async def _ollama(self, settings: LLMSettings, probe_timeout_s: float) -> OllamaLLM:
         return await OllamaLLM.connect(
-            base_url=settings.base_url,
+            base_url=settings.base_url or OLLAMA_URL,
             model=settings.model,
             clock=self.clock,
             num_ctx=settings.num_ctx,
             keep_alive=settings.keep_alive,
             probe_timeout_s=probe_timeout_s,
+        )
+
+    async def _openai(self, settings: LLMSettings) -> OpenAIChatLLM:
+        if settings.base_url is None:
+            line = settings.setting("BASE_URL")
+            mark = ": " if "." in settings.prefix else "="
+            raise SettingsRejected(
+                f"{settings.setting('PROVIDER')} is openai, but {line} is not set.",
+                remedy=f"Set {line}{mark}http://127.0.0.1:8080/v1 for llama.cpp's server, http://127.0.0.1:8000/v1"
+                " for vLLM, http://127.0.0.1:1234/v1 for LM Studio, or a cloud's address.",
+            )
+        return await OpenAIChatLLM.connect(
+            base_url=settings.base_url,
+            model=settings.model,
+            clock=self.clock,
+            api_key=settings.api_key,
+            key_variable=settings.key_variable or settings.setting("API_KEY"),
+            num_ctx=settings.num_ctx,
+            probe_timeout_s=5 * PROBE_TIMEOUT_S,
         )
 
     async def _embedded(self, settings: LLMSettings, because: str) -> EmbeddedLLM:
@@ -139,6 +186,8 @@ class ModelOpener:
 
 
 def _check_base_url(settings: LLMSettings) -> None:
+    if settings.base_url is None:
+        return
     try:
         url = httpx.URL(settings.base_url)
     except httpx.InvalidURL as error:
@@ -147,6 +196,11 @@ def _check_base_url(settings: LLMSettings) -> None:
         why = "it needs http:// or https:// and a host"
     if url is None or url.scheme not in {"http", "https"} or not url.host:
         raise SettingsRejected(
-            f"{settings.prefix}__BASE_URL is {settings.base_url!r}: {why}.",
-            remedy="Set it to the server's address, for example http://127.0.0.1:11434.",
+            f"{settings.setting('BASE_URL')} is {settings.base_url!r}: {why}.",
+            remedy=f"Set it to the server's address, for example {OLLAMA_URL}.",
+        )
+    if url.userinfo or url.query:
+        raise SettingsRejected(
+            f"{settings.setting('BASE_URL')} holds more than an address: it would stand in every record.",
+            remedy=f"Put the key into {settings.key_variable or settings.setting('API_KEY')}.",
         )

@@ -14,9 +14,22 @@ from planwarden.llm.footprint import ModelFootprint
 class ModelNotReady(ModelUnavailable):
     """Nothing usable answered just now; another try may succeed, which a missing model never does."""
 
+    def __init__(self, message: str, *, remedy: str, retry_after_s: float | None = None) -> None:
+        """Take the seconds that the server asks to be left alone, where it says so (`Retry-After`)."""
+        super().__init__(message, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
 
 class ReplyBroken(ReplyIncomplete):
     """The reply came without its end mark; another try may succeed, which a reply at its limit never does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a model is asked, and what its reply is held to."""
+
+    messages: tuple[Message, ...]
+    output_schema: JsonSchema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +48,8 @@ class LLMRequest:
     """How many alternatives to report per output token; 0 for none. Ollama gives at most 20."""
     timeout_s: float = 60.0
     """Seconds for the whole exchange; a wrapper that retries spends from the same budget."""
+    simpler: Question | None = None
+    """What a stand-in whose `argument_style` is `grounded` is asked instead: the same, with more guidance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,8 @@ def _confidences(wire: WirePlan, origin: PlanOrigin, shortlist: Shortlist) -> li
         return [0.0] * max(1, len(wire.steps))
     raw = cast("dict[str, Any]", json.loads(reply.text))
     kinds = ("steps", "none") if origin.ways_out.names else ("steps",)
-    kind = choice_probability(reply.tokens, 2, "none" if wire.none else "steps", kinds) or 0.0
+    first = reply.text.find('"') + 1  # servers may write white space before it
+    kind = choice_probability(reply.tokens, first, "none" if wire.none else "steps", kinds) or 0.0
     if wire.none is not None:
         offset = find_choices(reply.text, [wire.none])[0]
         chosen = choice_probability(reply.tokens, offset, wire.none, origin.ways_out.names)

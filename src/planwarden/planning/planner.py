@@ -6,8 +6,7 @@ Every rung that refuses leaves a `Refusal`; every exchange with the model is giv
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
 from planwarden.contracts.conversation import requests_before, turns
@@ -15,10 +14,11 @@ from planwarden.contracts.model import Message, ModelExchange, ModelUsage, Purpo
 from planwarden.contracts.plan import PlanDecision, PlannerPlan, PlanSource, Refusal, Rung
 from planwarden.contracts.specs import JsonSchema
 from planwarden.contracts.task import Task
+from planwarden.contracts.value import storable
 from planwarden.contracts.verdict import Allowed
 from planwarden.errors import ModelError, PromptTooLong
 from planwarden.llm.fitting import Fitted, assumed_per_byte, fit, room_beside
-from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.planning.expand import PlanOrigin, expand
 from planwarden.planning.fallback import build_fallback_plan
 from planwarden.planning.notation import WaysOut, WirePlan, read_wire, wire_schema
@@ -56,6 +56,8 @@ class PlannerSettings:
     min_confidence: float = 0.0
     on_low_confidence: str = "fallback"
     """`fallback` or `person`."""
+    stand_in_near: float | None = None
+    """Set where a stand-in may answer that has to be guided: `near` for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,9 @@ class _Attempt:
     catalog: Catalog
     policy: ToolPolicy
     shortlist: Shortlist
+    simpler: Shortlist | None
+    """What a stand-in is shown that has to be guided."""
+    guided: bool
     ways_out: WaysOut
     exchanges: list[ModelExchange] = field(default_factory=list[ModelExchange])
     refusals: list[Refusal] = field(default_factory=list[Refusal])
@@ -125,22 +130,29 @@ class LLMOrchestrationPlanner:
     def _begin(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> _Attempt:
         earlier = requests_before(task.exchanges)[:MAX_EARLIER_REQUESTS]
         settings = self._settings
-        shortlist = self._retriever.shortlist(
-            task.prompt,
-            catalog,
-            policy,
-            size=settings.shortlist,
-            near=settings.near,
-            earlier=earlier[::-1],
-            fill=not settings.guided,
-        )
-        if settings.guided:
-            shortlist = shortlist.only(lambda tool: groundable(catalog.tools[tool], task.prompt, earlier))
+
+        def shortlist(*, near: float, guided: bool) -> Shortlist:
+            shown = self._retriever.shortlist(
+                task.prompt,
+                catalog,
+                policy,
+                size=settings.shortlist,
+                near=near,
+                earlier=earlier[::-1],
+                fill=not guided,
+            )
+            if not guided:
+                return shown
+            return shown.only(lambda tool: groundable(catalog.tools[tool], task.prompt, earlier))
+
+        simpler = None if settings.guided else settings.stand_in_near
         return _Attempt(
             task=task,
             catalog=catalog,
             policy=policy,
-            shortlist=shortlist,
+            shortlist=shortlist(near=settings.near, guided=settings.guided),
+            simpler=None if simpler is None else shortlist(near=simpler, guided=True),
+            guided=settings.guided,
             ways_out=offered_ways_out(catalog, policy),
         )
 
@@ -167,10 +179,10 @@ class LLMOrchestrationPlanner:
             source=source,
             reply=reply,
             usage=_total(attempt.exchanges),
-            model=self._llm.identity.model,
+            model=(reply.answered_by or self._llm.identity).model,
             prompt_version=PROMPT_VERSION,
             ways_out=attempt.ways_out,
-            guided=self._settings.guided,
+            guided=attempt.guided,
             refusals=tuple(attempt.refusals),
         )
         plan = expand(wire, origin, attempt.shortlist, attempt.catalog, attempt.policy)
@@ -188,21 +200,17 @@ class LLMOrchestrationPlanner:
         First the conversation, oldest turns first, then tools and examples.
         """
         examples = self._settings.examples
-        write = partial(build_prompt, attempt.task, attempt.catalog, ways_out=attempt.ways_out)
-        told = self._fitting(
-            attempt.task, (*write(shortlist=attempt.shortlist, examples=examples).messages, *more)
-        )
+        alone = self._question(attempt, attempt.shortlist, more, (examples, Fitted()), guided=attempt.guided)
+        told = self._fitting(attempt.task, alone.messages)
         while True:
-            prompt = write(shortlist=attempt.shortlist, examples=examples, earlier=told.exchanges)
-            schema = wire_schema(
-                attempt.shortlist,
-                attempt.ways_out,
-                max_agents=self._settings.max_agents,
-                guided=self._settings.guided,
+            question = self._question(
+                attempt, attempt.shortlist, more, (examples, told), guided=attempt.guided
             )
-            messages = (*prompt.messages, *more)
+            simpler = None
+            if attempt.simpler is not None:
+                simpler = self._question(attempt, attempt.simpler, more, (examples, told), guided=True)
             try:
-                return await self._exchange(attempt, purpose, messages, schema, told), schema
+                reply = await self._exchange(attempt, purpose, question, simpler, told)
             except PromptTooLong:
                 if told.turns:
                     told = told.without_oldest()
@@ -211,6 +219,33 @@ class LLMOrchestrationPlanner:
                     raise
                 examples //= 2
                 attempt.shortlist = attempt.shortlist.shortened()
+                attempt.simpler = attempt.simpler.shortened() if attempt.simpler else None
+                continue
+            if simpler is not None and attempt.simpler is not None and _by_stand_in(reply):
+                attempt.shortlist, attempt.guided = attempt.simpler, True
+                return reply, simpler.output_schema
+            return reply, question.output_schema
+
+    def _question(
+        self,
+        attempt: _Attempt,
+        shortlist: Shortlist,
+        more: tuple[Message, ...],
+        shown: tuple[int, Fitted],
+        *,
+        guided: bool,
+    ) -> Question:
+        examples, told = shown
+        prompt = build_prompt(
+            attempt.task,
+            attempt.catalog,
+            shortlist,
+            attempt.ways_out,
+            examples=examples,
+            earlier=told.exchanges,
+        )
+        schema = wire_schema(shortlist, attempt.ways_out, max_agents=self._settings.max_agents, guided=guided)
+        return Question(messages=(*prompt.messages, *more), output_schema=schema)
 
     def _fitting(self, task: Task, beside: tuple[Message, ...]) -> Fitted:
         """Give as much of the conversation as fits beside a prompt, within the planner's share."""
@@ -228,35 +263,34 @@ class LLMOrchestrationPlanner:
         self,
         attempt: _Attempt,
         purpose: Purpose,
-        messages: tuple[Message, ...],
-        schema: JsonSchema,
+        question: Question,
+        simpler: Question | None,
         told: Fitted,
     ) -> LLMReply:
         settings = self._settings
         request = LLMRequest(
-            messages=messages,
-            output_schema=schema,
+            messages=question.messages,
+            output_schema=question.output_schema,
+            simpler=simpler,
             max_output_tokens=settings.max_output_tokens,
             temperature=settings.temperature,
             seed=settings.seed,
             top_logprobs=20,
             timeout_s=settings.timeout_s,
         )
-        asked = ModelExchange(
-            purpose=purpose,
-            messages=messages,
-            output_schema=schema,
-            reply=None,
-            turns_left_out=attempt.task.turns_left_out + told.left_out,
-            turns_shortened=told.shortened,
-        )
+        asked = _asked(purpose, question, attempt.task, told)
         try:
             reply = await self._llm.complete(request)
         except ModelError as error:
             failed = {"error_code": error.code, "error": str(error)}
             attempt.exchanges.append(asked.model_copy(update=failed))
             raise
-        said = asked.model_copy(update={"reply": reply.text, "usage": reply.usage})
+        if simpler is not None and _by_stand_in(reply):
+            asked = _asked(purpose, simpler, attempt.task, told)
+        reply = replace(reply, text=storable(reply.text))
+        said = asked.model_copy(
+            update={"reply": reply.text, "usage": reply.usage, "answered_by": reply.answered_by}
+        )
         attempt.exchanges.append(said)
         self._tokens_per_byte = max(self._tokens_per_byte, said.tokens_per_byte)
         return reply
@@ -279,6 +313,22 @@ class LLMOrchestrationPlanner:
         return Planning(
             decision=PlanDecision(plan=plan, refusals=tuple(attempt.refusals)), exchanges=exchanges
         )
+
+
+def _by_stand_in(reply: LLMReply) -> bool:
+    """Say whether a model answered that has to be guided, and was asked the simpler question."""
+    return reply.answered_by is not None and reply.answered_by.argument_style == "grounded"
+
+
+def _asked(purpose: Purpose, question: Question, task: Task, told: Fitted) -> ModelExchange:
+    return ModelExchange(
+        purpose=purpose,
+        messages=question.messages,
+        output_schema=question.output_schema,
+        turns_left_out=task.turns_left_out + told.left_out,
+        turns_shortened=told.shortened,
+        reply=None,
+    )
 
 
 def offered_ways_out(catalog: Catalog, policy: ToolPolicy) -> WaysOut:

@@ -24,6 +24,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CLAUSE = re.compile(
     r"[.;!?。！？\n]+\s|\b(?:and|then|also|und|dann|et|puis|y|luego)\b|[,:]\s", re.IGNORECASE
 )
+_A_NUMBER = "0number"
+"""Stands for every number."""
 _KEPT_INDEXES = 8
 _TOPICS = "\x00topics"
 """Marks the row of a tool's topics, where its examples have their text."""
@@ -205,17 +207,21 @@ def _shaped(text: str) -> str:
     """
     spaced = without_unspaced(text)
     pairs = "" if spaced == text else " ".join(bigrams(text))
-    return f"{_NUMBER.sub(' 0number ', spaced)} {pairs}"
+    return f"{_NUMBER.sub(f' {_A_NUMBER} ', spaced)} {pairs}"
 
 
 class _Index:
     def __init__(self, catalog: Catalog) -> None:
         self._examples = {tool.name: tool.examples[0] for tool in catalog.tools.values() if tool.examples}
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
-        self._database.execute(
-            "CREATE VIRTUAL TABLE said USING fts5(tool UNINDEXED, example UNINDEXED, words, "
-            "tokenize = 'porter unicode61 remove_diacritics 2')"
-        )
+        for table in (
+            "said",
+            "abroad",
+        ):  # apart, so that how rare a word is in one does not weigh in the other
+            self._database.execute(
+                f"CREATE VIRTUAL TABLE {table} USING fts5(tool UNINDEXED, example UNINDEXED, words, "
+                "tokenize = 'porter unicode61 remove_diacritics 2')"
+            )
         rows = [
             (tool.name, "", f"{' '.join(_WORD.findall(tool.name.replace('_', ' ')))} {tool.description}")
             for tool in catalog.tools.values()
@@ -224,8 +230,12 @@ class _Index:
         rows += [
             (tool.name, _TOPICS, " ".join(tool.topics)) for tool in catalog.tools.values() if tool.topics
         ]
-        shaped = [(tool, kind, _shaped(words)) for tool, kind, words in rows]
-        self._database.executemany("INSERT INTO said VALUES (?, ?, ?)", shaped)
+        abroad = [
+            (tool.name, text, text) for tool in catalog.tools.values() for text in tool.foreign_examples
+        ]
+        for table, entries in (("said", rows), ("abroad", abroad)):
+            shaped = [(tool, kind, _shaped(words)) for tool, kind, words in entries]
+            self._database.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", shaped)  # noqa: S608 - of ours
 
     def rank(self, text: str) -> _Ranking:
         words = dict.fromkeys(word.lower() for word in _WORD.findall(_shaped(text)))
@@ -233,21 +243,31 @@ class _Index:
         examples = dict(self._examples)
         if not said:
             return _Ranking(scores={}, examples=examples)
-        query = " OR ".join(f'"{word}"' for word in said)
-        found = self._database.execute(
-            "SELECT tool, example, -bm25(said) FROM said WHERE said MATCH ? ORDER BY rank", (query,)
-        ).fetchall()
         scores: dict[str, float] = {}
+        by_example: dict[str, float] = {}
         seen: set[tuple[str, str]] = set()
-        for tool, example, score in found:
+        for tool, example, score in self._matches("said", said):
             kind = example if example in ("", _TOPICS) else "example"
             if (tool, kind) in seen:
                 continue
             seen.add((tool, kind))
             scores[tool] = scores.get(tool, 0.0) + score
             if kind == "example":
-                examples[tool] = example
+                examples[tool], by_example[tool] = example, score
+        for tool, example, score in self._matches("abroad", [word for word in said if word != _A_NUMBER]):
+            gain = score - by_example.get(tool, 0.0)
+            if gain > 0:  # the nearest example counts, in whatever language it is
+                scores[tool] = scores.get(tool, 0.0) + gain
+                examples[tool], by_example[tool] = example, score
         return _Ranking(scores=scores, examples=examples)
+
+    def _matches(self, table: str, words: list[str]) -> list[tuple[str, str, float]]:
+        """Give tool, example and score of each row that holds any of the words, best first."""
+        if not words:
+            return []
+        query = " OR ".join(f'"{word}"' for word in words)
+        select = f"SELECT tool, example, -bm25({table}) FROM {table}"  # noqa: S608 - one of our two tables
+        return self._database.execute(f"{select} WHERE {table} MATCH ? ORDER BY rank", (query,)).fetchall()
 
     def close(self) -> None:
         self._database.close()

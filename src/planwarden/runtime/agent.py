@@ -36,7 +36,8 @@ class AgentRuntime:
         session = open_session(self._world, recorder, step_id)
         context = context_for(state, self._world.catalog, step_id)
         llm = self._models.of(planned.agent)
-        asker = Asker(llm=llm, settings=self._settings, recorder=recorder, step=step_id)
+        settings = self._models.settings.get(planned.agent, self._settings)
+        asker = Asker(llm=llm, settings=settings, recorder=recorder, step=step_id)
         if state.steps[step_id].is_free:
             if llm.identity.calls_tools:
                 free = FreeStep(world=self._world, asker=asker, session=session, context=context)

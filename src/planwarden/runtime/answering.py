@@ -30,6 +30,9 @@ SHORT_ANSWER: JsonSchema = {
 async def answer_step(asker: Asker, catalog: Catalog, context: AgentContext) -> StepAnswered | StepFailed:
     """Answer a step from what its calls returned; give the fact to record.
 
+    Where the model fails, or a stand-in answers that is not trusted with prose, the answer is rendered from
+    the evidence and says so.
+
     Raises:
         LeaseLost: this process does not own the run any more.
     """
@@ -41,14 +44,23 @@ async def answer_step(asker: Asker, catalog: Catalog, context: AgentContext) -> 
         return StepAnswered(step=step_id, answer=_question(catalog, language_of(context.prompt)))
     if asker.style == "evidence" and calls:
         return StepAnswered(step=step_id, answer=render_from_evidence(context.inputs, calls))
-    short = asker.style == "evidence"
-    schema = SHORT_ANSWER if short else None
+    schema = SHORT_ANSWER if asker.style == "evidence" else None
+    messages = answer_messages(context, calls)
     try:
         reply = await asker.ask(
-            "answer", answer_messages(context, calls), schema=schema, earlier=context.exchanges
+            "answer", messages, schema=schema, simpler_schema=SHORT_ANSWER, earlier=context.exchanges
         )
     except ModelError as error:
+        if calls:
+            return StepAnswered(
+                step=step_id, answer=render_from_evidence(context.inputs, calls, because=error.code)
+            )
         return StepFailed(step=step_id, code=error.code, message=str(error))
+    short = asker.style_of(reply) == "evidence"
+    if calls and short:
+        return StepAnswered(
+            step=step_id, answer=render_from_evidence(context.inputs, calls, because="stand_in")
+        )
     text = _short_answer(reply.text) if short else reply.text
     answer = checked_prose(text, context.inputs, calls, context.prompt, language_of(text))
     return _with_consequence(asker.settings.unsupported_numbers, answer, context, calls)

@@ -18,9 +18,10 @@ from planwarden.contracts.model import (
 )
 from planwarden.contracts.specs import Execution, JsonSchema, ToolSpec
 from planwarden.contracts.task import Exchange
+from planwarden.contracts.value import storable
 from planwarden.errors import ModelError, PromptTooLong
 from planwarden.llm.fitting import Fitted, assumed_per_byte, fit, room_beside
-from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.runtime.recorder import Recorder
 
 NumberRule = Literal["flag", "render", "fail"]
@@ -49,6 +50,8 @@ class AgentModels:
     default: LLMService
     own: Mapping[str, LLMService] = field(default_factory=dict[str, LLMService])
     """Agent → model, for agents that have one of their own."""
+    settings: Mapping[str, AgentSettings] = field(default_factory=dict[str, AgentSettings])
+    """Agent → knobs, for the same agents."""
 
     def of(self, agent: str) -> LLMService:
         """Give the model of this agent."""
@@ -69,6 +72,18 @@ class Asker:
         """Say whether the model's prose is used, or answers are rendered from evidence."""
         return self.llm.identity.answer_style
 
+    def style_of(self, reply: LLMReply) -> AnswerStyle:
+        """Say the same of the model that gave this reply, which may be a stand-in."""
+        return self.style if reply.answered_by is None else reply.answered_by.answer_style
+
+    def _simplified(self, reply: LLMReply, request: LLMRequest) -> bool:
+        by = reply.answered_by
+        return request.simpler is not None and by is not None and by.argument_style == "grounded"
+
+    def argument_style_of(self, reply: LLMReply) -> ArgumentStyle:
+        """Say how the model that gave this reply, which may be a stand-in, fills in arguments."""
+        return self.argument_style if reply.answered_by is None else reply.answered_by.argument_style
+
     @property
     def argument_style(self) -> ArgumentStyle:
         """Say whether the model fills in arguments freely, or chooses among what the request names."""
@@ -81,12 +96,21 @@ class Asker:
         *,
         schema: JsonSchema | None = None,
         tools: tuple[ToolSpec, ...] = (),
+        simpler_schema: JsonSchema | None = None,
         earlier: Sequence[Exchange] = (),
     ) -> LLMReply:
         """Ask once; question and answer, or the error, are on record before this returns.
 
         As many of the earlier turns as fit are told after the system message, newest first; when the server
         finds them too long all the same, it is asked again with the newer half, down to none.
+
+        Args:
+            purpose: what the reply is for.
+            messages: the question.
+            schema: what the reply is constrained to.
+            tools: offered for native calling.
+            simpler_schema: what it is constrained to where a stand-in answers that has to be guided.
+            earlier: turns of the conversation, oldest first.
 
         Raises:
             ModelError: the model gave no usable reply.
@@ -95,7 +119,7 @@ class Asker:
         told = self._fitting(messages, tools, earlier)
         while True:
             try:
-                return await self._ask(purpose, messages, schema, tools, told)
+                return await self._ask(purpose, messages, (schema, simpler_schema), tools, told)
             except PromptTooLong:
                 if not told.turns:
                     raise
@@ -118,11 +142,12 @@ class Asker:
         self,
         purpose: Purpose,
         asked_now: tuple[Message, ...],
-        schema: JsonSchema | None,
+        schemas: tuple[JsonSchema | None, JsonSchema | None],
         tools: tuple[ToolSpec, ...],
         told: Fitted,
     ) -> LLMReply:
         settings = self.settings
+        schema, simpler_schema = schemas
         messages = _after_system(asked_now, told)
         request = LLMRequest(
             messages=messages,
@@ -132,6 +157,7 @@ class Asker:
             temperature=settings.temperature,
             seed=settings.seed,
             timeout_s=settings.timeout_s,
+            simpler=Question(messages=messages, output_schema=simpler_schema) if simpler_schema else None,
         )
         asked = ModelExchange(
             purpose=purpose,
@@ -162,6 +188,7 @@ class Asker:
                 "usage": reply.usage,
                 "tool_requests": requests,
                 "answered_by": reply.answered_by,
+                "output_schema": simpler_schema if self._simplified(reply, request) else schema,
             }
         )
         await self.recorder.record(ModelAnswered(step=self.step, exchange=said))
@@ -173,8 +200,3 @@ def _after_system(messages: tuple[Message, ...], told: Fitted) -> tuple[Message,
     first = next((place for place, each in enumerate(messages) if each.role != "system"), len(messages))
     earlier = tuple(Message(role=said.role, content=said.content) for said in told.exchanges)
     return (*messages[:first], *earlier, *messages[first:])
-
-
-def storable(text: str) -> str:
-    """Replace halves of character pairs, which could not be recorded."""
-    return text.encode("utf-8", "replace").decode()

@@ -5,14 +5,14 @@ What to do next is decided by `next_action` from the record alone, so a step res
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from planwarden.contracts.conversation import requests_before
 from planwarden.contracts.facts import StepFailed
+from planwarden.contracts.model import ArgumentStyle
 from planwarden.contracts.specs import JsonSchema, ToolSpec
-from planwarden.contracts.value import Json
 from planwarden.errors import ModelError
+from planwarden.llm.service import LLMReply
 from planwarden.runtime.answering import answer_step
 from planwarden.runtime.asking import Asker
 from planwarden.runtime.binding import BoundCall, bind
@@ -78,24 +78,28 @@ class DirectedStep:
         bound = bind(recorder.state, self.context.planned, tool, spec.parameters)
         if bound.problem:
             return StepFailed(step=step_id, code="binding_failed", message=bound.problem)
-        if missing := self._ungrounded(spec, bound):
-            message = f"the request names no value for {', '.join(missing)} of '{tool}'"
-            return StepFailed(step=step_id, code="argument_ungrounded", message=message)
+        if missing := self._ungrounded(spec, bound, self.asker.argument_style):
+            return _made_up(step_id, tool, missing)
         refused = recorder.state.steps[step_id].refused
         told = refused[-1].message if refused and refused[-1].tool == tool else ""
         try:
-            filled = await self._fill(tool, bound, told)
+            reply = await self._fill(tool, bound, told)
         except ModelError as error:
             return StepFailed(step=step_id, code=error.code, message=str(error))
+        if reply is not None and (
+            missing := self._ungrounded(spec, bound, self.asker.argument_style_of(reply))
+        ):
+            return _made_up(step_id, tool, missing)
+        filled = read_arguments(reply.text if reply is not None else "{}")
         if isinstance(filled, str):
             await recorder.record(unreadable(step_id, tool, filled))
             return None
         await self.session.call(tool, {**filled, **bound.fixed})
         return None
 
-    def _ungrounded(self, spec: ToolSpec, bound: BoundCall) -> tuple[str, ...]:
+    def _ungrounded(self, spec: ToolSpec, bound: BoundCall, style: ArgumentStyle) -> tuple[str, ...]:
         """Give the open arguments that a small model would have to make up."""
-        if self.asker.argument_style != "grounded":
+        if style != "grounded":
             return ()
         return ungrounded(bound.open_schema, self._grounded(spec, bound.open_schema))
 
@@ -104,14 +108,20 @@ class DirectedStep:
         earlier = requests_before(self.context.exchanges)
         return grounded_schema(schema, self.context.prompt, earlier, words_of(spec))
 
-    async def _fill(self, tool: str, bound: BoundCall, told: str) -> Mapping[str, Json] | str:
-        """Give the open arguments; a sentence saying what is wrong with a reply that holds none."""
+    async def _fill(self, tool: str, bound: BoundCall, told: str) -> LLMReply | None:
+        """Ask for the open arguments; None where there are none."""
         if not bound.open_schema.get("properties"):
-            return {}
-        schema, own = bound.open_schema, self.world.catalog.tools[tool]
-        if self.asker.argument_style == "grounded":
-            schema = self._grounded(own, schema)
+            return None
+        own = self.world.catalog.tools[tool]
+        grounded = self._grounded(own, bound.open_schema)
+        schema = grounded if self.asker.argument_style == "grounded" else bound.open_schema
         spec = own.model_copy(update={"parameters": schema})
         messages = arguments_messages(self.context, spec, told)
-        reply = await self.asker.ask("arguments", messages, schema=schema, earlier=self.context.exchanges)
-        return read_arguments(reply.text)
+        return await self.asker.ask(
+            "arguments", messages, schema=schema, simpler_schema=grounded, earlier=self.context.exchanges
+        )
+
+
+def _made_up(step_id: str, tool: str, missing: tuple[str, ...]) -> StepFailed:
+    message = f"the request names no value for {', '.join(missing)} of '{tool}'"
+    return StepFailed(step=step_id, code="argument_ungrounded", message=message)

@@ -74,9 +74,9 @@ def open_builtins(sources: DataSources, workspace: Path, state_dir: Path) -> Bui
 
 
 def _with_foreign_examples(tool: FunctionTool) -> FunctionTool:
-    """Add the requests in other languages that a tool serves; retrieval reads them like the English ones."""
+    """Add the requests in other languages that a tool serves."""
     more = [text for texts in foreign_examples().get(tool.spec.name, {}).values() for text in texts]
-    return replace(tool, spec=tool.spec.model_copy(update={"examples": (*tool.spec.examples, *more)}))
+    return replace(tool, spec=tool.spec.model_copy(update={"foreign_examples": tuple(more)}))
 
 
 @cache

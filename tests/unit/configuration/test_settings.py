@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from planwarden.configuration.settings import Settings, known_variables, load_settings
 from planwarden.errors import SettingsRejected
@@ -50,6 +50,10 @@ def another(variable: str) -> Any:
             return next(value for value in get_args(annotation) if value != default)
         case str():
             return f"{default}-other"
+        case SecretStr():
+            return SecretStr("a-key")
+        case None if str in get_args(annotation):
+            return "http://some.where"
         case _:
             return Path("some/where")
 
@@ -58,8 +62,20 @@ def another(variable: str) -> Any:
 def test_each_variable_is_read(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = another(variable)
     assert place(load_settings(), variable) != value
-    monkeypatch.setenv(variable, str(value))
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    monkeypatch.setenv(variable, plain)
     assert place(load_settings(), variable) == value
+
+
+@pytest.mark.requirement("LLM-33")
+def test_a_key_stands_in_no_representation_and_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM__API_KEY", "sk-very-secret")
+    settings = load_settings()
+    assert "sk-very-secret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    monkeypatch.setenv("LLM__APIKEY", "sk-very-secret")
+    with pytest.raises(SettingsRejected, match="LLM__APIKEY") as refused:
+        load_settings()
+    assert "sk-very-secret" not in str(refused.value)
 
 
 def test_the_default_models_are_the_ones_of_the_design() -> None:

@@ -150,6 +150,6 @@ def test_ollamas_durations_become_seconds(
 ) -> None:
     stream = ChatStream(request=LLMRequest(messages=()), model="m", num_ctx=512)
     end = {"message": {"content": "a"}, "done": True, "done_reason": "stop", "prompt_eval_count": 3, **said}
-    stream.take(json.dumps(end))
+    stream.take(json.dumps(end).encode())
     found = stream.reply(latency_s=1.0).timing
     assert (found and (found.load_s, found.prompt_s, found.output_s)) == timing

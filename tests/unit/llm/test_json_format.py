@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planwarden.contracts.specs import JsonSchema
-from planwarden.llm.json_format import ollama_format
+from planwarden.llm.json_format import servable_schema
 
 pytestmark = pytest.mark.requirement("LLM-13")
 
@@ -21,7 +21,7 @@ def test_what_the_servers_converter_refuses_is_left_out_at_every_depth() -> None
         "required": ["sql"],
         "additionalProperties": False,
     }
-    assert ollama_format(schema) == {
+    assert servable_schema(schema) == {
         "type": "object",
         "properties": {
             "sql": {"type": "string", "maxLength": 10},
@@ -39,9 +39,9 @@ def test_an_argument_that_is_named_like_a_keyword_stays() -> None:
         "properties": {"pattern": {"type": "string"}},
         "required": ["pattern"],
     }
-    assert ollama_format(schema) == schema
+    assert servable_schema(schema) == schema
 
 
 def test_a_value_of_an_enum_is_never_touched() -> None:
     schema: JsonSchema = {"enum": [{"pattern": "kept"}]}
-    assert ollama_format(schema) == schema
+    assert servable_schema(schema) == schema

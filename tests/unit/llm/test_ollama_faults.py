@@ -18,7 +18,8 @@ from planwarden.errors import (
     ReplyIncomplete,
     ReplyInvalid,
 )
-from planwarden.llm.ollama import OllamaLLM, is_loopback
+from planwarden.llm.endpoint import is_loopback
+from planwarden.llm.ollama import OllamaLLM
 from planwarden.llm.ollama_stream import ChatStream
 from planwarden.llm.service import LLMReply, LLMRequest, ModelNotReady, ReplyBroken, TokenChoice
 from planwarden.testing.fake_ollama import DIGEST, FakeOllama, Fault
@@ -134,8 +135,8 @@ def test_tokens_that_do_not_add_up_to_the_text_are_not_reported() -> None:
     stream = ChatStream(request=REQUEST, model="m", num_ctx=2048)
     logprobs = [{"token": "other", "logprob": -0.5}]
     part = {"message": {"content": "whole"}, "done": False, "logprobs": logprobs}
-    stream.take(json.dumps(part))
-    stream.take(json.dumps({"message": {"content": ""}, "done": True, "done_reason": "stop"}))
+    stream.take(json.dumps(part).encode())
+    stream.take(json.dumps({"message": {"content": ""}, "done": True, "done_reason": "stop"}).encode())
     reply = stream.reply(latency_s=0)
     assert (reply.text, reply.tokens) == ("whole", ())
 

@@ -20,6 +20,7 @@ from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.llm.wire_tools import own_name, wire_name, wire_names
 from planwarden.testing.canned_tool import NO_ARGUMENTS, ONE_TEXT
 from planwarden.testing.fake_ollama import FakeOllama
+from planwarden.testing.model_server.loopback import Received, Wire
 from planwarden.testing.scripted_llm import FunctionLLM, asking
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-14")]
@@ -121,15 +122,10 @@ async def test_a_model_is_known_to_call_tools_by_its_capabilities(takes: bool, l
 
 async def test_a_server_that_does_not_say_in_time_has_a_model_not_known_to_call_tools() -> None:
     class Silent(FakeOllama):
-        async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.models = self.models[:1]
-            head = await reader.readuntil(b"\r\n\r\n")
-            if b"/api/show" in head:
+        async def _answer(self, received: Received, wire: Wire) -> None:
+            if received.path == "/api/show":
                 await asyncio.Event().wait()
-            again = asyncio.StreamReader()
-            again.feed_data(head)
-            again.feed_eof()
-            await super()._answer(again, writer)
+            await super()._answer(received, wire)
 
     service = FunctionLLM(lambda _: "x", calls_tools=True)
     async with Silent(service=service, lists_capabilities=False).serve() as fake:
@@ -154,8 +150,8 @@ async def test_a_server_that_refuses_tools_is_told_apart_from_any_other_refusal(
 def streamed(*parts: Any) -> LLMReply:
     stream = ChatStream(request=ASKED, model="m", num_ctx=2048)
     for message in parts:
-        stream.take(json.dumps({"message": message, "done": False}))
-    stream.take(json.dumps({"message": {"content": ""}, "done": True, "done_reason": "stop"}))
+        stream.take(json.dumps({"message": message, "done": False}).encode())
+    stream.take(json.dumps({"message": {"content": ""}, "done": True, "done_reason": "stop"}).encode())
     return stream.reply(latency_s=0)
 
 

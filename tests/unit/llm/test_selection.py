@@ -13,6 +13,7 @@ from planwarden.llm import model_file
 from planwarden.llm.selection import LLMSettings, ModelOpener
 from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.testing.fake_ollama import FakeOllama
+from planwarden.testing.model_server import MisbehavingServer
 from planwarden.testing.scripted_llm import FunctionLLM
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-10")]
@@ -142,3 +143,38 @@ async def test_planner_and_agents_on_the_same_file_share_one_engine_with_the_lar
 async def test_a_base_url_that_is_none_names_the_variable(tmp_path: Path, url: str) -> None:
     with pytest.raises(SettingsRejected, match="PLANNER_LLM__BASE_URL"):
         await opener(tmp_path).open(replace(SETTINGS, base_url=url))
+
+
+@pytest.mark.requirement("LLM-37")
+async def test_openai_without_an_address_names_the_line_to_write(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, provider="openai", base_url=None)
+    with pytest.raises(SettingsRejected, match="PLANNER_LLM__BASE_URL is not set") as refused:
+        await opener(tmp_path).open(settings)
+    assert "PLANNER_LLM__BASE_URL=http://127.0.0.1:8080/v1 for llama.cpp" in refused.value.remedy
+    with pytest.raises(SettingsRejected, match=r"models\.big\.base_url is not set") as in_file:
+        await opener(tmp_path).open(replace(settings, prefix="models.big"))
+    assert "models.big.base_url: http" in in_file.value.remedy
+
+
+@pytest.mark.requirement("LLM-33")
+@pytest.mark.parametrize("url", ["http://me:secret@x/v1", "http://x/v1?key=secret"])
+async def test_an_address_that_holds_a_key_is_refused_without_repeating_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsRejected, match="holds more than an address") as refused:
+        await opener(tmp_path).open(replace(SETTINGS, base_url=url, provider="openai"))
+    assert "secret" not in str(refused.value)
+    assert "PLANNER_LLM__API_KEY" in refused.value.remedy
+
+
+async def test_an_openai_server_is_chosen_when_set_and_never_replaced(tmp_path: Path, own: Path) -> None:
+    async with MisbehavingServer(model="llama3.2:1b").serve() as server:
+        settings = replace(SETTINGS, provider="openai", base_url=server.url, model_file=own)
+        chosen = await opener(tmp_path).open(settings)
+        await chosen.aclose()
+    assert chosen.identity.provider == "openai"
+    assert chosen.identity.chosen_because == "set by PLANNER_LLM__PROVIDER"
+    with pytest.raises(ModelUnavailable, match="No answer from"):
+        await opener(tmp_path).open(replace(settings, base_url=NOWHERE))
+
+
+def test_the_settings_of_a_model_do_not_show_its_key() -> None:
+    assert "secret" not in repr(replace(SETTINGS, api_key="secret"))

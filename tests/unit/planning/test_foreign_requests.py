@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from planwarden.app.assembly import assemble_world
+from planwarden.catalog.catalog import build_catalog
 from planwarden.configuration.catalog_file import AssembledCatalog
 from planwarden.configuration.settings import Settings
 from planwarden.planning.shortlist import Retriever, Shortlist
@@ -42,7 +43,7 @@ def shown(world: AssembledCatalog, text: str) -> Shortlist:
 
 @pytest.mark.parametrize(("text", "tool"), WANTED.items())
 def test_a_request_in_another_language_finds_its_tool(world: AssembledCatalog, text: str, tool: str) -> None:
-    assert text not in world.catalog.tools[tool].examples
+    assert text not in world.catalog.tools[tool].foreign_examples
     found = shown(world, text)
     assert found.parts, "nothing was heard"
     assert tool in found.tools
@@ -54,3 +55,17 @@ def test_accents_that_were_left_out_change_nothing(world: AssembledCatalog) -> N
         shown(world, "rentabilite et volatilite de l'action"),
     )
     assert accented.tools == bare.tools
+
+
+def test_foreign_examples_leave_the_best_tool_of_an_english_request_as_it_is(world: AssembledCatalog) -> None:
+    plain = [tool.model_copy(update={"foreign_examples": ()}) for tool in world.catalog.tools.values()]
+    without = build_catalog(world.catalog.agents.values(), plain, world.catalog.aliases)
+    retriever = Retriever()
+    for tool in world.catalog.tools.values():
+        for text in tool.examples:
+            with_them, alone = (
+                retriever.shortlist(text, catalog, world.policy, size=6, near=0.9)
+                for catalog in (world.catalog, without)
+            )
+            assert with_them.tools[0] == alone.tools[0], text
+    retriever.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -348,6 +349,16 @@ async def test_confidence_is_the_product_of_the_renormalised_choices_and_labelle
     assert plan.steps[0].confidence == pytest.approx(expected, abs=1e-4)
     assert plan.metadata.confidence_method.method == "token_probability"
     assert plan.metadata.confidence_method.calibrated is False
+
+
+@pytest.mark.requirement("PLAN-5")
+async def test_white_space_that_a_server_writes_into_its_json_does_not_change_the_confidence() -> None:
+    compact = measured_reply()
+    tokens = (token("{"), token("\n"), token('  "'), *compact.tokens[1:])
+    spaced = replace(compact, tokens=tokens, text="".join(each.text for each in tokens))
+    with ScriptedLLM((None, spaced)) as llm:
+        plan = the_plan(await plan_with(llm))
+    assert plan.confidence == pytest.approx(0.75 * 0.5 * 0.8, abs=1e-4)
 
 
 @pytest.mark.requirement("PLAN-5")

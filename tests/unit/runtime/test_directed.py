@@ -108,21 +108,16 @@ async def test_planned_and_fallback_both_failing_is_a_tool_first_violation() -> 
     assert "it is broken" in state.ended.message
 
 
-@pytest.mark.parametrize("when", ["arguments", "answer"])
-async def test_a_model_that_is_down_fails_the_step_and_what_it_was_asked_is_on_record(when: str) -> None:
-    down = ModelUnavailable("Nothing answers.", remedy="Start it.")
-    script = [down] if when == "arguments" else ['{"text":"x"}', down]
-    with ScriptedLLM(*script) as llm:
+async def test_a_model_that_is_down_fails_the_step_and_what_it_was_asked_is_on_record() -> None:
+    with ScriptedLLM(ModelUnavailable("Nothing answers.", remedy="Start it.")) as llm:
         stage, _ = a_stage(llm)
         state = await carried_out(stage, a_step("typed"))
     assert (state.status, state.ended and state.ended.code) == ("failed", "model_unavailable")
     events = await stage.record.read(state.run_id)
     exchanges = [event.fact.exchange for event in events if isinstance(event.fact, ModelAnswered)]
-    assert (exchanges[-1].purpose, exchanges[-1].reply, exchanges[-1].error_code) == (
-        when,
-        None,
-        "model_unavailable",
-    )
+    assert [(each.purpose, each.reply, each.error_code) for each in exchanges] == [
+        ("arguments", None, "model_unavailable")
+    ]
 
 
 async def test_a_prompt_that_is_too_long_for_the_agent_fails_the_step() -> None:

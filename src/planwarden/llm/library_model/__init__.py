@@ -1,0 +1,1 @@
+"""Any model that pydantic-ai knows; that library is an optional dependency."""
