@@ -171,6 +171,8 @@ REQUIREMENTS: dict[str, str] = {
     "DOC-8": "Every built-in tool is shown with a real call and exactly what it gives.",
     "PLAN-13": "A request that leans on the one before is planned with it; one that stands alone as ever.",
     "PLAN-14": "Earlier turns reach the planner as far as its context holds them; what is left out is said.",
+    "CNV-3": "A request that leans on the one before is planned with it; one that stands alone as ever.",
+    "CNV-4": "Earlier turns reach the planner as far as its context holds them; what is left out is said.",
     "ARG-3": "Earlier requests fill what a required argument lacks, and replace nothing that is named.",
     "RUN-21": "Earlier turns reach agents as far as their context holds them; what is left out is said.",
     "CNV-1": "Earlier turns are the ended runs of the same conversation and tenant, failed ones as such.",

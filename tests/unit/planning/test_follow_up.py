@@ -35,7 +35,7 @@ def heard(world: tuple[Catalog, ToolPolicy], *said: str) -> tuple[tuple[str, ...
         retriever.close()
 
 
-@pytest.mark.requirement("PLAN-13")
+@pytest.mark.requirement("CNV-3")
 @pytest.mark.parametrize(
     ("said", "tool"),
     [
@@ -54,7 +54,7 @@ def test_a_request_that_leaves_something_out_is_heard_with_the_one_before(
     assert heard(world, *said) == ((tool,),)
 
 
-@pytest.mark.requirement("PLAN-13")
+@pytest.mark.requirement("CNV-3")
 @pytest.mark.parametrize("before", [PRICE, "What time is it in Tokyo?", "Summarise plans.md", "Hello"])
 @pytest.mark.parametrize(
     "request_text",
@@ -121,7 +121,7 @@ def exchanges(*said: str) -> tuple[Exchange, ...]:
 
 
 @pytest.mark.anyio
-@pytest.mark.requirement("PLAN-14")
+@pytest.mark.requirement("CNV-4")
 async def test_the_oldest_turns_are_dropped_before_tools_when_the_server_says_it_does_not_fit() -> None:
     too_long = PromptTooLong("The prompt has 9999 tokens.", remedy="Shorten it.")
     said = exchanges("one", "1", "two", "2", "three", "3", "four", "4")
@@ -138,7 +138,7 @@ async def test_the_oldest_turns_are_dropped_before_tools_when_the_server_says_it
 
 
 @pytest.mark.anyio
-@pytest.mark.requirement("PLAN-14")
+@pytest.mark.requirement("CNV-4")
 async def test_only_what_the_planners_context_holds_is_told() -> None:
     said = exchanges(*(f"turn {place // 2} " * 12 for place in range(60)))
     with ScriptedLLM(GOOD) as llm:

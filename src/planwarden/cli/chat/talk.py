@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
 from anyio.from_thread import BlockingPortal
@@ -20,7 +21,9 @@ from planwarden.cli.show import show_answer, show_call, show_plan, show_turn_end
 from planwarden.cli.task_input import task_of
 from planwarden.contracts.run import CallState
 from planwarden.errors import PlanwardenError
-from planwarden.orchestration.orchestrator import Resolution
+
+if TYPE_CHECKING:
+    from planwarden.orchestration.orchestrator import Resolution
 
 HELP = {
     "/help": "this list",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
+from typing import TYPE_CHECKING
 
 from anyio.from_thread import BlockingPortal
 
@@ -15,7 +16,9 @@ from planwarden.cli.task_input import this_person
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.facts import RunStarted, RunTakenOver
 from planwarden.contracts.task import Task
-from planwarden.orchestration.orchestrator import Resolution
+
+if TYPE_CHECKING:
+    from planwarden.orchestration.orchestrator import Resolution
 
 
 class Turns:
