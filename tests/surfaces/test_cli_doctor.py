@@ -89,7 +89,7 @@ def test_in_words_it_is_grouped_ends_with_what_to_do_first_and_stays_off_stderr(
     assert said.code == 0
     for group in ("machine", "store", "planner model", "models together"):
         assert f"\n{group}\n" in f"\n{said.out}"
-    assert "11 tools" in said.out
+    assert "12 tools" in said.out
     assert said.out.splitlines()[-1].startswith("nothing to do")
     assert said.err.strip() == ""
 

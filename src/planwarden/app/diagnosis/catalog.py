@@ -9,6 +9,7 @@ from planwarden.configuration.catalog_file import AssembledCatalog
 from planwarden.contracts.finding import Finding
 from planwarden.contracts.json_schema import schema_fault
 from planwarden.contracts.verdict import Allowed, Denied
+from planwarden.tools.builtin import NETWORK_TOOLS
 
 _DISABLED = "disabled in the catalog file"
 
@@ -106,12 +107,12 @@ def _tool(world: AssembledCatalog, name: str) -> Finding:
 
 
 def _left_out(name: str, reason: str, world: AssembledCatalog) -> Finding:
-    disabled = reason == _DISABLED
-    remedy = "" if disabled else "planwarden doctor --data PATH, with a file that has what is missing"
+    off = reason == _DISABLED or name in NETWORK_TOOLS
+    remedy = "" if off else "planwarden doctor --data PATH, with a file that has what is missing"
     kind = "tool" if "." in name or name in world.tools else "agent"
     return Finding(
         check=name,
-        status="skipped" if disabled else "warning",
+        status="skipped" if off else "warning",
         detail=f"{kind} left out: {reason}",
         remedy=remedy,
     )
