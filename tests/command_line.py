@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from surfaces_kit import Cli, Mind, Said, wire_step
 from typer.testing import CliRunner
 
 from planwarden.cli import main as command_line
 from planwarden.testing.fake_ollama import FakeOllama
 from planwarden.testing.scripted_llm import FunctionLLM
+from surfaces_kit import Cli, Mind, Said, wire_step
 
 MODELS = ("llama3.2:1b", "llama3.1:8b")
 

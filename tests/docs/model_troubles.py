@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from command_line import in_a_thread
 from scene import TASK, Scene, printed, reproduces
 
+from command_line import in_a_thread
 from planwarden.llm.model_file import SMOLLM2
 from planwarden.testing.model_server import MisbehavingServer
 
@@ -96,7 +96,8 @@ def a_proxys_page(scene: Scene) -> str:
 
 
 @reproduces(
-    "The prompt does not fit the context of 4096 tokens: request (9000 tokens) exceeds the available context size (4096 tokens)."
+    "The prompt does not fit the context of 4096 tokens:"
+    " request (9000 tokens) exceeds the available context size (4096 tokens)."
 )
 def prompt_too_long(scene: Scene) -> str:
     return scene.planner_fails("prompt_too_long")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from command_line import MODELS, in_a_thread
-from surfaces_kit import Cli, Mind, Said
 
+from command_line import MODELS, in_a_thread
 from planwarden.testing.fake_ollama import FakeOllama
 from planwarden.testing.model_server import Fault, MisbehavingServer
+from surfaces_kit import Cli, Mind, Said
 
 TASK = "What is the latest price of IBM?"
 

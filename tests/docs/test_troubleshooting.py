@@ -10,6 +10,7 @@ import pytest
 import work_troubles
 from documents import ROOT
 from scene import REPRODUCTIONS, Scene
+
 from surfaces_kit import Cli, Mind
 
 pytestmark = pytest.mark.requirement("DOC-20")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from scene import TASK, Scene, printed, reproduces
+
 from surfaces_kit import flip_a_payload_byte, plan_file
 
 ORPHAN = """
@@ -106,7 +107,8 @@ def unknown_format(scene: Scene) -> str:
 
 
 @reproduces(
-    "The plan is refused at steps[0].tools[0] (unknown_tool): tool 'finance.crystal_ball' is not in the catalog."
+    "The plan is refused at steps[0].tools[0] (unknown_tool):"
+    " tool 'finance.crystal_ball' is not in the catalog."
 )
 def unknown_tool_in_plan(scene: Scene) -> str:
     plan = plan_file(scene.folder, step("finance_agent", "finance.crystal_ball"))
@@ -192,7 +194,8 @@ def waits_for_approval(scene: Scene) -> str:
 
 
 @reproduces(
-    "the process ended while 'mail.send' may have been running: 'mail.send' cannot say whether a call was done"
+    "the process ended while 'mail.send' may have been running:"
+    " 'mail.send' cannot say whether a call was done"
 )
 def in_doubt(scene: Scene) -> str:
     Path("my_tools.py").write_text(CRASHES, "utf-8")
