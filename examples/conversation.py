@@ -1,4 +1,4 @@
-"""Two turns of one conversation: the second leans on the first, and another conversation knows of neither.
+"""Two turns of one conversation: the second leans on the first.
 
 python examples/conversation.py
 """
@@ -15,7 +15,7 @@ async def main() -> int:
     outcomes: list[str] = []
     async with Planwarden.open() as pw:
         for prompt in ("What is the latest price of IBM?", "And for MSFT?"):
-            result = await pw.route_task(Task(prompt=prompt, conversation_id="prices"))
+            result = await pw.route_task(Task(prompt=prompt, conversation="prices"))
             outcomes.append(result.status)
             print(f"you: {prompt}")
             print(f"planwarden: {result.answer.text if result.answer else result.status}")

@@ -39,8 +39,10 @@ async def main() -> int:
         async with Planwarden.open(load_settings({"planwarden_config": str(catalog)})) as pw:
             task = Task(prompt="What is 6 times 7?")
             result = await pw.route_task(task, plan=await pw.accept_plan(PLAN, task))
-    for exchange in result.dossier.exchanges:
-        print(f"asked {exchange.model.model}")
+    for agent, model in result.dossier.agent_models.items():
+        print(f"{agent} works with {model.model}")
+    for step in result.dossier.steps:
+        print(f"{step.id} was executed {step.execution} {step.fell}".rstrip())
     for call in result.dossier.calls:
         print(f"called {call.tool} {call.arguments}: {call.status}")
     print(f"{result.status}: {result.answer.text if result.answer else 'no answer'}")

@@ -136,7 +136,7 @@ def unknown_tool_to_test(scene: Scene) -> str:
     return printed(scene.cli("tools", "test", "calculator"))
 
 
-@reproduces("journal.db cannot be opened: File exists.")
+@reproduces("journal.db cannot be opened: [Errno 17] File exists")
 def no_folder_for_the_journal(scene: Scene) -> str:
     (scene.folder / "file").write_text("in the way")
     scene.set(PLANWARDEN_HOME=str(scene.folder / "file"))
