@@ -21,6 +21,8 @@ from planwarden.errors import ModelError, ToolCallingUnsupported
 
 SRC = ROOT / "src" / "planwarden"
 VARIABLE = re.compile(r"\b(?:PLANNER_LLM__|LLM__|TOOLS__|PLANWARDEN_)[A-Z][A-Z_]*")
+UNKNOWN = re.compile(r"`([A-Z_]+): there is no such setting")
+"""A variable that a document mentions because there is none."""
 
 
 def problem_with(text: str) -> str:
@@ -90,15 +92,17 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.requirement("DOC-4")
 def test_every_page_of_the_site_is_in_its_navigation() -> None:
     config = (ROOT / "mkdocs.yml").read_text("utf-8")
-    assert not [
-        page for page in PAGES if "docs" in page.parts and f" {page.relative_to(ROOT / 'docs')}" not in config
-    ]
+    site = ROOT / "docs"
+    ours = [page.relative_to(site) for page in PAGES if site in page.parents]
+    assert not [page for page in ours if f" {page}" not in config]
 
 
 @pytest.mark.requirement("DOC-5")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_variable_mentioned_exists(page: Path) -> None:
-    assert set(VARIABLE.findall(page.read_text("utf-8"))) <= set(known_variables())
+    known, unknown = set(known_variables()), set(UNKNOWN.findall(page.read_text("utf-8")))
+    assert not unknown & known
+    assert set(VARIABLE.findall(page.read_text("utf-8"))) <= known | unknown
 
 
 def first_column(text: str) -> set[str]:

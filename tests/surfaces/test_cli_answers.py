@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from surfaces_kit import Cli, Mind
 
 TASK = "What is the latest price of IBM?"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from surfaces_kit import Cli, Mind, plan_file, wire_step
 
 from planwarden.configuration.settings import load_settings
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.task import MAX_PROMPT_CHARS
 from planwarden.llm import model_file
+from surfaces_kit import Cli, Mind, plan_file, wire_step
 
 TASK = "What is the latest price of IBM?"
 LOOK = {"id": "s1", "agent": "finance_agent", "tools": ["finance.snapshot"]}

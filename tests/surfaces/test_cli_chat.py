@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from surfaces_kit import Cli, Mind, wire_step
 
 from planwarden.cli.chat.lines import Lines
+from surfaces_kit import Cli, Mind, wire_step
 
 TASK = "What is the latest price of IBM?"
 WAIT_S = 60

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from planwarden.app.system import VERSION
+from planwarden.cli import main as command_line
+from planwarden.contracts.plan import PlannerPlan
+from planwarden.runtime.agent import AgentRuntime
 from surfaces_kit import (
     Cli,
     Mind,
@@ -17,11 +22,6 @@ from surfaces_kit import (
     spoil_a_payload,
     wire_step,
 )
-
-from planwarden.app.system import VERSION
-from planwarden.cli import main as command_line
-from planwarden.contracts.plan import PlannerPlan
-from planwarden.runtime.agent import AgentRuntime
 
 TASK = "What is the latest price of IBM?"
 WRITE = {"id": "s1", "agent": "enterprise_agent", "tools": ["files.write"]}

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from surfaces_kit import Cli, Said
 
 from planwarden.configuration.catalog_file import default_catalog_text
 from planwarden.testing.fake_ollama import FakeOllama
 from planwarden.testing.obedient_llm import ObedientLLM
+from surfaces_kit import Cli, Said
 
 pytestmark = pytest.mark.requirement("CLI-7")
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from surfaces_kit import Cli, Mind
 
 pytestmark = pytest.mark.requirement("EVAL-6")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from surfaces_kit import Cli, Mind
 
 from planwarden.testing.scripted_llm import asking
+from surfaces_kit import Cli, Mind
 
 TASK = "What is the latest price of IBM?"
 

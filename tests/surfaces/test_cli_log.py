@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from surfaces_kit import Cli, Mind, plan_file, wire_step
 
 from planwarden.audit.log import safe_field
+from surfaces_kit import Cli, Mind, plan_file, wire_step
 
 TASK = "What is the latest price of IBM?"
 SECRET = "sk-very-secret-0123456789"

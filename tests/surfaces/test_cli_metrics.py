@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from surfaces_kit import Cli, Mind, flip_a_payload_byte, spoil_a_payload, wire_step
 
 from planwarden.contracts.deviations import DEVIATION_KINDS
+from surfaces_kit import Cli, Mind, flip_a_payload_byte, spoil_a_payload, wire_step
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "metrics.md"
 TASK = "What is the latest price of IBM?"

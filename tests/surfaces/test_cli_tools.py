@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from surfaces_kit import Cli
 
 CATALOG = """version: 1

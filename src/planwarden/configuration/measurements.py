@@ -31,7 +31,7 @@ def stored_measurements(home: Path) -> Mapping[str, AnswerMeasurement]:
     path = home / FILE_NAME
     try:
         return _ADAPTER.validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):  # the second: the journal says it better
         return {}
     except (OSError, ValidationError) as error:
         raise StoreCorrupt(

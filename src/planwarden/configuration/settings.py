@@ -235,8 +235,9 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         variable = "__".join(str(part) for part in first["loc"]).upper()
         # a key must not end in a log, nor an address, which may hold a key or a password
         given = "" if "KEY" in variable or variable.endswith("_URL") else f" (it is {first.get('input')!r})"
+        wrong = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
         raise SettingsRejected(
-            f"{variable}: {first['msg']}{given}.",
+            f"{variable}: {wrong}{given}.",
             remedy="Correct or unset the variable; docs/reference/settings.md lists them all.",
         ) from error
     except ValueError as error:

@@ -83,7 +83,8 @@ class EmbeddedLLM:
             if not deadline.expired():
                 raise
             raise ModelTimedOut(
-                f"The embedded {self._identity.model} gave no whole reply within {request.timeout_s:g} s.",
+                f"The embedded {self._identity.model} gave no whole reply"
+                f" within {round(request.timeout_s, 2):g} s.",
                 remedy="Raise TIMEOUT_S, lower MAX_OUTPUT_TOKENS, or leave the model more of the processor.",
             ) from error
         return _reply(chunks, request, latency_s=max(0.0, self._clock.monotonic() - started))

@@ -39,23 +39,23 @@ def raise_for_answer(
     status: int, body: str, *, model: str, num_ctx: int, retry_after_s: float | None = None
 ) -> NoReturn:
     """Turn an error answer into the error that names who must react."""
-    said = error_text(body)
+    said = error_text(body).rstrip(".")
     if status == 404 and "not found" in said:
         raise ModelUnavailable(
-            f"Ollama does not have the model {model}: {said}", remedy=f"Run `ollama pull {model}`."
+            f"Ollama does not have the model {model}: {said}.", remedy=f"Run `ollama pull {model}`."
         )
     if "context" in said and ("exceed" in said or "longer than" in said):
         raise PromptTooLong(
-            f"The prompt does not fit the context of {num_ctx} tokens: {said}",
+            f"The prompt does not fit the context of {num_ctx} tokens: {said}.",
             remedy="Raise NUM_CTX, or offer fewer tools or less evidence.",
         )
     if "does not support tools" in said:
         raise ToolCallingUnsupported(
-            f"{model} takes no tools: {said}", remedy="Use directed execution, or a model that calls tools."
+            f"{model} takes no tools: {said}.", remedy="Use directed execution, or a model that calls tools."
         )
     if status in (401, 403):
         raise ModelUnavailable(
-            f"Ollama's address lets nobody in without a key or right (HTTP {status}): {said}",
+            f"Ollama's address lets nobody in without a key or right (HTTP {status}): {said}.",
             remedy="Ask whoever runs the server; Ollama itself needs no key.",
         )
     if 300 <= status < 400:
@@ -65,17 +65,17 @@ def raise_for_answer(
         )
     if status == 429:
         raise ModelNotReady(
-            f"Ollama takes no more requests for {model} just now (HTTP 429): {said}",
+            f"Ollama takes no more requests for {model} just now (HTTP 429): {said}.",
             remedy="Wait, or send fewer requests at a time.",
             retry_after_s=retry_after_s,
         )
     if status >= 500:
         raise ModelNotReady(
-            f"Ollama could not run {model} (HTTP {status}): {said}",
+            f"Ollama could not run {model} (HTTP {status}): {said}.",
             remedy="Look at Ollama's log; often the model does not fit into memory.",
             retry_after_s=retry_after_s,
         )
-    raise ReplyInvalid(f"Ollama refused the request (HTTP {status}): {said}", remedy=NOT_OLLAMA)
+    raise ReplyInvalid(f"Ollama refused the request (HTTP {status}): {said}.", remedy=NOT_OLLAMA)
 
 
 def error_text(body: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from planwarden.testing.model_server.dialects import JSON_KIND, Dialect, EndReason, Saying
@@ -52,7 +52,7 @@ class Strike:
 
     def saying_so(self, content: object, *, reason: EndReason = "stop") -> tuple[bytes, ...]:
         """Give a reply that is whole in form and says this."""
-        saying = Saying(model=self.saying.model, parts=(), reason=reason)
+        saying = replace(self.saying, parts=(), reason=reason)
         if not self.streamed:
             return (self.dialect.whole(saying, content),)
         return self.dialect.part(saying.model, content), *self.dialect.end(saying)
