@@ -17,7 +17,7 @@ async def main() -> int:
         "provider": "openai",
         "base_url": os.environ.get("SERVER_URL", "http://127.0.0.1:8080/v1"),
         "model": os.environ.get("SERVER_MODEL", "mine"),
-        "api_key": os.environ.get("SERVER_KEY"),
+        "api_key": os.environ.get("SERVER_KEY", ""),
     }
     settings = load_settings({"planner_llm": server, "llm": server})
     async with Planwarden.open(settings) as pw:

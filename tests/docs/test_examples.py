@@ -129,7 +129,7 @@ def test_an_agent_with_a_model_of_its_own_calls_its_tool_freely(tmp_path: Path, 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "counting_agent works with llama3.1:8b" in done.stdout
     assert "s1 was executed free" in done.stdout
-    assert "called utils.calculator {'expression': '6*7'}: succeeded" in done.stdout
+    assert "called utils.calculator {'expression': '6*7'}: returned" in done.stdout
     assert "completed: It is 42 [s1.1]." in done.stdout
 
 
