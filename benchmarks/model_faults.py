@@ -6,6 +6,7 @@ Ends with 1 when any fault ends without a typed error or later than 1.2 times it
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,10 +16,10 @@ from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import Message
 from planwarden.errors import ModelError
 from planwarden.llm.library_model.opening import open_library_model
-from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.ollama.service import OllamaLLM
 from planwarden.llm.openai_chat.service import OpenAIChatLLM
-from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.service import LLMRequest, LLMService
+from planwarden.llm.wrappers.resilience import Resilience, resilient
 from planwarden.testing.model_server import FAULTS, Fault, MisbehavingServer
 
 DEADLINE_S = 5.0
@@ -42,9 +43,10 @@ ADAPTERS: Mapping[str, Callable[..., Awaitable[LLMService]]] = {
 async def main() -> int:
     """Print the table; say how many rows are wrong."""
     wrong = 0
+    chosen = os.environ.get("PLANWARDEN_BENCH_ADAPTERS", ",".join(ADAPTERS)).split(",")
     print(f"faults of a model server, deadline {DEADLINE_S:g} s, 3 tries at most")
     print(f"{'adapter':12} {'fault':20} {'ends as':20} {'tries':>5} {'seconds':>8} {'× deadline':>10}")
-    for provider in ADAPTERS:
+    for provider in chosen:
         for fault in FAULTS:
             ends, tries, took = await _measured(provider, fault)
             share = took / DEADLINE_S

@@ -169,6 +169,7 @@ REQUIREMENTS: dict[str, str] = {
     "CLI-20": "`tools test` tells ok, failed and skipped apart by exit code; an unknown name gets near ones.",
     "CLI-21": "`tools new` writes a package that builds, loads and passes its own tests, or nothing.",
     "DOC-20": "Every heading of the troubleshooting page is a text printed when its trouble is provoked.",
+    "DOC-20": "Every heading of the troubleshooting page is printed when its trouble is provoked.",
     "DOC-8": "Every built-in tool is shown with a real call and exactly what it gives.",
     "PLAN-13": "A request that leans on the one before is planned with it; one that stands alone as ever.",
     "PLAN-14": "Earlier turns reach the planner as far as its context holds them; what is left out is said.",
@@ -207,4 +208,6 @@ REQUIREMENTS: dict[str, str] = {
     "ANS-4": "Our own texts, and what the model is told, follow the language of the request.",
     "ANS-5": "A request in another language finds its tool by the catalog's own examples in that language.",
     "ANS-6": "Output and dossier show who cited what, what nothing backs, and which citations lead nowhere.",
+    "DR-6": "`doctor` tries every tool by its own examples; one that fails them is a trouble.",
+    "ARG-4": "A file's name goes to the argument that wants a file; a function belongs to its sum.",
 }

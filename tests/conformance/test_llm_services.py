@@ -12,11 +12,11 @@ import pytest
 from llm_service import CONTEXT_TOKENS, LLMServiceSuite
 
 from planwarden.errors import ModelUnavailable
-from planwarden.llm import model_file
-from planwarden.llm.embedded import EmbeddedLLM
-from planwarden.llm.engine import EmbeddedEngine, EngineOptions, load_llama
+from planwarden.llm.embedded import model_file
+from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions, load_llama
+from planwarden.llm.embedded.service import EmbeddedLLM
 from planwarden.llm.library_model.opening import open_library_model
-from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.ollama.service import OllamaLLM
 from planwarden.llm.openai_chat.service import OpenAIChatLLM
 from planwarden.llm.service import LLMService
 from planwarden.testing.fake_ollama import FakeOllama

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scene import TASK, Scene, printed, reproduces
 
 from command_line import in_a_thread
-from planwarden.llm.model_file import SMOLLM2
+from planwarden.llm.embedded.model_file import SMOLLM2
 from planwarden.testing.model_server import MisbehavingServer
 
 

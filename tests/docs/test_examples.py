@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from planwarden.configuration.settings import load_settings
-from planwarden.llm import model_file
-from planwarden.llm.engine import EngineOptions, load_llama
+from planwarden.llm.embedded import model_file
+from planwarden.llm.embedded.engine import EngineOptions, load_llama
 from planwarden.testing.scripted_llm import asking
 from surfaces_kit import Mind
 

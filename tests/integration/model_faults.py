@@ -12,10 +12,10 @@ from pathlib import Path
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import Message
 from planwarden.llm.library_model.opening import open_library_model
-from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.ollama.service import OllamaLLM
 from planwarden.llm.openai_chat.service import OpenAIChatLLM
-from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.service import LLMRequest, LLMService
+from planwarden.llm.wrappers.resilience import Resilience, resilient
 from planwarden.testing.model_server import FAULTS, Fault, MisbehavingServer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "model-faults.md"

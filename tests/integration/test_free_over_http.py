@@ -12,9 +12,9 @@ from planwarden.contracts.plan import PlannedAgentStep
 from planwarden.contracts.run import RunState
 from planwarden.contracts.specs import AgentSpec
 from planwarden.contracts.task import Task
-from planwarden.llm.ollama import OllamaLLM
-from planwarden.llm.retrying import RetryingLLM
+from planwarden.llm.ollama.service import OllamaLLM
 from planwarden.llm.service import LLMReply, LLMRequest
+from planwarden.llm.wrappers.retrying import RetryingLLM
 from planwarden.runtime.asking import AgentSettings
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
 from planwarden.testing.fake_ollama import FakeOllama

@@ -16,6 +16,7 @@ from journal_worker import HERE, open_journal, said
 
 from planwarden.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreVersionMismatch
 from planwarden.journal.sqlite import file, journal
+from planwarden.journal.sqlite.schema import SCHEMA_VERSION
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("JRN-10")]
 
@@ -82,7 +83,7 @@ async def test_a_journal_of_a_newer_schema_is_refused_naming_both_versions(
     path = await make(tmp_path / "journal.sqlite")
     run_sql(path, "PRAGMA user_version = 7")
     error = await refused(path, StoreVersionMismatch, read_only=read_only)
-    assert "has schema version 7; this Planwarden works with version 1" in error.message
+    assert f"has schema version 7; this Planwarden works with version {SCHEMA_VERSION}" in error.message
 
 
 @pytest.mark.parametrize("read_only", [False, True])

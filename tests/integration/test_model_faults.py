@@ -7,7 +7,7 @@ import pytest
 from model_faults import GUARD_S, PROVIDERS, HandClock, asked_through, documented, matrix, request
 
 from planwarden.errors import ModelCircuitOpen, ModelError, ModelTimedOut
-from planwarden.llm.resilience import Resilience
+from planwarden.llm.wrappers.resilience import Resilience
 from planwarden.testing.model_server import FAULTS, Fault
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-20")]

@@ -13,9 +13,9 @@ import pytest
 
 from planwarden.contracts.model import Message
 from planwarden.errors import ModelFileRejected
-from planwarden.llm import model_file
-from planwarden.llm.embedded import EmbeddedLLM
-from planwarden.llm.engine import EmbeddedEngine, EngineOptions, load_llama
+from planwarden.llm.embedded import model_file
+from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions, load_llama
+from planwarden.llm.embedded.service import EmbeddedLLM
 from planwarden.llm.service import LLMRequest
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
@@ -24,8 +24,8 @@ PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
 from planwarden.contracts.model import Message
-from planwarden.llm.embedded import EmbeddedLLM
-from planwarden.llm.engine import EmbeddedEngine, EngineOptions
+from planwarden.llm.embedded.service import EmbeddedLLM
+from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
 from planwarden.llm.service import LLMRequest
 
 class Clock:

@@ -14,7 +14,7 @@ import pytest
 from planwarden.configuration.settings import load_settings
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.task import MAX_PROMPT_CHARS
-from planwarden.llm import model_file
+from planwarden.llm.embedded import model_file
 from surfaces_kit import Cli, Mind, plan_file, wire_step
 
 TASK = "What is the latest price of IBM?"

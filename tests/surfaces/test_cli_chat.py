@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -44,18 +45,16 @@ class Terminal:
         return self.seen[start : self._at]
 
 
+MAKE_IT_THE_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+"""Run in the child: the terminal has to be its own, so that Ctrl-C reaches it and no one else."""
+
+
 @contextmanager
 def terminal(program: list[str], *arguments: str) -> Generator[Terminal]:
     master, slave = pty.openpty()
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40", "NO_COLOR": "1"}
-    with subprocess.Popen(
-        [*program, "chat", *arguments],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env=env,
-        preexec_fn=lambda: os.login_tty(slave),  # noqa: PLW1509 - the terminal has to be the child's own
-    ) as process:
+    own = [sys.executable, "-c", MAKE_IT_THE_TERMINAL, *program, "chat", *arguments]
+    with subprocess.Popen(own, stdin=slave, stdout=slave, stderr=slave, env=env) as process:
         os.close(slave)
         try:
             yield Terminal(master, process)

@@ -89,7 +89,7 @@ def test_in_words_it_is_grouped_ends_with_what_to_do_first_and_stays_off_stderr(
     assert said.code == 0
     for group in ("machine", "store", "planner model", "models together"):
         assert f"\n{group}\n" in f"\n{said.out}"
-    assert "11 tools" in said.out
+    assert "12 tools" in said.out
     assert said.out.splitlines()[-1].startswith("nothing to do")
     assert said.err.strip() == ""
 
@@ -266,3 +266,23 @@ def test_the_guide_explains_every_check(offline: Cli) -> None:
     found = checks(offline("doctor", "--json"))
     missing = {name for group, name in found if group != "tools"} - explained
     assert missing == set()
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.requirement("DR-6")
+def test_a_tool_that_fails_its_own_example_is_bad_with_the_line_that_shows_how(offline: Cli) -> None:
+    Path("own.py").write_text(
+        "from planwarden import tool\n\n"
+        "@tool(name='own.double', effect='read', description='Double a number',\n"
+        "      examples=[{'request': 'Double 2', 'arguments': {'number': 2}, 'returns': 5}])\n"
+        "def double(number: int) -> int:\n"
+        "    return 2 * number\n"
+    )
+    assert offline("init").code == 0
+    path = Path("planwarden.yaml")
+    path.write_text(path.read_text().replace("tools: {}", "tools:\n  own.double: {python: own.py:double}"))
+    said = offline("doctor", "--quick", "--json")
+    found = checks(said)["tools", "own.double"]
+    assert (found["status"], found["remedy"]) == ("bad", "planwarden tools test own.double")
+    assert "Double 2" in found["detail"]
+    assert said.code == 2

@@ -59,7 +59,7 @@ def test_an_agents_own_choice_in_the_catalog_goes_before_the_setting(
     assert cli("init").code == 0
     path = Path("planwarden.yaml")
     text = path.read_text()
-    tools = "    tools: [finance.snapshot, finance.analytics]\n"
+    tools = "    tools: [finance.snapshot, finance.analytics, finance.quote]\n"
     assert text.count(tools) == 1
     path.write_text(text.replace(tools, f"{tools}    execution: {own}\n"))
     mind.calls = [asking(("finance_snapshot", {"symbol": "IBM"}))]
@@ -73,7 +73,7 @@ def test_a_choice_that_there_is_not_is_refused_with_its_place(
 ) -> None:
     assert cli("init").code == 0
     path = Path("planwarden.yaml")
-    tools = "    tools: [finance.snapshot, finance.analytics]\n"
+    tools = "    tools: [finance.snapshot, finance.analytics, finance.quote]\n"
     text = path.read_text().replace(tools, f"{tools}    execution: wild\n")
     path.write_text(text)
     line = text.splitlines().index("    execution: wild") + 1

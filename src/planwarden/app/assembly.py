@@ -25,7 +25,7 @@ from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.plan import PlannerPlan, Refusal
 from planwarden.errors import PlanDenied, PlanRejected
 from planwarden.journal.port import Journal, Owner
-from planwarden.llm.model_file import SMOLLM2
+from planwarden.llm.embedded.model_file import SMOLLM2
 from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator

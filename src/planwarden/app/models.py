@@ -17,12 +17,12 @@ from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.facts import RunStarted
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError
-from planwarden.llm.absent import AbsentLLM
-from planwarden.llm.circuit import is_outage
-from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.selection import LLMSettings, ModelOpener, Provider
 from planwarden.llm.service import LLMService
-from planwarden.llm.styled import StyledLLM
+from planwarden.llm.wrappers.absent import AbsentLLM
+from planwarden.llm.wrappers.circuit import is_outage
+from planwarden.llm.wrappers.resilience import Resilience, resilient
+from planwarden.llm.wrappers.styled import StyledLLM
 from planwarden.runtime.asking import AgentModels, AgentSettings
 
 

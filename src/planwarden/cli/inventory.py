@@ -14,7 +14,7 @@ from planwarden.cli import measuring
 from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
 from planwarden.errors import ConfigurationError
-from planwarden.llm import model_file
+from planwarden.llm.embedded import model_file
 
 if TYPE_CHECKING:
     from planwarden.configuration.catalog_file import AssembledCatalog

@@ -41,7 +41,9 @@ def stray_variables(environment: Mapping[str, str] | None = None) -> tuple[Stray
 
 def _looks_like_ours(name: str, known: tuple[str, ...]) -> bool:
     """Take `LLM_MODEL` for `LLM__MODEL`, but leave other programs their `LLM_…`."""
-    return name.startswith(_OURS) or (name.startswith("LLM_") and name.replace("_", "__", 1) in known)
+    return name.startswith(_OURS) or (
+        name.startswith(("LLM_", "TOOLS_")) and name.replace("_", "__", 1) in known
+    )
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str | None:
@@ -75,5 +77,7 @@ def _shown(variable: str, value: object) -> Json:
     text = str(value)
     if variable.endswith("URL") and "@" in text:
         host = urlsplit(text).netloc.rpartition("@")
-        return text.replace(f"{host[0]}@", "…@", 1)
+        text = text.replace(f"{host[0]}@", "…@", 1)
+    if variable.endswith("URL") and "?" in text:
+        text = text.partition("?")[0] + "?…"  # where services take their keys
     return text

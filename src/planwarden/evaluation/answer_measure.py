@@ -13,7 +13,7 @@ from planwarden.contracts.specs import AgentSpec
 from planwarden.contracts.task import Task
 from planwarden.evaluation.answer_scores import AnswerItems, ItemScore, score_answer
 from planwarden.llm.service import LLMService
-from planwarden.llm.styled import StyledLLM
+from planwarden.llm.wrappers.styled import StyledLLM
 from planwarden.runtime.asking import AgentSettings
 from planwarden.testing.canned_tool import CannedTool
 from planwarden.testing.stage import Stage, plan_of

@@ -14,11 +14,11 @@ import httpx
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.value import digest_bytes
 from planwarden.errors import ModelError, ModelFileRejected, SettingsRejected
-from planwarden.llm import model_file
-from planwarden.llm.embedded import DEFAULT_LABEL, EmbeddedLLM
-from planwarden.llm.engine import EmbeddedEngine, EngineOptions
+from planwarden.llm.embedded import model_file
+from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
+from planwarden.llm.embedded.service import DEFAULT_LABEL, EmbeddedLLM
 from planwarden.llm.library_model.opening import open_library_model
-from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.ollama.service import OllamaLLM
 from planwarden.llm.openai_chat.service import OpenAIChatLLM
 from planwarden.llm.service import LLMService
 

@@ -42,6 +42,8 @@ BUILTIN_NAMES = (
     "utils.clock",
     "web.search",
 )
+NETWORK_TOOLS = ("finance.quote", "web.search")
+"""Off until the operator names a server."""
 _NEEDS = {
     "finance.quote": "no quote service is configured: set TOOLS__QUOTES_URL",
     "web.search": "no search service is configured: set TOOLS__WEB_SEARCH_URL",

@@ -33,7 +33,11 @@ _QUOTED = re.compile(
     r"\"([^\"]+)\"|“([^”]+)”|„([^“”]+)[“”]|«\s*([^»]+?)\s*»|「([^」]+)」|『([^』]+)』|'([^']{3,})'|`([^`]+)`"
 )
 _NAMED_FILE = re.compile(r"[\w./-]+\.[A-Za-z][A-Za-z0-9]{0,5}\b")
-_ARITHMETIC = re.compile(r"[\d(][\d\s.,+*/^%()×÷-]*[\d)%](?:\s+of\s+[\d.,]+)?")
+_FILE_NAME = re.compile(r"[^\n]*[\w-]\.[A-Za-z][A-Za-z0-9]{0,5}")
+_FUNCTION = r"\b[a-z]{2,8}(?=\()"
+_ARITHMETIC = re.compile(
+    rf"(?:{_FUNCTION})?[\d(](?:{_FUNCTION}|[\d\s.,+*/^%()×÷-])*[\d)%](?:\s+of\s+[\d.,]+)?"
+)
 _AFTER_COLON = re.compile(r"(?::\s+|：\s*)(\S.*)$", re.DOTALL)
 MIN_SHARED = 3
 """How many letters a word and a name must begin with in common to count as the same."""
@@ -77,14 +81,21 @@ def grounded_schema(
 
 
 def _narrowed(schema: JsonSchema, values: Mapping[str, list[Json]]) -> JsonSchema:
-    """Leave each argument the values found for it; a value taken by one is not offered to an optional one."""
+    """Leave each argument the values found for it.
+
+    What is the only value of one is offered to another only where that has no other either; what was offered
+    to a required one is not offered to an optional one.
+    """
     properties = cast("dict[str, JsonSchema]", schema.get("properties", {}))
     required = cast("list[str]", schema.get("required", []))
     narrowed: dict[str, Json] = {}
     taken: list[Json] = []
+    sole: list[Json] = []
     for name in [*required, *(name for name in properties if name not in required)]:
-        left = [value for value in values[name] if name in required or value not in taken]
+        left = [value for value in values[name] if value not in (taken if name not in required else sole)]
+        left = left or (values[name] if name in required else [])
         if left:
+            sole += left if len(left) == 1 else []
             narrowed[name] = {"enum": left}
             taken += left
         elif name in required:
@@ -180,6 +191,8 @@ def named_values(wanted: JsonSchema, request: str, *, optional: bool = False) ->
         found = _numbers(request)
     elif plain.get("type") == "string":
         found = [*(_quoted(request) if optional else _particular(request))]
+        if plain.get("x-verbatim") == "file":
+            found = [span for span in found if _FILE_NAME.fullmatch(str(span))] or found
     return [value for value in found if not schema_problems(plain, value)][:MAX_SPANS]
 
 
@@ -196,7 +209,8 @@ def _first_naming(wanted: JsonSchema, requests: Sequence[str]) -> str | None:
 def _is_prose(wanted: JsonSchema) -> bool:
     """Say whether any sentence would do as a value: then the request itself does, before an earlier one.
 
-    A text that says `x-verbatim` wants a piece that a request sets apart: quoted, after a colon, a file.
+    A text that says `x-verbatim` wants a piece that a request sets apart: quoted, after a colon, a file. One
+    that says `"file"` wants a file's name, where there is one.
     """
     plain = _without_null(wanted)
     free = plain.get("type") == "string" and not plain.keys() & {"enum", "examples", "pattern", "format"}

@@ -9,7 +9,7 @@ from planwarden.configuration.measurements import shipped_measurements
 from planwarden.contracts.measurement import AnswerMeasurement, measurement_key
 from planwarden.contracts.model import ModelIdentity
 from planwarden.evaluation.answer_scores import answer_items
-from planwarden.llm.model_file import SMOLLM2
+from planwarden.llm.embedded.model_file import SMOLLM2
 
 pytestmark = pytest.mark.requirement("ANS-3")
 

@@ -16,9 +16,9 @@ from planwarden.errors import (
     ReplyInvalid,
     ToolCallingUnsupported,
 )
-from planwarden.llm.circuit import CircuitLLM
-from planwarden.llm.resilience import Resilience, resilient
 from planwarden.llm.service import LLMReply, LLMRequest, ModelNotReady, ReplyBroken
+from planwarden.llm.wrappers.circuit import CircuitLLM
+from planwarden.llm.wrappers.resilience import Resilience, resilient
 from planwarden.testing.scripted_llm import FunctionLLM, ScriptedLLM
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-23")]

@@ -18,8 +18,8 @@ from planwarden.errors import (
     ReplyIncomplete,
     ReplyInvalid,
 )
-from planwarden.llm.embedded import EmbeddedLLM, compact_grammar
-from planwarden.llm.engine import EmbeddedEngine, EngineOptions, load_llama
+from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions, load_llama
+from planwarden.llm.embedded.service import EmbeddedLLM, compact_grammar
 from planwarden.llm.service import LLMRequest, ReplyBroken
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-5")]

@@ -19,10 +19,10 @@ from planwarden.errors import (
     ReplyIncomplete,
     ReplyInvalid,
 )
-from planwarden.llm.embedded import EmbeddedLLM
-from planwarden.llm.engine import EmbeddedEngine, EngineOptions
-from planwarden.llm.resilience import Resilience, resilient
+from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
+from planwarden.llm.embedded.service import EmbeddedLLM
 from planwarden.llm.service import LLMRequest, LLMService, ReplyBroken
+from planwarden.llm.wrappers.resilience import Resilience, resilient
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-20")]
 

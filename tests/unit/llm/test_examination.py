@@ -9,7 +9,7 @@ from planwarden.contracts.finding import Finding
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelTimedOut, ToolCallingUnsupported
 from planwarden.llm.examination import ExaminationOptions, examine
-from planwarden.llm.ollama import OllamaLLM
+from planwarden.llm.ollama.service import OllamaLLM
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, ModelHealth, ReplyTiming
 from planwarden.testing import lying_llm
 from planwarden.testing.fake_ollama import FakeOllama

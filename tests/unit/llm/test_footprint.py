@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from planwarden.llm.embedded.gguf import read_facts
 from planwarden.llm.footprint import CacheShape, ModelFootprint, cache_shape, estimated_bytes
-from planwarden.llm.gguf import read_facts
-from planwarden.llm.ollama_facts import footprint, longest_context
-from planwarden.llm.ollama_stream import ChatStream
+from planwarden.llm.ollama.facts import footprint, longest_context
+from planwarden.llm.ollama.stream import ChatStream
 from planwarden.llm.service import LLMRequest
 
 pytestmark = pytest.mark.requirement("DR-2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planwarden.contracts.specs import JsonSchema
-from planwarden.llm.json_format import servable_schema
+from planwarden.llm.wire.json_format import servable_schema
 
 pytestmark = pytest.mark.requirement("LLM-13")
 

@@ -14,9 +14,9 @@ from planwarden.errors import (
     ReplyIncomplete,
     ReplyInvalid,
 )
-from planwarden.llm.limited import LimitedLLM
-from planwarden.llm.retrying import RetryingLLM
 from planwarden.llm.service import LLMReply, LLMRequest, ModelNotReady, ReplyBroken
+from planwarden.llm.wrappers.limited import LimitedLLM
+from planwarden.llm.wrappers.retrying import RetryingLLM
 from planwarden.testing.scripted_llm import FunctionLLM, ScriptBroken, Scripted, ScriptedLLM
 
 pytestmark = pytest.mark.anyio

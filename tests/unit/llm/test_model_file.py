@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from planwarden.errors import ModelFileRejected
-from planwarden.llm import model_file
-from planwarden.llm.model_file import SMOLLM2, Weights
+from planwarden.llm.embedded import model_file
+from planwarden.llm.embedded.model_file import SMOLLM2, Weights
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-9")]
 

@@ -18,10 +18,10 @@ from planwarden.errors import (
     ReplyIncomplete,
     ReplyInvalid,
 )
-from planwarden.llm.endpoint import is_loopback
-from planwarden.llm.ollama import OllamaLLM
-from planwarden.llm.ollama_stream import ChatStream
+from planwarden.llm.ollama.service import OllamaLLM
+from planwarden.llm.ollama.stream import ChatStream
 from planwarden.llm.service import LLMReply, LLMRequest, ModelNotReady, ReplyBroken, TokenChoice
+from planwarden.llm.wire.endpoint import is_loopback
 from planwarden.testing.fake_ollama import DIGEST, FakeOllama, Fault
 from planwarden.testing.scripted_llm import FunctionLLM
 

@@ -14,10 +14,10 @@ import pytest
 from planwarden.contracts.model import Message, ToolRequest
 from planwarden.contracts.specs import ToolSpec
 from planwarden.errors import ReplyInvalid, ToolCallingUnsupported
-from planwarden.llm.ollama import OllamaLLM
-from planwarden.llm.ollama_stream import ChatStream, raise_for_answer
+from planwarden.llm.ollama.service import OllamaLLM
+from planwarden.llm.ollama.stream import ChatStream, raise_for_answer
 from planwarden.llm.service import LLMReply, LLMRequest
-from planwarden.llm.wire_tools import own_name, wire_name, wire_names
+from planwarden.llm.wire.tools import own_name, wire_name, wire_names
 from planwarden.testing.canned_tool import NO_ARGUMENTS, ONE_TEXT
 from planwarden.testing.fake_ollama import FakeOllama
 from planwarden.testing.model_server.loopback import Received, Wire

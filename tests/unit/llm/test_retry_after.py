@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from planwarden.llm.retry_after import retry_after_s
+from planwarden.llm.wire.retry_after import retry_after_s
 
 pytestmark = pytest.mark.requirement("LLM-22")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from planwarden.errors import ModelFileRejected, ModelUnavailable, SettingsRejected
-from planwarden.llm import model_file
+from planwarden.llm.embedded import model_file
 from planwarden.llm.selection import LLMSettings, ModelOpener
 from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.testing.fake_ollama import FakeOllama

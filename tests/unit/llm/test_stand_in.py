@@ -16,7 +16,7 @@ from planwarden.errors import (
     ToolCallingUnsupported,
 )
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady, Question, ReplyBroken
-from planwarden.llm.stand_in import StandInLLM
+from planwarden.llm.wrappers.stand_in import StandInLLM
 from planwarden.testing.scripted_llm import FunctionLLM, ScriptedLLM
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("LLM-24")]

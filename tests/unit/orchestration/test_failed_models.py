@@ -23,7 +23,7 @@ from planwarden.errors import (
     ReplyInvalid,
 )
 from planwarden.llm.service import LLMReply, LLMRequest
-from planwarden.llm.stand_in import StandInLLM
+from planwarden.llm.wrappers.stand_in import StandInLLM
 from planwarden.planning.planner import PlannerSettings
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
 from planwarden.testing.scripted_llm import FunctionLLM, ScriptedLLM

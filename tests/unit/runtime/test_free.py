@@ -10,11 +10,11 @@ from planwarden.contracts.plan import CallBinding, LiteralValue, PlannedAgentSte
 from planwarden.contracts.specs import AgentSpec
 from planwarden.contracts.task import Exchange, Task
 from planwarden.errors import ModelUnavailable
-from planwarden.llm.service import LLMReply
+from planwarden.llm.service import LLMReply, LLMRequest
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.runtime.asking import AgentSettings
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
-from planwarden.testing.scripted_llm import asking
+from planwarden.testing.scripted_llm import FunctionLLM, asking
 from planwarden.testing.stage import plan_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("FREE-1")]
@@ -193,14 +193,31 @@ async def test_when_every_planned_tool_failed_an_answer_is_a_tool_first_violatio
     assert state.steps["s1"].answer is None
 
 
-async def test_a_model_that_is_down_fails_the_step() -> None:
+async def test_a_model_that_is_down_while_planned_tools_are_left_fails_the_step() -> None:
     down = ModelUnavailable("Nothing answers.", remedy="Start it.")
     stage, ran = free_stage(Caller(LOOK, down))
-    state = await driven(stage, a_step("look"))
+    state = await driven(stage, a_step("look", "typed"))
     assert (names(ran), state.ended and state.ended.code, fell(state)) == (
         ["look"],
         "model_unavailable",
         None,
+    )
+
+
+async def test_a_model_that_is_down_when_only_the_answer_is_left_leaves_the_evidence_to_directed() -> None:
+    def gone(request: LLMRequest) -> LLMReply | ModelUnavailable:
+        first = request.tools and request.messages[-1].role != "tool"
+        return LOOK if first else ModelUnavailable("Nothing answers.", remedy="Start it.")
+
+    stage, ran = free_stage(FunctionLLM(gone, calls_tools=True))
+    state = await driven(stage, a_step("look"))
+    assert (names(ran), state.status, fell(state)) == (["look"], "completed", "no_usable_reply")
+    answer = state.steps["s1"].answer
+    assert answer is not None
+    assert (answer.style, answer.rendered_because, answer.evidence) == (
+        "evidence",
+        "model_unavailable",
+        ("s1.1",),
     )
 
 

@@ -124,3 +124,39 @@ def test_a_quote_is_found_in_the_marks_of_its_language(text: str) -> None:
 
 def test_a_sum_in_a_text_without_spaces_is_found() -> None:
     assert narrowed("１２８×７を計算して", sum={"type": "string"}) == {"sum": {"enum": ["128×7"]}}
+
+
+@pytest.mark.requirement("ARG-4")
+@pytest.mark.parametrize(
+    ("request_", "path", "content"),
+    [
+        ('Write the text "Budget approved." to minutes.txt', ["minutes.txt"], ["Budget approved."]),
+        ("Save 'see you at 5' in todo/friday.md", ["todo/friday.md"], ["see you at 5"]),
+        ('Put "a.b" into "my notes.txt"', ["my notes.txt"], ["a.b"]),
+    ],
+)
+def test_a_files_name_goes_to_the_argument_that_wants_a_file_and_the_rest_to_the_other(
+    request_: str, path: list[str], content: list[str]
+) -> None:
+    text: dict[str, object] = {"type": "string", "minLength": 1}
+    wanted = schema(path={**text, "x-verbatim": "file"}, content=text, required=["path", "content"])
+    narrowed = cast("dict[str, Any]", grounded_schema(wanted, request_)["properties"])
+    assert set(path) <= set(narrowed["path"]["enum"])
+    assert not set(path) & set(narrowed["content"]["enum"]) or len(narrowed["path"]["enum"]) > 1
+    assert set(content) <= set(narrowed["content"]["enum"])
+
+
+@pytest.mark.requirement("ARG-4")
+@pytest.mark.parametrize(
+    ("request_", "expression"),
+    [
+        ("How much is sqrt(2025)?", "sqrt(2025)"),
+        ("Please work out 2 * max(3, 4) + 1 for me", "2 * max(3, 4) + 1"),
+        ("What is (1250 - 200) / 7?", "(1250 - 200) / 7"),
+        ("Call me (maybe) at 10", None),
+    ],
+)
+def test_a_function_belongs_to_the_sum_it_stands_in(request_: str, expression: str | None) -> None:
+    wanted = schema(expression={"type": "string", "minLength": 1}, required=["expression"])
+    narrowed = cast("dict[str, Any]", grounded_schema(wanted, request_)["properties"])
+    assert narrowed["expression"]["enum"] == [expression or request_]

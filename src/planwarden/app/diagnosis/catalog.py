@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from planwarden.app.trials import Trial
 from planwarden.catalog.catalog import FALLBACK_AGENT
 from planwarden.configuration.catalog_file import AssembledCatalog
 from planwarden.contracts.finding import Finding
 from planwarden.contracts.json_schema import schema_fault
 from planwarden.contracts.verdict import Allowed, Denied
+from planwarden.tools.builtin import NETWORK_TOOLS
 
 _DISABLED = "disabled in the catalog file"
 
@@ -65,9 +67,9 @@ def _no_fallback(world: AssembledCatalog) -> Iterator[Finding]:
         )
 
 
-def look_at_tools(world: AssembledCatalog) -> tuple[Finding, ...]:
-    """Look at every tool, and at every one that was left out."""
-    tools = [_tool(world, name) for name in world.catalog.tools]
+def look_at_tools(world: AssembledCatalog, trials: Sequence[Trial]) -> tuple[Finding, ...]:
+    """Look at every tool, how it did in its own examples, and at every one that was left out."""
+    tools = [_tried(_tool(world, name), trials) for name in world.catalog.tools]
     left_out = [_left_out(name, reason, world) for name, reason in world.left_out.items()]
     return (*tools, *left_out)
 
@@ -105,13 +107,26 @@ def _tool(world: AssembledCatalog, name: str) -> Finding:
     )
 
 
+def _tried(found: Finding, trials: Sequence[Trial]) -> Finding:
+    """Add to what was found of a tool how its own examples went."""
+    own = [trial for trial in trials if trial.tool == found.check]
+    failed = [trial for trial in own if trial.outcome == "failed"]
+    if failed and found.status != "bad":
+        said = f"its example '{failed[0].request}' fails: {failed[0].problems[0]}"
+        remedy = f"planwarden tools test {found.check}"
+        return found.model_copy(update={"status": "bad", "detail": said, "remedy": remedy})
+    worked = sum(trial.outcome == "ok" for trial in own)
+    said = f"{worked} of its examples tried" if worked else "none of its examples could be tried here"
+    return found.model_copy(update={"detail": f"{found.detail}; {said}"})
+
+
 def _left_out(name: str, reason: str, world: AssembledCatalog) -> Finding:
-    disabled = reason == _DISABLED
-    remedy = "" if disabled else "planwarden doctor --data PATH, with a file that has what is missing"
+    off = reason == _DISABLED or name in NETWORK_TOOLS
+    remedy = "" if off else "planwarden doctor --data PATH, with a file that has what is missing"
     kind = "tool" if "." in name or name in world.tools else "agent"
     return Finding(
         check=name,
-        status="skipped" if disabled else "warning",
+        status="skipped" if off else "warning",
         detail=f"{kind} left out: {reason}",
         remedy=remedy,
     )

@@ -58,12 +58,13 @@ async def _opened(planwarden: Planwarden, options: DiagnosisOptions, note: Note)
 async def _catalog(planwarden: Planwarden, options: DiagnosisOptions) -> AsyncGenerator[Check]:
     try:
         world = await planwarden.world(options.data)
+        trials = await planwarden.try_tools(data=options.data)
     except PlanwardenError as error:
         yield in_group("catalog", trouble("catalog", error))
         return
     found: tuple[tuple[Group, tuple[Finding, ...]], ...] = (
         ("catalog", look_at_catalog(world)),
-        ("tools", look_at_tools(world)),
+        ("tools", look_at_tools(world, trials)),
     )
     for group, findings in found:
         for finding in findings:

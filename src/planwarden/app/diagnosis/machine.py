@@ -14,7 +14,7 @@ from planwarden.app.system import processors
 from planwarden.configuration.settings import Settings
 from planwarden.contracts.finding import Finding
 from planwarden.errors import ModelFileRejected
-from planwarden.llm import model_file
+from planwarden.llm.embedded import model_file
 
 OLDEST = (3, 11)
 _GIB = 2**30

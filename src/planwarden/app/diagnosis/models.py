@@ -14,7 +14,7 @@ from planwarden.configuration.settings import AgentModel, PlannerModel
 from planwarden.contracts.finding import Finding
 from planwarden.errors import PlanwardenError
 from planwarden.llm.examination import ExaminationOptions, examine, take_turns
-from planwarden.llm.ollama import is_loopback
+from planwarden.llm.ollama.service import is_loopback
 from planwarden.llm.service import LLMService
 
 

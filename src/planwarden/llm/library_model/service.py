@@ -11,11 +11,11 @@ from pydantic_ai.settings import ModelSettings
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
-from planwarden.llm.endpoint import within
 from planwarden.llm.library_model.failures import failure
 from planwarden.llm.library_model.wire import parameters_of, reply_of, sent_messages
 from planwarden.llm.openai_chat.refusals import Server
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth
+from planwarden.llm.wire.endpoint import within
 
 
 def infer(model: str, *, api_key: str, base_url: str | None) -> Model:

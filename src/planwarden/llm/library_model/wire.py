@@ -23,11 +23,11 @@ from pydantic_ai.tools import ToolDefinition
 
 from planwarden.contracts.model import Message, ModelUsage, ToolRequest
 from planwarden.errors import ReplyIncomplete, ReplyInvalid
-from planwarden.llm.json_format import servable_schema
 from planwarden.llm.openai_chat.refusals import Server
 from planwarden.llm.openai_chat.wire import is_strict, object_text, wire_name
 from planwarden.llm.service import LLMReply, LLMRequest, ReplyBroken
-from planwarden.llm.wire_tools import own_name, wire_names
+from planwarden.llm.wire.json_format import servable_schema
+from planwarden.llm.wire.tools import own_name, wire_names
 
 REPLY = "reply"
 """The name under which the schema of a reply goes; to models without structured output, as a tool."""

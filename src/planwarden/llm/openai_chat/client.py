@@ -10,8 +10,8 @@ import httpx
 import httpx2
 from openai import AsyncOpenAI, AsyncStream
 
-from planwarden.llm.endpoint import is_loopback
-from planwarden.llm.reading import read_error
+from planwarden.llm.wire.endpoint import is_loopback
+from planwarden.llm.wire.reading import read_error
 
 CONNECTIONS = 8
 _SENT = frozenset({"accept", "connection", "content-length", "content-type", "host", "transfer-encoding"})

@@ -14,10 +14,10 @@ from openai import AsyncOpenAI
 
 from planwarden.contracts.clock import Clock
 from planwarden.errors import ModelUnavailable, ReplyInvalid
-from planwarden.llm.endpoint import within
 from planwarden.llm.openai_chat.client import AnswerRefused, ask
 from planwarden.llm.openai_chat.refusals import CHECK_ADDRESS, Server, refusal
-from planwarden.llm.reading import read_lines
+from planwarden.llm.wire.endpoint import within
+from planwarden.llm.wire.reading import read_lines
 
 Object = Mapping[str, object]
 

@@ -18,10 +18,10 @@ from planwarden.errors import (
     ReplyInvalid,
     ToolCallingUnsupported,
 )
-from planwarden.llm.endpoint import why_unreached
 from planwarden.llm.openai_chat.client import AnswerRefused
-from planwarden.llm.retry_after import retry_after_s
 from planwarden.llm.service import ModelNotReady
+from planwarden.llm.wire.endpoint import why_unreached
+from planwarden.llm.wire.retry_after import retry_after_s
 
 CHECK_ADDRESS = "Check that the base URL is the server's own API (for most servers it ends in /v1)."
 LONGER_CONTEXT = (

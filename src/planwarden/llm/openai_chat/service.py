@@ -11,7 +11,6 @@ from openai import AsyncOpenAI, AsyncStream
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ReplyInvalid
-from planwarden.llm.endpoint import within
 from planwarden.llm.openai_chat.client import AnswerRefused, ask, normal_base_url, open_client
 from planwarden.llm.openai_chat.listing import Listed, look_up
 from planwarden.llm.openai_chat.refusals import (
@@ -23,8 +22,9 @@ from planwarden.llm.openai_chat.refusals import (
 )
 from planwarden.llm.openai_chat.stream import ChatChunks
 from planwarden.llm.openai_chat.wire import Dialect, chat_body
-from planwarden.llm.reading import most_bytes, read_lines
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
+from planwarden.llm.wire.endpoint import within
+from planwarden.llm.wire.reading import most_bytes, read_lines
 
 MOST_LESSONS = 4
 """As many as a dialect has to learn; then a refusal stands."""

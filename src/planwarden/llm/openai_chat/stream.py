@@ -10,10 +10,10 @@ from typing import cast
 
 from planwarden.contracts.model import ModelUsage, ToolRequest
 from planwarden.errors import ReplyIncomplete, ReplyInvalid
-from planwarden.llm.logprobs import read_token
 from planwarden.llm.openai_chat.refusals import CHECK_ADDRESS, Server, in_stream
 from planwarden.llm.service import LLMReply, LLMRequest, ReplyBroken, TokenChoice
-from planwarden.llm.wire_tools import own_name
+from planwarden.llm.wire.logprobs import read_token
+from planwarden.llm.wire.tools import own_name
 
 Object = Mapping[str, object]
 

@@ -11,9 +11,9 @@ from typing import cast
 from planwarden.contracts.model import Message, ToolRequest
 from planwarden.contracts.specs import JsonSchema, ToolSpec
 from planwarden.contracts.value import Json
-from planwarden.llm.json_format import servable_schema
 from planwarden.llm.service import LLMRequest
-from planwarden.llm.wire_tools import MOST_NAME_CHARS, wire_names, wire_tools
+from planwarden.llm.wire.json_format import servable_schema
+from planwarden.llm.wire.tools import MOST_NAME_CHARS, wire_names, wire_tools
 
 MOST_LOGPROBS = 20
 _REFUSED = re.compile(

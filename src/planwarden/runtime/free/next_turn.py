@@ -78,7 +78,7 @@ def next_turn(step: StepState, limits: TaskLimits) -> TurnAction:
         return AskModel()
     turn = step.turns[-1]
     if turn.error_code:
-        return _after_error(turn)
+        return _after_error(step, turn)
     if _malformed(step) >= MOST_MALFORMED:
         message = f"{MOST_MALFORMED} requests whose arguments are no JSON object"
         return Fall(reason="malformed_requests", message=message)
@@ -97,10 +97,11 @@ def _settled(action: Action) -> Repeat | Fail | Wait:
     return action if isinstance(action, Repeat | Fail) else Wait()
 
 
-def _after_error(turn: Turn) -> Fall | Fail:
+def _after_error(step: StepState, turn: Turn) -> Fall | Fail:
+    """Give up where the model is gone, unless only the answer is left: directed renders that."""
     if turn.error_code == ToolCallingUnsupported.code:
         return Fall(reason="tool_calling_unsupported", message=turn.error)
-    if turn.error_code in _UNUSABLE:
+    if turn.error_code in _UNUSABLE or isinstance(next_planned(step), Answer):
         return Fall(reason="no_usable_reply", message=turn.error)
     return Fail(code=turn.error_code, message=turn.error)
 

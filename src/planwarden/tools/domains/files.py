@@ -30,7 +30,7 @@ FilePath = Annotated[
         description="Path in the workspace, like notes/today.md",
         min_length=1,
         max_length=400,
-        json_schema_extra={"x-verbatim": True},
+        json_schema_extra={"x-verbatim": "file"},
     ),
 ]
 

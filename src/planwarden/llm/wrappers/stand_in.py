@@ -7,8 +7,8 @@ from dataclasses import replace
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ModelFileRejected, ToolCallingUnsupported
-from planwarden.llm.circuit import is_outage
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, ModelHealth
+from planwarden.llm.wrappers.circuit import is_outage
 
 RESERVED_SHARE = 1 / 3
 RESERVED_MOST_S = 30.0

@@ -11,7 +11,7 @@ from typing import cast
 
 from planwarden.contracts.model import Message, ToolRequest
 from planwarden.contracts.specs import ToolSpec
-from planwarden.llm.wire_tools import own_name, wire_name
+from planwarden.llm.wire.tools import own_name, wire_name
 
 Object = Mapping[str, object]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import anyio
 
 from planwarden.contracts.clock import Clock
-from planwarden.llm.circuit import CircuitLLM
-from planwarden.llm.retrying import RetryingLLM
 from planwarden.llm.service import LLMService
-from planwarden.llm.stand_in import StandInLLM
+from planwarden.llm.wrappers.circuit import CircuitLLM
+from planwarden.llm.wrappers.retrying import RetryingLLM
+from planwarden.llm.wrappers.stand_in import StandInLLM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,9 @@ from planwarden.errors import (
     ReplyInvalid,
     ToolCallingUnsupported,
 )
-from planwarden.llm import gguf
-from planwarden.llm.engine import EmbeddedEngine
+from planwarden.llm.embedded import gguf
+from planwarden.llm.embedded.engine import EmbeddedEngine
 from planwarden.llm.footprint import ModelFootprint, cache_shape
-from planwarden.llm.logprobs import read_token
 from planwarden.llm.service import (
     LLMReply,
     LLMRequest,
@@ -32,6 +31,7 @@ from planwarden.llm.service import (
     ReplyTiming,
     TokenChoice,
 )
+from planwarden.llm.wire.logprobs import read_token
 
 Object = Mapping[str, object]
 

@@ -13,16 +13,16 @@ import httpx
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid
-from planwarden.llm.endpoint import is_loopback, why_unreached, within
 from planwarden.llm.footprint import ModelFootprint
-from planwarden.llm.json_format import servable_schema
-from planwarden.llm.ollama_facts import footprint, listed_model, longest_context
-from planwarden.llm.ollama_stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
-from planwarden.llm.ollama_tools import takes_tools, wire_message
-from planwarden.llm.reading import most_bytes, read_error, read_lines
-from planwarden.llm.retry_after import retry_after_s
+from planwarden.llm.ollama.facts import footprint, listed_model, longest_context
+from planwarden.llm.ollama.stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
+from planwarden.llm.ollama.tools import takes_tools, wire_message
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
-from planwarden.llm.wire_tools import wire_tools
+from planwarden.llm.wire.endpoint import is_loopback, why_unreached, within
+from planwarden.llm.wire.json_format import servable_schema
+from planwarden.llm.wire.reading import most_bytes, read_error, read_lines
+from planwarden.llm.wire.retry_after import retry_after_s
+from planwarden.llm.wire.tools import wire_tools
 
 Object = Mapping[str, object]
 

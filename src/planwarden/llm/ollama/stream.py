@@ -16,8 +16,7 @@ from planwarden.errors import (
     ReplyInvalid,
     ToolCallingUnsupported,
 )
-from planwarden.llm.logprobs import read_token
-from planwarden.llm.ollama_tools import read_requests
+from planwarden.llm.ollama.tools import read_requests
 from planwarden.llm.service import (
     LLMReply,
     LLMRequest,
@@ -26,6 +25,7 @@ from planwarden.llm.service import (
     ReplyTiming,
     TokenChoice,
 )
+from planwarden.llm.wire.logprobs import read_token
 
 Object = Mapping[str, object]
 

@@ -1,0 +1,1 @@
+"""Ollama as an LLMService, over its own HTTP interface."""

@@ -1,0 +1,1 @@
+"""One behaviour each around any LLMService, and how the product stacks them."""
