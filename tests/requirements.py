@@ -168,7 +168,6 @@ REQUIREMENTS: dict[str, str] = {
     "TOOL-15": "Only tool packages that the catalog names are imported; every fault of one names the line.",
     "CLI-20": "`tools test` tells ok, failed and skipped apart by exit code; an unknown name gets near ones.",
     "CLI-21": "`tools new` writes a package that builds, loads and passes its own tests, or nothing.",
-    "DOC-20": "Every heading of the troubleshooting page is a text printed when its trouble is provoked.",
     "DOC-20": "Every heading of the troubleshooting page is printed when its trouble is provoked.",
     "DOC-8": "Every built-in tool is shown with a real call and exactly what it gives.",
     "PLAN-13": "A request that leans on the one before is planned with it; one that stands alone as ever.",
