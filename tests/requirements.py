@@ -171,7 +171,6 @@ REQUIREMENTS: dict[str, str] = {
     "DOC-20": "Every heading of the troubleshooting page is printed when its trouble is provoked.",
     "DOC-8": "Every built-in tool is shown with a real call and exactly what it gives.",
     "PLAN-13": "A request that leans on the one before is planned with it; one that stands alone as ever.",
-    "PLAN-14": "Earlier turns reach the planner as far as its context holds them; what is left out is said.",
     "CNV-3": "A request that leans on the one before is planned with it; one that stands alone as ever.",
     "CNV-4": "Earlier turns reach the planner as far as its context holds them; what is left out is said.",
     "ARG-3": "Earlier requests fill what a required argument lacks, and replace nothing that is named.",
