@@ -84,7 +84,7 @@ class EmbeddedLLM:
                 raise
             raise ModelTimedOut(
                 f"The embedded {self._identity.model} gave no whole reply"
-                f" within {round(request.timeout_s, 2):g} s.",
+                f" within {round(request.timeout_s, 3):g} s.",
                 remedy="Raise TIMEOUT_S, lower MAX_OUTPUT_TOKENS, or leave the model more of the processor.",
             ) from error
         return _reply(chunks, request, latency_s=max(0.0, self._clock.monotonic() - started))

@@ -49,6 +49,6 @@ async def within(timeout_s: float, what: str) -> AsyncGenerator[None]:
         if not deadline.expired():
             raise
         raise ModelTimedOut(
-            f"{what} within {round(timeout_s, 2):g} s.",
+            f"{what} within {round(timeout_s, 3):g} s.",
             remedy="Raise TIMEOUT_S, or look whether the server is busy or loading a model.",
         ) from error
