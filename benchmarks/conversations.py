@@ -201,7 +201,7 @@ def shown(state: RunState) -> str:
 
 async def main() -> int:
     """Run every conversation; ends with 1 when the conversation helps nobody or spoils a change of topic."""
-    count = int(os.environ.get("PLANWARDEN_BENCH_TASKS", "0")) or len(TALKS)
+    count = int(os.environ.get("PLANWARDEN_BENCH_TALKS", "0")) or len(TALKS)
     talks = TALKS[:: max(1, len(TALKS) // count)][:count]
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {

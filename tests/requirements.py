@@ -207,4 +207,5 @@ REQUIREMENTS: dict[str, str] = {
     "ANS-6": "Output and dossier show who cited what, what nothing backs, and which citations lead nowhere.",
     "DR-6": "`doctor` tries every tool by its own examples; one that fails them is a trouble.",
     "ARG-4": "A file's name goes to the argument that wants a file; a function belongs to its sum.",
+    "PLAN-20": "What a request quotes is not cut into parts that ask for tools of their own.",
 }

@@ -26,6 +26,7 @@ _CLAUSE = re.compile(
 )
 _A_NUMBER = "0number"
 """Stands for every number."""
+_QUOTED = re.compile(r'"[^"\n]*"|“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»|「[^」\n]*」')
 _KEPT_INDEXES = 8
 _TOPICS = "\x00topics"
 """Marks the row of a tool's topics, where its examples have their text."""
@@ -176,7 +177,10 @@ def _stand_ins(shown: tuple[str, ...], allowed: tuple[str, ...], catalog: Catalo
 
 
 def _clauses(text: str) -> list[str]:
-    parts = [part.strip() for part in _CLAUSE.split(text) if part and part.strip()]
+    quoted = _QUOTED.findall(text)
+    marks = iter(f"\x00{place}\x00" for place in range(len(quoted)))
+    parts = [part.strip() for part in _CLAUSE.split(_QUOTED.sub(lambda _: next(marks), text)) if part]
+    parts = [re.sub("\x00(\\d+)\x00", lambda mark: quoted[int(mark[1])], part) for part in parts if part]
     return parts[:MAX_CLAUSES] or [text]
 
 

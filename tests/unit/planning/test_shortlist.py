@@ -97,6 +97,15 @@ def test_places_left_over_are_filled_from_the_rest_where_the_model_chooses_freel
     assert_part_of(filled, CATALOG, POLICY)
 
 
+@pytest.mark.requirement("PLAN-20")
+@pytest.mark.parametrize("quoted", ['"{}"', "“{}”", "«{}»"])
+def test_what_is_quoted_asks_for_nothing_of_its_own(quoted: str) -> None:
+    text = f"Write {quoted.format('search the papers. Then the latest price, and a quote')} to notes.md"
+    assert len(RETRIEVER.shortlist(text, CATALOG, POLICY, size=4, near=0.9).parts) == 1
+    apart = text.translate(str.maketrans("", "", '"“”«»'))
+    assert len(RETRIEVER.shortlist(apart, CATALOG, POLICY, size=4, near=0.9).parts) > 1
+
+
 def test_shortening_ends_at_one_tool_of_the_same_pairs() -> None:
     shown = shortlist(CATALOG, POLICY)
     sizes = [len(shown.tools)]
