@@ -3,7 +3,7 @@
 Each second request is planned and carried out twice: by itself and in its conversation. A turn counts when
 the plan calls exactly the expected tools and the arguments named here arrive. The held-out ones were written
 before the rules were tuned on the others; after a look at them two faults were mended (decision 0014). Among
-both are changes of topic, which the conversation must not spoil. PLANWARDEN_BENCH_TASKS sets how many (all).
+both are changes of topic, which the conversation must not spoil. PLANWARDEN_BENCH_TALKS sets how many (all).
 """
 
 from __future__ import annotations
