@@ -22,7 +22,7 @@ setup-dev:
 	@scripts/setup.sh dev
 
 test: setup-dev ## run all tests
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types layers requirements docs ## everything but the tests
 
