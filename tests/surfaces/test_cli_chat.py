@@ -45,8 +45,12 @@ class Terminal:
         return self.seen[start : self._at]
 
 
-MAKE_IT_THE_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
-"""Run in the child: the terminal has to be its own, so that Ctrl-C reaches it and no one else."""
+MAKE_IT_THE_TERMINAL = (
+    "import os, signal, sys; os.login_tty(0); signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Run in the child: the terminal has to be its own, so that Ctrl-C reaches it and no one else; a shell that
+started the tests in the background has it ignored, which children inherit."""
 
 
 @contextmanager
