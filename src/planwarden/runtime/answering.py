@@ -104,8 +104,10 @@ def _short_answer(text: str) -> str:
     except (ValueError, RecursionError):
         return text
     answer = str(cast("dict[str, Any]", value).get("answer", text)) if isinstance(value, dict) else text
-    sentences = dict.fromkeys(re.findall(r"[^.!?。！？]+[.!?。！？]+", answer))
-    return "".join(sentences).strip() or answer
+    once: dict[str, str] = {}
+    for sentence in re.findall(r"[^.!?。！？]+[.!?。！？]+", answer):
+        once.setdefault(sentence.strip(), sentence)
+    return "".join(once.values()).strip() or answer
 
 
 def _question(catalog: Catalog, language: str) -> StepAnswer:

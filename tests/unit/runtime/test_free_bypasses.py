@@ -14,11 +14,13 @@ from free_kit import NONE, Caller, driven, fell, free_stage, names, told
 from planwarden.contracts.calls import RefusalKind
 from planwarden.contracts.plan import PlannedAgentStep
 from planwarden.contracts.specs import AgentSpec
+from planwarden.contracts.task import Task
 from planwarden.contracts.value import Json
 from planwarden.llm.service import LLMReply
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.testing.canned_tool import CannedTool
 from planwarden.testing.scripted_llm import asking
+from planwarden.testing.stage import plan_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("FREE-2")]
 
@@ -257,3 +259,39 @@ async def test_a_request_cannot_end_another_step_or_speak_for_another_agent() ->
     state = await driven(stage, a_step("look"))
     assert (names(ran), fell(state)) == (["look"], None)
     assert await on_record(stage.record, state.run_id) == [("look", "argument_rejected")]
+
+
+async def test_an_agent_without_a_policy_may_call_nothing_natively_either() -> None:
+    llm = Caller(asking(("look", {})), "Done.")
+    stage, ran = free_stage(llm, policy=ToolPolicy(agents={"other": AgentPolicy()}))
+    state = await driven(stage, a_step("look"))
+    assert (ran, state.ended and state.ended.code) == ([], "policy_denied")
+    assert set(await on_record(stage.record, state.run_id)) == {("look", "policy_denied")}
+    assert state.steps["s1"].answer is None
+
+
+async def test_a_step_whose_model_asks_only_for_an_unplanned_tool_never_answers_from_it() -> None:
+    stage, ran = free_stage(Caller(asking(("save", {})), asking(("save", {})), asking(("save", {}))))
+    state = await driven(stage, a_step("look"), max_refusals_per_step=2)
+    assert (ran, state.ended and state.ended.code) == ([], "unplanned_tool_blocked")
+    assert set(await on_record(stage.record, state.run_id)) == {("save", "unplanned_tool_blocked")}
+    assert (state.steps["s1"].answer, state.adherence) == (None, 0)
+
+
+async def test_the_word_summarize_in_the_task_changes_nothing_of_a_free_step() -> None:
+    seen: list[tuple[list[str], list[tuple[str, str]], str]] = []
+    for prompt in ("The quarterly report.", "Please summarize the quarterly report, summary, summarize!"):
+        asked = asking(("research.summarizer", {}), ("save", {}), ("look", {}))
+        stage, ran = free_stage(Caller(asked, "Done."))
+        state = await stage.orchestrator().route_task(Task(prompt=prompt), plan_of(a_step("look")))
+        seen.append((names(ran), list(await on_record(stage.record, state.run_id)), state.status))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == ["look"]
+    assert [tool for tool, _ in seen[0][1]] == ["research.summarizer", "save"]
+
+
+async def test_once_a_step_is_answered_its_model_is_asked_for_nothing_more() -> None:
+    llm = Caller(asking(("look", {})), "Done.", asking(("save", {})), asking(("look", {})))
+    stage, ran = free_stage(llm)
+    state = await driven(stage, a_step("look"))
+    assert (names(ran), state.status, len(llm.work), len(llm.turns)) == (["look"], "completed", 2, 2)

@@ -63,3 +63,12 @@ async def test_its_own_word_is_bounded_to_whole_sentences_each_said_once() -> No
     assert answer is not None
     assert answer.text == "I plan. I help."
     assert not answer.grounded
+
+
+async def test_a_sentence_that_a_small_model_repeats_is_said_once_the_first_one_too() -> None:
+    metadata = PlanMetadata(source="edited", handoff_strategy="sequential", way_out="answer_without_tools")
+    plan = PlannerPlan(steps=(step(),), metadata=metadata, confidence=1.0)
+    state, _ = await run("Who are you?", plan, '{"answer":"I am a bot. I help. I am a bot. I am a b"}')
+    answer = final_answer(state)
+    assert answer is not None
+    assert answer.text == "I am a bot. I help."
