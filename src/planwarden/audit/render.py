@@ -137,13 +137,25 @@ def _answer(dossier: Dossier) -> list[str]:
     if answer.unknown_citations:
         lines.append(f"Cited, but not there: {_cell(', '.join(answer.unknown_citations))}.")
     if answer.rendered_because:
-        lines.append(f"Rendered from the evidence because of `{answer.rendered_because}`.")
+        lines.append(f"Rendered from the evidence because {_why_rendered(answer.rendered_because)}.")
     if not answer.grounded:
         shown = f" It was shown: {', '.join(answer.available)}." if answer.available else ""
         lines.append(f"No tool backs this answer.{shown}")
     if answer.uncited:
         lines += ["", "Sentences without evidence:", "", *(f"- {_cell(said)}" for said in answer.uncited)]
     return lines
+
+
+def _why_rendered(reason: str) -> str:
+    match reason:
+        case "answer_style":
+            return "the model's own words are not used (see Models for why)"
+        case "unsupported_numbers":
+            return "the model's words held numbers without evidence (`unsupported_numbers`)"
+        case "stand_in":
+            return "a stand-in answered, whose own words are not used (`stand_in`)"
+        case _:
+            return f"of `{reason}`"
 
 
 def _deviations(dossier: Dossier) -> list[str]:
