@@ -208,4 +208,9 @@ REQUIREMENTS: dict[str, str] = {
     "DR-6": "`doctor` tries every tool by its own examples; one that fails them is a trouble.",
     "ARG-4": "A file's name goes to the argument that wants a file; a function belongs to its sum.",
     "PLAN-20": "What a request quotes is not cut into parts that ask for tools of their own.",
+    "OWN-1": "Labelled tasks are read with file, line and remedy of each mistake; labels contradict nothing.",
+    "OWN-2": "The shipped tasks name what the catalog has; a third is held out, for a fifth nothing fits.",
+    "OWN-3": "Agents, tools, stand-ins, hand-off and ways out are scored against the nearest accepted plan.",
+    "OWN-4": "The planner is measured over the shipped catalog and policy, whatever is configured.",
+    "OWN-5": "`planwarden eval own` prints every measure for the split and planner that were named.",
 }

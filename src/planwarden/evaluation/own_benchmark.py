@@ -129,7 +129,7 @@ def _summary(name: str, attempts: Sequence[OwnAttempt]) -> Summary:
         seconds=median(each.seconds for each in attempts),
         prompt_tokens=median(each.prompt_tokens for each in attempts),
         output_tokens=median(each.output_tokens for each in attempts),
-        sources=Counter(each.source for each in attempts),
+        sources=dict(Counter(each.source for each in attempts)),
     )
 
 
