@@ -114,12 +114,7 @@ class LLMOrchestrationPlanner:
         """Give the plan to follow for a task, always valid against catalog and policy as they are now.
 
         A task that does not fit the planner's context even with a single tool shown is refused.
-
-        Args:
-            task: what was asked.
-            catalog: as it is now.
-            policy: as it is now.
-            remembered: plans that worked, as recalled for the task's tenant and conversation.
+        `remembered` are plans that worked, as recalled for the task's tenant and conversation.
         """
         attempt = self._begin(task, catalog, policy)
         attempt.remembered = remembered
