@@ -208,7 +208,7 @@ REQUIREMENTS: dict[str, str] = {
     "DR-6": "`doctor` tries every tool by its own examples; one that fails them is a trouble.",
     "ARG-4": "A file's name goes to the argument that wants a file; a function belongs to its sum.",
     "PLAN-20": "What a request quotes is not cut into parts that ask for tools of their own.",
-    "MEM-1": "Only a completed run whose plan was followed teaches; no fallback, cached or refused plan does.",
+    "MEM-1": "Only a completed run whose plan was followed teaches; no fallback, cached or refused plan.",
     "MEM-2": "What is remembered counts by origin and age: an edit three runs, an example two, 90 days half.",
     "MEM-3": "An exact repeat under the same digests, with nothing to lean on, finds the plan that did it.",
     "MEM-4": "After a failed repair a repeat gets the cached plan, validated anew, else the fallback.",
