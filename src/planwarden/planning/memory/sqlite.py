@@ -84,6 +84,22 @@ class SqliteMemory:
 
         return await asyncio.to_thread(read)
 
+    async def size(self) -> int:
+        """Say how many plans are kept, of all tenants.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+
+        def count() -> int:
+            with reading(self._path) as connection:
+                if connection is None:
+                    return 0
+                (plans,) = connection.execute("SELECT count(*) FROM plans").fetchone()
+            return plans
+
+        return await asyncio.to_thread(count)
+
     async def forget(self, tenant: str, ids: Sequence[str]) -> int:
         """Delete these plans for good."""
 
