@@ -1,4 +1,4 @@
-"""Commands that measure: `planwarden eval plans`."""
+"""Commands that measure: `planwarden eval plans`, `planwarden eval own`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from planwarden.app import Planwarden
 from planwarden.cli.output import err, out, plain, print_json, say
+from planwarden.cli.own_evaluation import own
 from planwarden.cli.running import AsJson, with_planwarden
 from planwarden.errors import DataRejected
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure: how good plans are, on tasks with gold plans.", no_args_is_help=True)
 
 COLUMNS = ("valid", "node_f1", "edge_f1", "exact_set", "exact_plan", "order")
+
+
+app.command("own")(own)
 
 
 @app.callback()
