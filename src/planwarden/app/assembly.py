@@ -29,6 +29,7 @@ from planwarden.llm.embedded.model_file import SMOLLM2
 from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
+from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
@@ -125,6 +126,7 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         num_ctx=chosen.num_ctx,
         min_confidence=chosen.min_confidence,
         on_low_confidence=chosen.on_low_confidence,
+        reuse_plans=chosen.reuse_plans,
         stand_in_near=None if chosen.stand_in == "none" else GUIDED_NEAR,
     )
     return LLMOrchestrationPlanner(llm, settings)
@@ -139,6 +141,7 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
     models: Models,
     planner: LLMOrchestrationPlanner,
     world: AssembledCatalog,
+    memory: PlanMemory,
     chosen: AgentModel,
 ) -> Orchestrator:
     """Join journal, models, planner and tools."""
@@ -146,7 +149,7 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
     runtime = AgentRuntime(models.agents, agent_settings(chosen), tool_world)
     return Orchestrator(
         journal=journal,
-        executor=Executor(planner=planner, runtime=runtime, world=tool_world),
+        executor=Executor(planner=planner, runtime=runtime, world=tool_world, memory=memory),
         owner=owner,
         ids=ids,
         planner=models.planner.identity,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from planwarden.app.conversation import with_earlier_turns
+from planwarden.app.remembering import PAGE, Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
 from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
@@ -22,6 +23,7 @@ from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
 from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.fold import fold
+from planwarden.contracts.memory import RememberedPlan
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.run import RunState
 from planwarden.contracts.task import Task
@@ -30,6 +32,10 @@ from planwarden.errors import StoreCorrupt
 from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.port import Journal, RunHead
 from planwarden.journal.sqlite.journal import SqliteJournal
+from planwarden.planning.memory.in_process import InProcessMemory
+from planwarden.planning.memory.lesson import example
+from planwarden.planning.memory.port import PlanMemory
+from planwarden.planning.memory.sqlite import SqliteMemory
 
 # The assembly brings in DuckDB, httpx, jsonschema and PyYAML, over half a second of imports: the few methods
 # that need it import it, so that `runs`, `dossier` and `--help` start at once.
@@ -42,9 +48,6 @@ if TYPE_CHECKING:
     from planwarden.orchestration.run_log import EventListener
     from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
     from planwarden.tools.tool import Tool
-
-PAGE = 200
-"""Run ids that are held at a time while all runs are read."""
 
 
 class Planwarden:
@@ -63,6 +66,9 @@ class Planwarden:
         self._shelf: ModelShelf | None = None
         self._worlds: dict[tuple[str, ...], AssembledCatalog] = {}
         self._planners: dict[int, LLMOrchestrationPlanner] = {}
+        self.memory = SqliteMemory(self.settings.memory_path)
+        """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
+        self._recalled: PlanMemory = self.memory if settings.planwarden_memory == "on" else InProcessMemory()
 
     @classmethod
     @asynccontextmanager
@@ -174,8 +180,9 @@ class Planwarden:
         """Plan only: nothing runs, nothing is recorded."""
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)
+        remembered = await self._recalled.recall(prepared.tenant, prepared.conversation)
         models = await self.models()
-        planning = await self._planner(models).plan(prepared, world.catalog, world.policy)
+        planning = await self._planner(models).plan(prepared, world.catalog, world.policy, remembered)
         made = PlannedWith(
             catalog_digest=world.catalog.digest,
             policy_digest=world.policy.digest,
@@ -194,6 +201,7 @@ class Planwarden:
         """
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)  # its mistakes are said before any model is opened
+        await self._recalled.recall(prepared.tenant, prepared.conversation)  # and the memory's
         orchestrator = await self._orchestrator(world, await self.models(world=world))
         return await self._result(await orchestrator.route_task(prepared, plan, listener))
 
@@ -207,6 +215,31 @@ class Planwarden:
         from planwarden.app.assembly import accept_plan  # noqa: PLC0415 - heavy; see above
 
         return accept_plan(text, await self.world(_absolute(task.data)), self.settings.planner_llm)
+
+    async def add_example(self, plan: str | bytes, task: Task) -> RememberedPlan:
+        """Remember a plan for a request, validated against catalog and policy as they are now.
+
+        Raises:
+            PlanRejected, PlanDenied: see `accept_plan`.
+            StoreError: the memory cannot be written.
+        """
+        given = task.model_copy(update={"data": _absolute(task.data)})
+        taught = example(given, await self.accept_plan(plan, given), at=self.clock.now())
+        await self.memory.remember(taught)
+        return taught
+
+    async def forget_run(self, run_id: str) -> int:
+        """Forget what a run taught; it never teaches again. Gives how many plans were forgotten.
+
+        Raises:
+            RunNotFound: no such run.
+        """
+        started = fold(await (await self.journal()).read(run_id)).started
+        return await self.memory.forget_run(started.task.tenant, run_id)
+
+    async def rebuild_memory(self) -> Rebuilt:
+        """Learn from all runs in the journal anew; examples stay, what was forgotten stays forgotten."""
+        return await rebuild(self.memory, await self.journal(), now=self.clock.now())
 
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
         """Go on with an interrupted run."""
@@ -295,6 +328,7 @@ class Planwarden:
         return self._shelf
 
     async def _result(self, state: RunState) -> RunResult:
+        await learn(state, self._recalled)
         dossier = await self.dossier(state.run_id)
         path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
@@ -315,6 +349,7 @@ class Planwarden:
             models=models,
             planner=self._planner(models),
             world=world,
+            memory=self._recalled,
             chosen=self.settings.llm,
         )
 

@@ -31,6 +31,7 @@ from planwarden.contracts.plan import (
     PlanSource,
     Refusal,
 )
+from planwarden.errors import StoreError
 
 LOGGER = "planwarden"
 logging.getLogger(LOGGER).addHandler(logging.NullHandler())
@@ -121,6 +122,11 @@ def log_refusals(refusals: Sequence[Refusal], made: PlannedWith, *, source: Plan
             catalog_digest=made.catalog_digest,
             policy_digest=made.policy_digest,
         )
+
+
+def log_unlearned(run_id: str, error: StoreError) -> None:
+    """Log that what a run taught could not be kept; `planwarden memory rebuild` learns it later."""
+    _log().warning("memory_not_written", run_id=run_id, code=error.code)
 
 
 def safe_field(field: str) -> str:

@@ -105,6 +105,9 @@ class PlannerModel(_Model):
     the embedded trial model, which was measured to choose worse than retrieval."""
     examples: Annotated[int, Field(ge=0, le=16)] = 3
     """How many worked examples the planner model is shown."""
+    reuse_plans: Literal["never", "rescue", "first"] = "rescue"
+    """Whether an exact repeat gets the plan that did it before: `rescue` where the model's own plan was
+    refused; `first` at once, without asking the model; docs/guides/memory.md says what a repeat is."""
 
 
 class AgentModel(_Model):
@@ -181,6 +184,8 @@ class Settings(BaseSettings):
     """The catalog file; else `planwarden.yaml` in the working directory, else the catalog that ships."""
     planwarden_workspace: Path | None = None
     """The folder that `files.read` and `files.write` may touch; else `workspace` in the home."""
+    planwarden_memory: Literal["on", "off"] = "on"
+    """`off`: completed runs teach nothing, and planning recalls nothing; what is there stays there."""
     planwarden_log: Literal["off", "json"] = "off"
     """`json`: the command line writes its structured log to stderr, one JSON object a line."""
     planwarden_lease_s: Annotated[float, Field(ge=3, le=3600, allow_inf_nan=False)] = 15.0
@@ -205,6 +210,11 @@ class Settings(BaseSettings):
     def journal_path(self) -> Path:
         """Give the journal's file."""
         return self.planwarden_home / "journal.db"
+
+    @property
+    def memory_path(self) -> Path:
+        """Give the file of remembered plans."""
+        return self.planwarden_home / "memory.db"
 
     @property
     def dossier_folder(self) -> Path:

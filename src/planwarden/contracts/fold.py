@@ -158,11 +158,13 @@ def _after_plan(state: RunState, event: RunEvent, decision: PlanDecision) -> Run
     plan = decision.plan
     steps = {step.id: StepState(planned=step) for step in plan.steps} if plan else {}
     decided = replace(state, decision=decision, steps=steps)
-    if plan is not None and plan.metadata.source == "fallback":
+    source = plan.metadata.source if plan is not None else None
+    if source == "fallback":
         reasons = ", ".join(f"{refusal.rung}: {refusal.reason}" for refusal in decision.refusals)
         decided = _deviate(decided, event, "fallback_plan_used", detail=reasons)
-        if any(refusal.reason == "confidence_too_low" for refusal in decision.refusals):
-            decided = _deviate(decided, event, "confidence_gated")
+    gated = any(refusal.reason == "confidence_too_low" for refusal in decision.refusals)
+    if gated and source in ("fallback", "cached"):  # one that waits for a person deviates as that is asked
+        decided = _deviate(decided, event, "confidence_gated")
     return decided
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import anyio
@@ -20,6 +20,7 @@ from planwarden.contracts.facts import (
     StepFailed,
 )
 from planwarden.contracts.run import RunState
+from planwarden.contracts.task import Task
 from planwarden.orchestration.run_log import RunLog
 from planwarden.orchestration.scheduler import (
     Finish,
@@ -30,6 +31,8 @@ from planwarden.orchestration.scheduler import (
     WaitForPerson,
     next_move,
 )
+from planwarden.planning.memory.in_process import InProcessMemory
+from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
 from planwarden.runtime.agent import AgentRuntime
 from planwarden.runtime.tool_run import ask_tool
@@ -47,6 +50,16 @@ class Executor:
     planner: LLMOrchestrationPlanner
     runtime: AgentRuntime
     world: ToolWorld
+    memory: PlanMemory = field(default_factory=InProcessMemory)
+
+    async def plan(self, task: Task) -> Planning:
+        """Plan a task with what its tenant and conversation remember; records nothing.
+
+        Raises:
+            StoreError: the memory cannot be read.
+        """
+        remembered = await self.memory.recall(task.tenant, task.conversation)
+        return await self.planner.plan(task, self.world.catalog, self.world.policy, remembered)
 
     async def carry_out(self, log: RunLog) -> RunState:
         """Take a run as far as it goes.
@@ -109,9 +122,7 @@ class Executor:
                 return
 
     async def _plan(self, log: RunLog) -> None:
-        task = log.state.started.task
-        planning = await self.planner.plan(task, self.world.catalog, self.world.policy)
-        await log.record(*planning_facts(planning))
+        await log.record(*planning_facts(await self.plan(log.state.started.task)))
 
     async def _step(self, log: RunLog, step: str) -> None:
         """Run a step inside what is left of the run's wall time."""

@@ -51,8 +51,7 @@ class Orchestrator:
 
     async def plan_task(self, task: Task) -> Planning:
         """Plan only: nothing runs, nothing is recorded."""
-        world = self.executor.world
-        return await self.executor.planner.plan(task, world.catalog, world.policy)
+        return await self.executor.plan(task)
 
     async def route_task(
         self, task: Task, plan: PlannerPlan | None = None, listener: EventListener | None = None

@@ -6,10 +6,13 @@ Every rung that refuses leaves a `Refusal`; every exchange with the model is giv
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
 from planwarden.contracts.conversation import requests_before, turns
+from planwarden.contracts.memory import RememberedPlan
 from planwarden.contracts.model import Message, ModelExchange, ModelUsage, Purpose
 from planwarden.contracts.plan import PlanDecision, PlannerPlan, PlanSource, Refusal, Rung
 from planwarden.contracts.specs import JsonSchema
@@ -21,6 +24,7 @@ from planwarden.llm.fitting import Fitted, assumed_per_byte, fit, room_beside
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, Question
 from planwarden.planning.expand import PlanOrigin, expand
 from planwarden.planning.fallback import build_fallback_plan
+from planwarden.planning.memory.repeat import cached_plan, repeated
 from planwarden.planning.notation import WaysOut, WirePlan, read_wire, wire_schema
 from planwarden.planning.prompt import PROMPT_VERSION, build_prompt, repair_turn
 from planwarden.planning.shortlist import Retriever, Shortlist
@@ -58,6 +62,8 @@ class PlannerSettings:
     """`fallback` or `person`."""
     stand_in_near: float | None = None
     """Set where a stand-in may answer that has to be guided: `near` for it."""
+    reuse_plans: Literal["never", "rescue", "first"] = "rescue"
+    """When a repeat gets the remembered plan: where the model's own was refused, or before it is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +88,7 @@ class _Attempt:
     """What a stand-in is shown that has to be guided."""
     guided: bool
     ways_out: WaysOut
+    remembered: Sequence[RememberedPlan] = ()
     exchanges: list[ModelExchange] = field(default_factory=list[ModelExchange])
     refusals: list[Refusal] = field(default_factory=list[Refusal])
     last_reply: str | None = None
@@ -97,12 +104,27 @@ class LLMOrchestrationPlanner:
         self._tokens_per_byte = 0.0
         """The highest that was measured."""
 
-    async def plan(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> Planning:
+    async def plan(
+        self,
+        task: Task,
+        catalog: Catalog,
+        policy: ToolPolicy,
+        remembered: Sequence[RememberedPlan] = (),
+    ) -> Planning:
         """Give the plan to follow for a task, always valid against catalog and policy as they are now.
 
         A task that does not fit the planner's context even with a single tool shown is refused.
+
+        Args:
+            task: what was asked.
+            catalog: as it is now.
+            policy: as it is now.
+            remembered: plans that worked, as recalled for the task's tenant and conversation.
         """
         attempt = self._begin(task, catalog, policy)
+        attempt.remembered = remembered
+        if self._settings.reuse_plans == "first" and (again := self._cached(attempt)) is not None:
+            return Planning(decision=PlanDecision(plan=again), exchanges=())
         try:
             plan = await self._ask(attempt, "plan", ())
         except PromptTooLong as error:
@@ -304,6 +326,8 @@ class LLMOrchestrationPlanner:
                 decision = PlanDecision(plan=plan, refusals=tuple(attempt.refusals))
                 return Planning(decision=decision, exchanges=exchanges, needs_person=True)
             plan = None
+        if plan is None and settings.reuse_plans == "rescue":
+            plan = self._cached(attempt)
         if plan is None:
             plan = build_fallback_plan(
                 attempt.catalog, attempt.policy, attempt.shortlist.tools, tuple(attempt.refusals)
@@ -313,6 +337,14 @@ class LLMOrchestrationPlanner:
         return Planning(
             decision=PlanDecision(plan=plan, refusals=tuple(attempt.refusals)), exchanges=exchanges
         )
+
+    def _cached(self, attempt: _Attempt) -> PlannerPlan | None:
+        """Give the plan that did exactly this task before; what speaks against it now leaves a refusal."""
+        found = repeated(attempt.task, attempt.catalog, attempt.policy, attempt.remembered)
+        limits = PlanLimits(max_agents=self._settings.max_agents)
+        plan, issues = cached_plan(found, attempt.catalog, attempt.policy, limits, attempt.refusals)
+        attempt.refusals.extend(issues)
+        return plan
 
 
 def _by_stand_in(reply: LLMReply) -> bool:

@@ -26,6 +26,8 @@ from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.orchestration.run_log import RunLog
+from planwarden.planning.memory.in_process import InProcessMemory
+from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
@@ -76,6 +78,8 @@ class Stage:
     owner: Owner = HERE
     journal: Journal | None = None
     """None makes one in memory."""
+    memory: PlanMemory = field(default_factory=InProcessMemory)
+    """What planning recalls; runs on a stage teach nothing."""
 
     @property
     def catalog(self) -> Catalog:
@@ -104,6 +108,7 @@ class Stage:
                 planner=LLMOrchestrationPlanner(self.planner_llm, self.planner_settings),
                 runtime=AgentRuntime(AgentModels(default=self.agent_llm), self.agent_settings, world),
                 world=world,
+                memory=self.memory,
             ),
             owner=self.owner,
             ids=self.ids,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Literal
 
 from planwarden.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreVersionMismatch
 
 _ELSEWHERE = "or set PLANWARDEN_HOME to a folder on a disk that you can write to."
-_RESTORE = (
-    "Restore it from a copy, or move it away together with its -wal and -shm files to begin a new journal."
-)
+_AWAY = "move it away together with its -wal and -shm files"
+_RESTORE = {
+    "journal": f"Restore it from a copy, or {_AWAY} to begin a new journal.",
+    "memory": f"Restore it from a copy, or {_AWAY}: `planwarden memory rebuild` fills a new one from the"
+    " journal, examples have to be added again.",
+}
 
 _UNAVAILABLE = {
     sqlite3.SQLITE_FULL: ("the disk is full", f"Free some space, {_ELSEWHERE}"),
@@ -32,40 +36,43 @@ _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQL
 """SQLITE_ERROR too: our own statements fail so only when a table is gone, or is not what we made."""
 
 
+StoredIn = Literal["journal", "memory"]
+"""Which of our files."""
+
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What `sqlite3` raises; the second when a damaged schema makes SQLite's own message unreadable."""
 
 
-def refusal(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
-    """Translate an error of SQLite about the journal at `path`."""
+def refusal(error: sqlite3.Error | UnicodeDecodeError, path: Path, which: StoredIn = "journal") -> StoreError:
+    """Translate an error of SQLite about our file at `path`."""
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     if code in _CORRUPT:
-        return corrupt(path, f"SQLite says: {error}")
+        return corrupt(path, f"SQLite says: {error}", which)
     reason, remedy = _UNAVAILABLE.get(code, ("SQLite refused", f"Check the disk, {_ELSEWHERE}"))
     return StoreUnavailable(
-        f"The journal {path} cannot be used: {reason} (SQLite says: {error}). Nothing was written.",
+        f"The {which} {path} cannot be used: {reason} (SQLite says: {error}). Nothing was written.",
         remedy=remedy,
     )
 
 
-def corrupt(path: Path, reason: str) -> StoreCorrupt:
-    """Say that the file at `path` is not an intact journal."""
-    return StoreCorrupt(f"The journal {path} is damaged or not a journal: {reason}.", remedy=_RESTORE)
+def corrupt(path: Path, reason: str, which: StoredIn = "journal") -> StoreCorrupt:
+    """Say that the file at `path` is not an intact one of ours."""
+    return StoreCorrupt(f"The {which} {path} is damaged or not a {which}: {reason}.", remedy=_RESTORE[which])
 
 
-def unreachable(path: Path, reason: str) -> StoreUnavailable:
+def unreachable(path: Path, reason: str, which: StoredIn = "journal") -> StoreUnavailable:
     """Say that the file at `path` cannot be opened or made."""
     return StoreUnavailable(
-        f"The journal {path} cannot be opened: {reason}.",
+        f"The {which} {path} cannot be opened: {reason}.",
         remedy=f"Mend the path or its permissions, {_ELSEWHERE}",
     )
 
 
-def other_version(path: Path, *, found: int, ours: int) -> StoreVersionMismatch:
+def other_version(path: Path, *, found: int, ours: int, which: StoredIn = "journal") -> StoreVersionMismatch:
     """Say that the file at `path` has a schema that this Planwarden does not know how to use."""
     advice = "Use the Planwarden that wrote it" if found > ours else "Open it for writing once, to migrate it"
     return StoreVersionMismatch(
-        f"The journal {path} has schema version {found}; this Planwarden works with version {ours}.",
+        f"The {which} {path} has schema version {found}; this Planwarden works with version {ours}.",
         remedy=f"{advice}, or set PLANWARDEN_HOME to another folder.",
     )
 
