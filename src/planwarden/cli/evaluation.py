@@ -1,4 +1,4 @@
-"""Commands that measure: `planwarden eval plans`."""
+"""Commands that measure: `planwarden eval plans`, `planwarden eval own`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from planwarden.app import Planwarden
 from planwarden.cli.output import err, print_json
+from planwarden.cli.own_evaluation import own
 from planwarden.cli.plan_summary import show_summaries
 from planwarden.cli.running import AsJson, with_planwarden
 from planwarden.errors import DataRejected
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from planwarden.evaluation.plan_tasks import PlanTask
 
 app = typer.Typer(help="Measure: how good plans are, on tasks with gold plans.", no_args_is_help=True)
+
+
+app.command("own")(own)
 
 
 @app.callback()
