@@ -20,7 +20,7 @@ from planwarden.contracts.plan import (
     WayOut,
 )
 from planwarden.llm.service import LLMReply
-from planwarden.planning.confidence import choice_probability, find_choices
+from planwarden.planning.confidence.choices import choice_probability, find_choices
 from planwarden.planning.notation import WaysOut, WirePlan, WireStep
 from planwarden.planning.shortlist import Shortlist
 from planwarden.policy.rules import ToolPolicy
