@@ -58,7 +58,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRetrieval:
-    """The tools that share most words with the request, best first, as steps that need nothing of each other."""
+    """The tools that share most words with the request, best first, none building on another."""
 
     clock: Clock
     top: int = 2

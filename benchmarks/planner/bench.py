@@ -10,10 +10,11 @@ from benchmarks.planner.remembering import RememberingLLM
 from benchmarks.planner.splits import Split
 
 from planwarden.contracts.clock import Clock
-from planwarden.evaluation.contestants import Contestant
+from planwarden.evaluation.contestants import Contestant, Plans
 from planwarden.evaluation.plan_benchmark import Judged, run_benchmark
 from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.llm.service import LLMService
+from planwarden.planning.prior import PriorSource
 
 Mode = Literal["prior", "model", "fused"]
 MODES: tuple[Mode, ...] = ("prior", "model", "fused")
@@ -74,8 +75,16 @@ class Makes(Protocol):
 class Fitted(Protocol):
     """A planner that knows certain tasks."""
 
-    def contestant(self, mode: Mode, llm: LLMService) -> Contestant:
+    def source(self) -> PriorSource:
+        """Give where its priors come from, with nothing indexed in this process yet."""
+        ...
+
+    def planner(self, mode: Mode, llm: LLMService) -> Plans:
         """Give the planner in a mode, with a model to ask."""
+        ...
+
+    def contestant(self, mode: Mode, llm: LLMService) -> Contestant:
+        """Give the same for tasks that bring their own tools, with what it remembers."""
         ...
 
 
@@ -96,7 +105,7 @@ class Bench:
         """Have tasks planned and scored; says how far it is now and then."""
         began, done = self.clock.monotonic(), 0
 
-        def progress(judged: Judged) -> None:
+        def progress(_: Judged) -> None:
             nonlocal done
             done += 1
             if done % 25 == 0 or done == len(tasks):

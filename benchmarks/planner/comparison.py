@@ -10,7 +10,7 @@ from benchmarks.planner.results import Cell, Figure, Measured, Section, reached_
 from benchmarks.planner.splits import request_key
 
 from planwarden.evaluation.contestants import BareJsonContestant, Contestant
-from planwarden.evaluation.intervals import spread
+from planwarden.evaluation.intervals import spread_of
 from planwarden.evaluation.plan_benchmark import Judged, summarise
 from planwarden.evaluation.plan_tasks import PlanTask, evenly
 
@@ -37,10 +37,9 @@ async def beside_a_framework(bench: Bench) -> Section:
     return Section(
         name="beside a framework's prompt",
         notes=(
-            f"{len(sample)} tasks, a fixed sample; the same model, {bench.llm.identity.model}, in the same run.",
+            f"{len(sample)} tasks, a fixed sample; both with {bench.llm.identity.model}, in the same run.",
             "bare-json: every tool with its full JSON Schema, free text, read leniently.",
-            f"bare-json gave no whole reply in {len(failed)} tasks, of which {len(unread)} did not fit its"
-            " context and cost nothing.",
+            f"bare-json gave no whole reply in {len(failed)} tasks; {len(unread)} of them did not fit.",
         ),
         tables=(table("bare_json", "Medians with quartiles; scores with 95 % intervals", rows),),
         figures=(*ratio_figures(ours, theirs), *_recomputed_figures(shares)),
@@ -54,9 +53,9 @@ def ratio_figures(ours: Sequence[Judged], theirs: Sequence[Judged]) -> tuple[Fig
     other = [each.attempted for each in theirs if each.task.id in read]
 
     def ratio(of: Sequence[float], to: Sequence[float]) -> float | None:
-        if not of or not spread(to).median:
+        if not of or not spread_of(to).median:
             return None
-        return spread(of).median / spread(to).median
+        return spread_of(of).median / spread_of(to).median
 
     faster = ratio([each.seconds for each in other], [each.seconds for each in mine])
     fewer_in = ratio([e.usage.prompt_tokens for e in mine], [e.usage.prompt_tokens for e in other])
@@ -91,7 +90,7 @@ def _recomputed_figures(shares: dict[str, list[float]]) -> list[Figure]:
     return [
         reached_figure(
             f"prompt read anew by a second plan, {name}",
-            spread(values) if values else None,
+            spread_of(values) if values else None,
             RECOMPUTED,
             at_most=True,
             note=f"median and quartiles of {len(values)}",

@@ -1,12 +1,13 @@
-"""Whether a plan's confidence says how likely it is right: on cross-validated plans, maps fitted out of fold."""
+"""Whether a plan's confidence says how likely it is right, on cross-validated plans."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from benchmarks.planner.bench import Crossed, Mode
 from benchmarks.planner.results import Cell, Figure, Measured, Section, Table, reached_figure, table
+
 from planwarden.evaluation.calibration.sureness import Case, Sureness, sureness
 from planwarden.evaluation.plan_benchmark import Judged
 from planwarden.planning.confidence.isotonic import fit_isotonic, read_isotonic
@@ -50,7 +51,7 @@ def cases_of(judged: Sequence[Judged]) -> list[Case]:
     return [(_confidence(each), each.score.exact_plan == 1.0) for each in judged]
 
 
-def cross_mapped(judged: Sequence[Judged], fold: dict[str, int]) -> list[Case]:
+def cross_mapped(judged: Sequence[Judged], fold: Mapping[str, int]) -> list[Case]:
     """Give the same with each confidence mapped by a fit to the plans of the other folds."""
     maps = {
         place: fit_isotonic(

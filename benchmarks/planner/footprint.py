@@ -12,7 +12,7 @@ from benchmarks.planner.bench import Bench
 from benchmarks.planner.results import Cell, Measured, Section, reached_figure, table
 from benchmarks.planner.synthetic import OWN, many_tools, task_over
 
-from planwarden.evaluation.intervals import spread
+from planwarden.evaluation.intervals import spread_of
 from planwarden.evaluation.plan_tasks import PlanTask
 
 STARTS = 5
@@ -30,7 +30,7 @@ async def footprint(bench: Bench) -> Section:
     rows: list[dict[str, Cell]] = [
         {
             "what": label,
-            "median, quartiles": Measured.of(spread([each[key] for each in found])),
+            "median, quartiles": Measured.of(spread_of([each[key] for each in found])),
             "first": found[0][key],
         }
         for key, label in (
@@ -49,14 +49,14 @@ async def footprint(bench: Bench) -> Section:
         figures=(
             reached_figure(
                 "resident memory without the model",
-                spread([each["resident_mb"] for each in found]),
+                spread_of([each["resident_mb"] for each in found]),
                 MEMORY_MB,
                 at_most=True,
                 unit=" MiB",
             ),
             reached_figure(
                 "cold start to the first plan",
-                spread([each["seconds"] for each in found]),
+                spread_of([each["seconds"] for each in found]),
                 START_S,
                 at_most=True,
                 unit=" s",

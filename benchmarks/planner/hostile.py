@@ -100,14 +100,18 @@ def _instance(schema: Mapping[str, Json], root: JsonSchema, random: Random) -> J
         return schema["const"]
     if "enum" in schema:
         return random.choice(cast("list[Json]", schema["enum"]))
-    for choice in ("anyOf", "oneOf"):
-        if choice in schema:
-            return _instance(random.choice(cast("list[dict[str, Json]]", schema[choice])), root, random)
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices:
+        return _instance(random.choice(cast("list[dict[str, Json]]", choices)), root, random)
+    return _of_type(schema, root, random)
+
+
+def _of_type(schema: Mapping[str, Json], root: JsonSchema, random: Random) -> Json:
     match schema.get("type"):
         case "object":
             parts = cast("dict[str, dict[str, Json]]", schema.get("properties") or {})
             wanted = cast("list[str]", schema.get("required") or [])
-            kept = [name for name in parts if name in wanted or random.random() < 0.5]
+            kept = [name for name in parts if name in wanted or random.randrange(2)]
             return {name: _instance(parts[name], root, random) for name in kept}
         case "array":
             items = cast("dict[str, Json]", schema.get("items") or {})

@@ -10,16 +10,17 @@ from typing import Final
 
 from benchmarks.planner.bench import MODES, Bench, Mode
 from benchmarks.planner.results import Cell, Measured, Section, Table, table
+
+from planwarden.evaluation.intervals import paired_estimate, spread_of
 from planwarden.evaluation.own_benchmark import (
     OwnAttempt,
     OwnContestant,
     run_own,
     shipped_world,
+    spread,
     summarise_own,
 )
 from planwarden.evaluation.own_tasks import OwnTask, shipped_own_tasks
-
-from planwarden.evaluation.intervals import paired_estimate, spread
 
 SHOWN: Final[Mapping[str, str]] = {
     "agents": "agent",
@@ -36,7 +37,7 @@ SHOWN: Final[Mapping[str, str]] = {
 async def own_catalog(bench: Bench) -> Section:
     """Plan the held-out tasks in every mode, with what a newcomer has."""
     held_out = [task for task in shipped_own_tasks() if task.split == "held_out"]
-    tasks = held_out[: bench.sizes.own]
+    tasks = spread(held_out, bench.sizes.own)
     found: dict[Mode, tuple[OwnAttempt, ...]] = {}
     with tempfile.TemporaryDirectory(prefix="planwarden-own-") as state:
         world = await asyncio.to_thread(shipped_world, Path(state))
@@ -53,7 +54,7 @@ async def own_catalog(bench: Bench) -> Section:
         name="own catalog",
         notes=(
             f"{len(tasks)} of the {len(held_out)} held-out tasks; nothing is fitted on them.",
-            f"{_lacking(tasks)} of them have no fitting tool; fallback accuracy counts where the tools are right.",
+            f"{_lacking(tasks)} of them have no fitting tool; stand-ins count where the tools are right.",
         ),
         tables=(_scores(found), _groups(found["fused"]), _paired(found)),
     )
@@ -75,7 +76,7 @@ def _scores(found: Mapping[Mode, Sequence[OwnAttempt]]) -> Table:
                     label: Measured.of(whole.scores[measure]) if measure in whole.scores else None
                     for measure, label in SHOWN.items()
                 },
-                "seconds": spread([each.seconds for each in attempts]).median,
+                "seconds": spread_of([each.seconds for each in attempts]).median,
             }
         )
     return table("own", "Accuracy on the held-out tasks over our own catalog", rows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from benchmarks.planner.baselines import baselines
-from benchmarks.planner.bench import MODES, Bench, Crossed, Mode, crossed
+from benchmarks.planner.bench import MODES, Bench, Crossed, crossed
 from benchmarks.planner.results import Cell, Figure, Measured, Section, Table, reached_figure, table
 from benchmarks.planner.splits import folds, without_each_source
 
@@ -89,7 +89,7 @@ async def left_out(bench: Bench) -> Section:
 def _targets(fused: Sequence[Judged]) -> list[Figure]:
     return [
         reached_figure(
-            f"{measure.replace('_', ' ')}{', macro' if name == 'macro' else ''}, fused",
+            f"{_said(measure)}{', macro' if name == 'macro' else ''}, fused",
             _score(fused, name, measure),
             target,
         )
@@ -113,16 +113,16 @@ def _overall(
 ) -> Table:
     rows: list[dict[str, Cell]] = []
     for label, judged in (*_contestants(found, ids), *plain.items()):
-        for summary in summarise(judged):
-            if summary.name in ("all", "macro"):
-                rows.append(
-                    {
-                        "planner": label,
-                        "over": summary.name,
-                        "tasks": summary.tasks,
-                        **{measure: _cell(summary.scores.get(measure)) for measure in MEASURES},
-                    }
-                )
+        rows += [
+            {
+                "planner": label,
+                "over": summary.name,
+                "tasks": summary.tasks,
+                **{_said(measure): _cell(summary.scores.get(measure)) for measure in MEASURES},
+            }
+            for summary in summarise(judged)
+            if summary.name in ("all", "macro")
+        ]
     return table(name, title, rows)
 
 
@@ -158,7 +158,7 @@ def _paired(name: str, title: str, found: Crossed, ids: frozenset[str]) -> Table
             rows.append(
                 {
                     "difference": f"{other} − prior",
-                    "measure": measure,
+                    "measure": _said(measure),
                     "over all tasks": _cell(difference(prior, judged, measure)),
                     "macro": _cell(difference(prior, judged, measure, macro=True)),
                 }
@@ -185,8 +185,9 @@ def _score(judged: Sequence[Judged], name: str, measure: str) -> Estimate | None
     return found.scores.get(measure) if found else None
 
 
+def _said(measure: str) -> str:
+    return measure.replace("_", " ")
+
+
 def _cell(value: Estimate | None) -> Cell:
     return Measured.of(value) if value else None
-
-
-__all__ = ["Mode", "cross_validated", "left_out"]

@@ -1,4 +1,4 @@
-"""A model that is not asked twice: `model` and `fused` put the same question, and time is measured elsewhere."""
+"""A model that is not asked twice: `model` and `fused` put the same question; time is measured elsewhere."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ async def latency(bench: Bench) -> Section:
         name="latency",
         notes=(
             f"{len(sample)} tasks, one after the other; nothing remembered; medians with quartiles.",
-            "Not in the seconds: loading the weights, and indexing a task's tools, which a product does once.",
+            "Not in the seconds: loading the weights, and indexing the tools, which a product does once.",
         ),
         tables=(table("latency", "Seconds and tokens for a plan", rows),),
         figures=tuple(figures),

@@ -119,7 +119,8 @@ def _show(summaries: tuple[Summary, ...], attempts: tuple[OwnAttempt, ...]) -> N
     out.print(table)
     say("[dim]means with 95 % bootstrap intervals; docs/reference/own-tasks.md says what each is over[/]")
     say(
-        f"a plan (medians): {whole.cost.seconds.median:.2f} s, {whole.cost.prompt_tokens.median:.0f} tokens in, "
+        f"a plan (medians): {whole.cost.seconds.median:.2f} s, "
+        f"{whole.cost.prompt_tokens.median:.0f} tokens in, "
         f"{whole.cost.output_tokens.median:.0f} out; plans by source: "
         + ", ".join(f"{name} {count}" for name, count in whole.sources.items())
     )

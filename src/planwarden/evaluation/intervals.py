@@ -58,7 +58,7 @@ def macro_estimate(
     )
 
 
-def spread(values: Sequence[float]) -> Spread:
+def spread_of(values: Sequence[float]) -> Spread:
     """Give the median and the quartiles of at least one value (interpolated between neighbours)."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])

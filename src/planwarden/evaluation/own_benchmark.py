@@ -13,7 +13,7 @@ from planwarden.contracts.clock import Clock
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.task import Task
 from planwarden.evaluation.contestants import Plans
-from planwarden.evaluation.intervals import Estimate, estimate, spread
+from planwarden.evaluation.intervals import Estimate, estimate, spread_of
 from planwarden.evaluation.own_scores import OWN_MEASURES, OwnScore, score_own
 from planwarden.evaluation.own_tasks import OwnTask
 from planwarden.evaluation.plan_benchmark import Cost, Summary
@@ -125,11 +125,11 @@ def _summary(name: str, attempts: Sequence[OwnAttempt]) -> Summary:
         tasks=len(attempts),
         scores={measure: value for measure, value in found.items() if value is not None},
         cost=Cost(
-            seconds=spread([each.seconds for each in attempts]),
-            index_seconds=spread([each.index_seconds for each in attempts]),
-            prompt_tokens=spread([each.prompt_tokens for each in attempts]),
-            cached_tokens=spread([each.cached_tokens for each in attempts]),
-            output_tokens=spread([each.output_tokens for each in attempts]),
+            seconds=spread_of([each.seconds for each in attempts]),
+            index_seconds=spread_of([each.index_seconds for each in attempts]),
+            prompt_tokens=spread_of([each.prompt_tokens for each in attempts]),
+            cached_tokens=spread_of([each.cached_tokens for each in attempts]),
+            output_tokens=spread_of([each.output_tokens for each in attempts]),
         ),
         sources=Counter(each.source for each in attempts),
     )

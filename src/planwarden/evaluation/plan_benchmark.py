@@ -13,7 +13,7 @@ from planwarden.evaluation.intervals import (
     macro_estimate,
     mean_spread,
     paired_estimate,
-    spread,
+    spread_of,
 )
 from planwarden.evaluation.plan_scores import MEASURES, PlanScore, score_plan
 from planwarden.evaluation.plan_tasks import PlanTask
@@ -146,11 +146,11 @@ def _values(judged: Iterable[Judged], measure: str) -> list[float]:
 def _cost(judged: Sequence[Judged]) -> Cost:
     attempted = [each.attempted for each in judged]
     return Cost(
-        seconds=spread([each.seconds for each in attempted]),
-        index_seconds=spread([each.index_seconds for each in attempted]),
-        prompt_tokens=spread([each.usage.prompt_tokens for each in attempted]),
-        cached_tokens=spread([each.usage.cached_tokens for each in attempted]),
-        output_tokens=spread([each.usage.output_tokens for each in attempted]),
+        seconds=spread_of([each.seconds for each in attempted]),
+        index_seconds=spread_of([each.index_seconds for each in attempted]),
+        prompt_tokens=spread_of([each.usage.prompt_tokens for each in attempted]),
+        cached_tokens=spread_of([each.usage.cached_tokens for each in attempted]),
+        output_tokens=spread_of([each.usage.output_tokens for each in attempted]),
     )
 
 

@@ -24,7 +24,7 @@ def remembered_plans(tasks: Iterable[PlanTask]) -> tuple[RememberedPlan, ...]:
 
 
 def without_itself(task: PlanTask, remembered: Sequence[RememberedPlan]) -> tuple[RememberedPlan, ...]:
-    """Leave out what would be the task's own answer: the same id, or the same request in any case and spacing."""
+    """Leave out a task's own answer: the same id, or the same request in any case and spacing."""
     own, request = memory_id(task), _normal(shortened(task.request, MAX_REQUEST_CHARS))
     return tuple(each for each in remembered if each.id != own and _normal(each.request) != request)
 
