@@ -119,8 +119,9 @@ def _show(summaries: tuple[Summary, ...], attempts: tuple[OwnAttempt, ...]) -> N
     out.print(table)
     say("[dim]means with 95 % bootstrap intervals; docs/reference/own-tasks.md says what each is over[/]")
     say(
-        f"a plan (medians): {whole.seconds:.2f} s, {whole.prompt_tokens:.0f} tokens in, "
-        f"{whole.output_tokens:.0f} out; plans by source: "
+        f"a plan (medians): {whole.cost.seconds.median:.2f} s, "
+        f"{whole.cost.prompt_tokens.median:.0f} tokens in, "
+        f"{whole.cost.output_tokens.median:.0f} out; plans by source: "
         + ", ".join(f"{name} {count}" for name, count in whole.sources.items())
     )
     missing = [each for each in attempts if each.plan is None]

@@ -145,6 +145,10 @@ class LLMOrchestrationPlanner:
         ]
         return plan
 
+    def prepare(self, catalog: Catalog) -> None:
+        """Make the retrieval index of a catalog, which is kept, ahead of the first request over it."""
+        self._retriever.prepare(catalog)
+
     def close(self) -> None:
         """Drop the retrieval indexes."""
         self._retriever.close()

@@ -156,6 +156,10 @@ class Retriever:
             parts=tuple(own for tools in parts.values() if (own := tuple(t for t in tools if t in order))),
         )
 
+    def prepare(self, catalog: Catalog) -> None:
+        """Make the index of a catalog, which is kept, before it is asked for."""
+        self._index(catalog)
+
     def _index(self, catalog: Catalog) -> _Index:
         key = catalog.digest
         if key not in self._indexes:
