@@ -1,4 +1,4 @@
-"""The product's planner, fitted on some tasks or as it ships: the only module that knows how it is put together."""
+"""The product's planner, fitted on some tasks or as it ships; no other part knows how it is put together."""
 
 from __future__ import annotations
 
@@ -75,3 +75,10 @@ class ProductPlanner:
         return PlannerContestant(
             planner=self.planner(mode, llm), clock=self.clock, remembered=self.remembered
         )
+
+
+def prior_alone() -> LLMOrchestrationPlanner:
+    from planwarden.contracts.model import ModelIdentity
+    from planwarden.llm.wrappers.absent import AbsentLLM
+
+    return make_planner(PlannerModel(), AbsentLLM(ModelIdentity(provider="none", model="none")))
