@@ -12,19 +12,23 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.planner.makers import prior_alone
+from planwarden.contracts.task import Task
+from planwarden.evaluation.offered import OFFERED_POLICY, catalog_of
+from planwarden.evaluation.plan_tasks import PlanTask
+
 from benchmarks.planner.makers import shipped_prior
 
 from planwarden.contracts.task import Task
 from planwarden.evaluation.contestants import offered_policy, offered_world
-from planwarden.evaluation.plan_tasks import PlanTask
 
 
 async def main() -> None:
     """Plan, look, say."""
     task = PlanTask.model_validate_json(sys.stdin.read())
-    catalog, _ = offered_world(task)
-    planner = shipped_prior()
-    planning = await planner.plan(Task(prompt=task.request), catalog, offered_policy())
+    catalog, _ = catalog_of(task)
+    planner = prior_alone()
+    planning = await planner.plan(Task(prompt=task.request), catalog, OFFERED_POLICY)
     ready = time.monotonic()
     plan = planning.decision.plan
     said = {

@@ -56,7 +56,7 @@ async def catalog_scale(bench: Bench) -> Section:
     return Section(
         name="catalog scale",
         notes=(
-            f"{len(real)} real tools, numbered on; shortlists for {len(requests)} requests; medians, quartiles.",
+            f"{len(real)} real tools, numbered on; shortlists for {len(requests)} requests, medians.",
             f"Prompts for {min(ASKED, len(requests))} of the requests, as the model counted their tokens.",
         ),
         tables=(table("scale", "Larger and larger catalogs", rows),),

@@ -23,9 +23,11 @@ OWN = tuple(
 
 def distinct_tools(tasks: Sequence[PlanTask]) -> tuple[OfferedTool, ...]:
     """Give each tool that any task offers once, by its name, in the order in which they come up."""
-    return tuple({tool.name: tool for task in reversed(tasks) for tool in reversed(task.tools)}.values())[
-        ::-1
-    ]
+    found: dict[str, OfferedTool] = {}
+    for task in tasks:
+        for tool in task.tools:
+            found.setdefault(tool.name, tool)
+    return tuple(found.values())
 
 
 def many_tools(count: int, real: Sequence[OfferedTool]) -> tuple[OfferedTool, ...]:

@@ -118,7 +118,9 @@ async def _contestant(planwarden: Planwarden, which: WhichPlanner, known: tuple[
     if which is WhichPlanner.BARE_JSON:
         return BareJsonContestant(llm=llm, clock=planwarden.clock, timeout_s=chosen.timeout_s)
     if which is WhichPlanner.MODEL:
-        chosen = chosen.model_copy(update={"guided": "no"})
+        chosen = chosen.model_copy(update={"mode": "model"})
+    if which is WhichPlanner.PRIOR:
+        chosen = chosen.model_copy(update={"mode": "prior"})
     return PlannerContestant(
         planner=make_planner(chosen, llm), clock=planwarden.clock, remembered=remembered_plans(known)
     )

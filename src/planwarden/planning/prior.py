@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from planwarden.catalog.catalog import Catalog
+from planwarden.contracts.memory import RememberedPlan
 from planwarden.policy.rules import ToolPolicy
 
 
@@ -88,6 +89,8 @@ class PriorRequest:
     tenant: str = "default"
     """Whose memory may be used; no other's."""
     conversation: str | None = None
+    remembered: tuple[RememberedPlan, ...] = ()
+    """Plans that worked, as recalled for this tenant and conversation."""
     groundable_only: bool = False
     """Arguments will be taken from the request alone: a tool for which it names no value gives way to one
     that is near and for which it does."""
@@ -98,6 +101,10 @@ class PriorSource(Protocol):
 
     def prior(self, request: PriorRequest) -> Prior:
         """Give what is known of a request; pure given the source's index."""
+        ...
+
+    def prepare(self, catalog: Catalog) -> None:
+        """Make a catalog's index, which is kept, ahead of the first request over it."""
         ...
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.verdict import Denied
@@ -49,6 +49,8 @@ class Shortlist:
     """Tool → the one of its examples that is most like the task."""
     parts: tuple[tuple[str, ...], ...] = ()
     """For each part of the task that asks for a tool of its own: the tools near it, best first."""
+    shares: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Tool → its score as a share of the best one's for the same clause, the highest of its clauses."""
 
     @property
     def empty(self) -> bool:
@@ -154,6 +156,7 @@ class Retriever:
             tools=kept,
             nearest_example=whole.examples,
             parts=tuple(own for tools in parts.values() if (own := tuple(t for t in tools if t in order))),
+            shares=_shares(heard or [whole]),
         )
 
     def prepare(self, catalog: Catalog) -> None:
@@ -173,6 +176,14 @@ class Retriever:
         """Drop all indexes."""
         while self._indexes:
             self._indexes.popitem()[1].close()
+
+
+def _shares(heard: Iterable[_Ranking]) -> dict[str, float]:
+    shares: dict[str, float] = {}
+    for ranking in heard:
+        for tool, score in ranking.scores.items():
+            shares[tool] = max(shares.get(tool, 0.0), score / ranking.best)
+    return shares
 
 
 def _stand_ins(shown: tuple[str, ...], allowed: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:

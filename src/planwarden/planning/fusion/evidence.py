@@ -37,6 +37,9 @@ class ModelEvidence:
     """That nothing fits."""
     ask: float = 0.0
     """That the request is unclear."""
+    chosen: tuple[float, ...] = ()
+    """For each item as written the probability of its tool and agent, then that of ending there; for a way
+    out its own alone. Empty where it was not measured."""
     path: float = 0.0
     """Probability of the whole reply under the grammar; 0 where it was not measured."""
     method: EvidenceMethod = "none"
