@@ -220,4 +220,8 @@ REQUIREMENTS: dict[str, str] = {
     "BEN-10": "Catalogs of any size are made of real tools, each name once, the same each time.",
     "BEN-11": "Confidence is mapped by plans of other folds only.",
     "BEN-12": "What one planner adds to another is measured in pairs of the same tasks.",
+    "CAL-1": "A map of confidence is monotone, keeps what it must, and never leaves 0 to 1.",
+    "CAL-2": "Calibration error, ranking and risk against coverage are those of the papers, with intervals.",
+    "CAL-3": "A model's word weighs what it was shown to be worth on tasks not fitted on; garbage weighs nothing.",
+    "CAL-4": "Confidence is fitted on held-out plans, for plans and for steps, and not at all on too few.",
 }
