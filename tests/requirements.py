@@ -224,4 +224,10 @@ REQUIREMENTS: dict[str, str] = {
     "CAL-2": "Calibration error, ranking and risk against coverage are those of the papers, with intervals.",
     "CAL-3": "A model's word weighs what it was shown to be worth on tasks not fitted on; garbage weighs nothing.",
     "CAL-4": "Confidence is fitted on held-out plans, for plans and for steps, and not at all on too few.",
+    "CAL-5": "A whole model is calibrated on held-out plans: right ones weigh much, useless ones nothing.",
+    "CAL-6": "Calibration reads the tasks that ship, without the held-out third, and files in both formats.",
+    "CAL-7": "A calibration is kept per model and prompt; made here goes before shipped, then a default.",
+    "CAL-8": "`planwarden calibrate` says in words and pictures what was found, and planning goes by it.",
+    "CAL-9": "`init` calibrates when told to or when a person says yes, never by itself.",
+    "CAL-10": "Confidence of a plan is calibrated by the calibration in force, and the minimum gates by it.",
 }

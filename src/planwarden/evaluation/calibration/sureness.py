@@ -189,7 +189,7 @@ def _bin(cases: Sequence[Case]) -> Bin:
 
 
 def _centred(found: Estimate, again: float) -> Estimate:
-    """Shift an interval by the bootstrap's own bias: resampling adds noise, which a calibration error counts."""
+    """Shift an interval by the bootstrap's own bias: resampling adds noise, which counts as error."""
     bias = again - found.mean
     low, high = (max(0.0, edge - bias) for edge in (found.low, found.high))
     return Estimate(found.mean, low, high, found.count)

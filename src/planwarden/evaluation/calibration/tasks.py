@@ -53,7 +53,7 @@ class CalibrationTask:
         return any(tool in each.tools for each in self.wanted)
 
     def right_step(self, tool: str, agent: str) -> bool:
-        """Say whether a plan that counts as right has this tool, of this agent where that matters."""
+        """Say whether a right plan has this tool, of this agent where that matters."""
         return any((tool, agent) in zip(own.tools, own.agents, strict=True) if own.agents else tool in own.tools
                    for own in self.wanted)  # fmt: skip
 
