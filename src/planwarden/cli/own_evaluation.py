@@ -86,10 +86,15 @@ async def _attempts(
     planwarden: Planwarden, tasks: tuple[OwnTask, ...], which: OwnPlanner
 ) -> tuple[OwnAttempt, ...]:
     from planwarden.app.assembly import make_planner  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - not quick
     from planwarden.evaluation.own_benchmark import OwnContestant, run_own, shipped_world  # noqa: PLC0415 - not quick
 
     llm = (await planwarden.models()).planner
-    planner = make_planner(SETTINGS_OF[which](planwarden.settings.planner_llm), llm)
+    planner = make_planner(
+        SETTINGS_OF[which](planwarden.settings.planner_llm),
+        llm,
+        calibrations_in_force(planwarden.settings.planwarden_home),
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="planwarden-own-") as state:
             world = await asyncio.to_thread(shipped_world, Path(state))
@@ -119,8 +124,9 @@ def _show(summaries: tuple[Summary, ...], attempts: tuple[OwnAttempt, ...]) -> N
     out.print(table)
     say("[dim]means with 95 % bootstrap intervals; docs/reference/own-tasks.md says what each is over[/]")
     say(
-        f"a plan (medians): {whole.seconds:.2f} s, {whole.prompt_tokens:.0f} tokens in, "
-        f"{whole.output_tokens:.0f} out; plans by source: "
+        f"a plan (medians): {whole.cost.seconds.median:.2f} s, "
+        f"{whole.cost.prompt_tokens.median:.0f} tokens in, "
+        f"{whole.cost.output_tokens.median:.0f} out; plans by source: "
         + ", ".join(f"{name} {count}" for name, count in whole.sources.items())
     )
     missing = [each for each in attempts if each.plan is None]

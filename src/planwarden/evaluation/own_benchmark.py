@@ -6,19 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Protocol
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.catalog_file import AssembledCatalog, assemble, load_catalog_file
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.task import Task
-from planwarden.evaluation.intervals import Estimate, estimate
+from planwarden.evaluation.contestants import Plans
+from planwarden.evaluation.intervals import Estimate, estimate, spread_of
 from planwarden.evaluation.own_scores import OWN_MEASURES, OwnScore, score_own
 from planwarden.evaluation.own_tasks import OwnTask
-from planwarden.evaluation.plan_benchmark import Summary
-from planwarden.planning.planner import Planning
+from planwarden.evaluation.plan_benchmark import Cost, Summary
 from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.builtin import open_builtins
 from planwarden.tools.data_sources import open_sources
@@ -34,14 +32,6 @@ GROUPS: Mapping[str, Callable[[OwnTask], bool]] = {
 """What scores are put together for; a group without tasks is left out."""
 
 
-class Plans(Protocol):
-    """What writes plans: the product's planner."""
-
-    async def plan(self, task: Task, catalog: Catalog, policy: ToolPolicy) -> Planning:
-        """Give the plan to follow, valid against catalog and policy."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAttempt:
     """What came of one task, its scores, and what it cost."""
@@ -52,6 +42,10 @@ class OwnAttempt:
     seconds: float
     prompt_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
+    """Of the prompt's, those that the model had read before."""
+    index_seconds: float = 0.0
+    """Indexing the catalog, which is done once; not part of `seconds`."""
     error: str = ""
     """Why the plan was refused or is missing, as far as it was."""
 
@@ -72,6 +66,8 @@ class OwnContestant:
 
     async def attempt(self, task: OwnTask) -> OwnAttempt:
         """Plan as the product does, and score it."""
+        started = self.clock.monotonic()
+        self.planner.prepare(self.catalog)
         began = self.clock.monotonic()
         planning = await self.planner.plan(Task(prompt=task.request), self.catalog, self.policy)
         seconds = self.clock.monotonic() - began
@@ -83,6 +79,8 @@ class OwnContestant:
             seconds=seconds,
             prompt_tokens=sum(exchange.usage.prompt_tokens for exchange in planning.exchanges),
             output_tokens=sum(exchange.usage.output_tokens for exchange in planning.exchanges),
+            cached_tokens=sum(exchange.usage.cached_tokens for exchange in planning.exchanges),
+            index_seconds=began - started,
             error=f"{refused[-1].rung}: {refused[-1].message}" if refused else "",
         )
 
@@ -126,10 +124,14 @@ def _summary(name: str, attempts: Sequence[OwnAttempt]) -> Summary:
         name=name,
         tasks=len(attempts),
         scores={measure: value for measure, value in found.items() if value is not None},
-        seconds=median(each.seconds for each in attempts),
-        prompt_tokens=median(each.prompt_tokens for each in attempts),
-        output_tokens=median(each.output_tokens for each in attempts),
-        sources=dict(Counter(each.source for each in attempts)),
+        cost=Cost(
+            seconds=spread_of([each.seconds for each in attempts]),
+            index_seconds=spread_of([each.index_seconds for each in attempts]),
+            prompt_tokens=spread_of([each.prompt_tokens for each in attempts]),
+            cached_tokens=spread_of([each.cached_tokens for each in attempts]),
+            output_tokens=spread_of([each.output_tokens for each in attempts]),
+        ),
+        sources=Counter(each.source for each in attempts),
     )
 
 
