@@ -31,6 +31,7 @@ from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.planner import LLMOrchestrationPlanner
+from planwarden.planning.prior import PriorSource
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
@@ -106,8 +107,10 @@ def empty_world() -> AssembledCatalog:
     return AssembledCatalog(catalog=catalog, policy=ToolPolicy(), tools={}, left_out={})
 
 
-def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlanner:
-    """Make the planner that is configured around a model."""
+def make_planner(
+    chosen: PlannerModel, llm: LLMService, source: PriorSource | None = None
+) -> LLMOrchestrationPlanner:
+    """Make the planner that is configured around a model; `source` is where its priors come from."""
     embedded = llm.identity.provider == "embedded"
     settings = PlannerSettings(
         max_agents=chosen.max_agents,
@@ -127,7 +130,7 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         on_low_confidence=chosen.on_low_confidence,
         reuse_plans=chosen.reuse_plans,
     )
-    return LLMOrchestrationPlanner(llm, settings)
+    return LLMOrchestrationPlanner(llm, settings, source)
 
 
 def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
