@@ -92,6 +92,9 @@ class PlannerModel(_Model):
     """Of one plan; a reply cut there is an error, never a plan."""
     timeout_s: Seconds = 60.0
     """For one exchange with the model, all retries included."""
+    adapter: Literal["auto", "none"] | Path = "auto"
+    """A LoRA adapter for the embedded provider, a .gguf file; `auto`: one that `planwarden tune planner`
+    installed for the weights in use, else the one that ships for the pinned weights; `none`: the bare model."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Plans below go to `on_low_confidence`. Not calibrated yet, hence 0."""
     on_low_confidence: Literal["fallback", "person"] = "fallback"
@@ -224,6 +227,11 @@ class Settings(BaseSettings):
     def memory_path(self) -> Path:
         """Give the file of remembered plans."""
         return self.planwarden_home / "memory.db"
+
+    @property
+    def adapter_folder(self) -> Path:
+        """Give the folder of adapters that were tuned here."""
+        return self.planwarden_home / "adapters"
 
     @property
     def dossier_folder(self) -> Path:
