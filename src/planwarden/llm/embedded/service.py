@@ -195,6 +195,8 @@ def _reply(chunks: Sequence[object], request: LLMRequest, *, latency_s: float) -
             f"The reply was cut after {usage.output_tokens} tokens (limit {request.max_output_tokens},"
             f" prompt {usage.prompt_tokens}).",
             remedy="Raise MAX_OUTPUT_TOKENS, or NUM_CTX if prompt and reply fill the context.",
+            prompt_tokens=usage.prompt_tokens,
+            output_tokens=usage.output_tokens,
         )
     if collected.finish != "stop":
         raise ReplyBroken(
