@@ -49,7 +49,10 @@ def decide_calibration(
     older = [made for made in (*stored, *shipped) if made.model == key]
     if older:
         was = older[0].prompt_version
-        return default, f"unmeasured: it was measured with prompt {was}, and the prompt is {prompt_version} now"
+        return (
+            default,
+            f"unmeasured: it was measured with prompt {was}, and the prompt is {prompt_version} now",
+        )
     return default, f"unmeasured: the default for a model of {default.label}"
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from planwarden.app.system import VERSION
-from planwarden.cli import doctor, dossiers, evaluation, inventory, measures, running, tools
+from planwarden.cli import doctor, dossiers, evaluation, inventory, measures, running, tools, tuning
 from planwarden.cli.chat import command as chat
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json
@@ -47,6 +47,7 @@ measures.register(app)
 doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
 app.add_typer(evaluation.app, name="eval")
+app.add_typer(tuning.app, name="tune")
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ class PlannerModel(_Model):
     """For one exchange with the model, all retries included."""
     adapter: Literal["auto", "none"] | Path = "auto"
     """A LoRA adapter for the embedded provider, a .gguf file; `auto`: one that `planwarden tune planner`
-    installed for the weights in use, else the one that ships for the pinned weights; `none`: the bare model."""
+    installed for the weights in use, else the one that ships for the pinned ones; `none`: no adapter."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Plans below go to `on_low_confidence`. Not calibrated yet, hence 0."""
     on_low_confidence: Literal["fallback", "person"] = "fallback"
@@ -115,8 +115,9 @@ class PlannerModel(_Model):
     prompt_budget: Annotated[int, Field(ge=64, le=32_768)] = 250
     """How many tokens instruction, tools and examples may take, as estimated; the request comes on top.
     Past it descriptions are shortened first, then examples go, then the least likely tools."""
-    examples: Annotated[int, Field(ge=0, le=16)] = 3
-    """How many worked examples the planner model is shown at most."""
+    examples: Literal["auto"] | Annotated[int, Field(ge=0, le=16)] = "auto"
+    """How many worked examples the planner model is shown at most; `auto`: 3, and none where an adapter is
+    on, which was trained without them."""
     reuse_plans: Literal["never", "rescue", "first"] = "rescue"
     """Whether an exact repeat gets the plan that did it before: `rescue` where the model's own plan was
     refused; `first` at once, without asking the model; docs/guides/memory.md says what a repeat is."""

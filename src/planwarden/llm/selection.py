@@ -171,7 +171,7 @@ class ModelOpener:
             digest=found.on(digest) if found else digest,
             model=f"{label}+{found.label}" if found else label,
             chosen_because=because,
-            adapted=found is not None,
+            adapter=found.digest if found else None,
         )
 
     def _adapter(self, wanted: Literal["auto", "none"] | Path, base: str) -> adapter.Adapter | None:

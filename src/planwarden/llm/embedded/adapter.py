@@ -62,7 +62,7 @@ def shipped(base: str, wanted: ShippedAdapter = PLANNER) -> Adapter | None:
     """
     if base != wanted.base.digest:
         return None
-    with as_file(files(__package__) / "adapters" / wanted.file_name) as path:
+    with as_file(files("planwarden.llm.embedded") / "adapters" / wanted.file_name) as path:
         digest = model_file.digest_of(path)
     if digest != wanted.digest:
         raise ModelFileRejected(
@@ -94,7 +94,7 @@ def own(path: Path, base: str) -> Adapter:
 
 
 def automatic(adapters: Path | None, base: str) -> Adapter | None:
-    """Give what `auto` means: an installed adapter for these weights, else the shipped one, else none. Blocks.
+    """Give what `auto` means: one installed for these weights, else the one that ships, else none. Blocks.
 
     Raises:
         ModelFileRejected: the one that ships is broken.

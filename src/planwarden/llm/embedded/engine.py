@@ -74,7 +74,9 @@ def load_llama(options: EngineOptions) -> ChatServer:
     params.warmup = False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     if options.adapter is not None:
-        params.lora_adapters = [llama.CommonAdapterLoraInfo(str(options.adapter), 0.0)]  # off unless asked for
+        params.lora_adapters = [
+            llama.CommonAdapterLoraInfo(str(options.adapter), 0.0)
+        ]  # off unless asked for
     params.api_keys = [options.listener_key]
     params.ui = False
     params.endpoint_slots = False

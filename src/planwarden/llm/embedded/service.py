@@ -49,7 +49,7 @@ class EmbeddedLLM:
         digest: str,
         model: str = DEFAULT_LABEL,
         chosen_because: str = "",
-        adapted: bool = False,
+        adapter: str | None = None,
     ) -> None:
         """Take a share of the engine.
 
@@ -59,16 +59,16 @@ class EmbeddedLLM:
             digest: names the weights; with an adapter on, weights and adapter together.
             model: what it is called.
             chosen_because: for the record.
-            adapted: apply the engine's adapter to every request of this service.
+            adapter: digest of the engine's adapter, which then applies to every request of this service.
         """
         self._engine = engine
         self._clock = clock
         self._open = True
-        self._adapted = adapted
         self._identity = ModelIdentity(
             provider="embedded",
             model=model,
             digest=digest,
+            adapter=adapter,
             chosen_because=chosen_because,
             argument_style="grounded",
         )
@@ -89,7 +89,7 @@ class EmbeddedLLM:
         deadline = asyncio.timeout(request.timeout_s)
         try:
             async with deadline:
-                chunks = await self._engine.chat(_body(request, adapted=self._adapted))
+                chunks = await self._engine.chat(_body(request, adapted=self._identity.adapter is not None))
         except TimeoutError as error:
             if not deadline.expired():
                 raise

@@ -24,9 +24,7 @@ _DOUBT = 3.0
 """Added to counts, so that a pair seen once is not yet a rule."""
 
 
-def company(
-    probability: Probabilities, signals: Signals, tools: ToolIndex, recalled: Recalled
-) -> Floats:
+def company(probability: Probabilities, signals: Signals, tools: ToolIndex, recalled: Recalled) -> Floats:
     """Give the signals of each tool beside the likeliest ones, shape (tools, len(COMPANY)).
 
     Args:
@@ -85,9 +83,7 @@ def supplied(tools: ToolIndex, likely: NDArray[np.int64], *, giving: bool) -> Fl
     return np.stack([theirs.likeness(mine.row(int(row)).spread()) for row in likely])
 
 
-def _pairs(
-    tools: ToolIndex, likely: NDArray[np.int64], recalled: Recalled
-) -> tuple[Floats, Floats, Floats]:
+def _pairs(tools: ToolIndex, likely: NDArray[np.int64], recalled: Recalled) -> tuple[Floats, Floats, Floats]:
     """Give, for each likely tool, how often each tool stood with it, right after it, and right before it."""
     names, some = tools.names, [tools.names[row] for row in likely]
 

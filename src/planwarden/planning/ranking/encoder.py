@@ -105,7 +105,9 @@ class SentenceEncoder:
     def _fresh(self, texts: Sequence[str]) -> Floats:
         if self._model is None or self._threads is None:
             self._model, self._threads = _load(self._folder), ThreadpoolController()
-        with self._threads.limit(limits=1, user_api="blas"):  # more threads wait for each other on a busy machine
+        with self._threads.limit(
+            limits=1, user_api="blas"
+        ):  # more threads wait for each other on a busy machine
             return self._model.encode(texts)
 
 

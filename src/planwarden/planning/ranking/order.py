@@ -117,9 +117,7 @@ def _votes(recalled: Recalled, voters: NDArray[np.int64]) -> tuple[float, float,
 def in_order(steps: Steps, before: Pairs) -> list[int]:
     """Give the steps in the order that the pairwise probabilities agree with most."""
     count = len(steps.rows)
-    lead = [
-        sum(before[a, b] - before[b, a] for b in range(count) if b != a) for a in range(count)
-    ]
+    lead = [sum(before[a, b] - before[b, a] for b in range(count) if b != a) for a in range(count)]
     places = steps.places
     return sorted(range(count), key=lambda step: (-round(lead[step], 9), places[step], step))
 

@@ -14,7 +14,16 @@ from planwarden.planning.ranking.tool_index import ToolIndex
 Floats = NDArray[np.float32]
 
 _VIEWS = ("name", "text", "parameters", "meaning")
-_OF_A_VIEW = ("whole", "clause", "whole_rank", "clause_rank", "whole_z", "clause_z", "whole_gap", "clause_gap")
+_OF_A_VIEW = (
+    "whole",
+    "clause",
+    "whole_rank",
+    "clause_rank",
+    "whole_z",
+    "clause_z",
+    "whole_gap",
+    "clause_gap",
+)
 SIGNALS = (
     *(f"{view}_{kind}" for view in _VIEWS for kind in _OF_A_VIEW),
     "owned", "owned_sum", "clauses_led", "lead", "whole", "whole_rank", "best_clause", "best_clause_rank",
