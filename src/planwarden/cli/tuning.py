@@ -46,6 +46,9 @@ def planner(
         bool, typer.Option("--from-journal", help="Also learn from remembered plans of your own runs.")
     ] = False,
     tenant: Annotated[str, typer.Option("--tenant", help="Whose remembered plans.")] = "default",
+    own: Annotated[
+        bool, typer.Option("--own-tasks", help="Also learn from the labelled tasks that ship.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where adapter, Modelfile and card go.")
     ] = None,
@@ -72,6 +75,7 @@ def planner(
         order = Order(
             files=tuple(data or ()),
             from_journal=tenant if from_journal else None,
+            own=own,
             folder=out or planwarden.settings.adapter_folder / "candidate",
             recipe=Recipe(
                 epochs=epochs,

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from planwarden.app import Planwarden
 from planwarden.app.assembly import make_planner
@@ -14,6 +15,8 @@ from planwarden.app.models import ModelShelf
 from planwarden.configuration.settings import Settings
 from planwarden.errors import DataRejected, ModelFileRejected
 from planwarden.evaluation.contestants import PlannerContestant
+from planwarden.evaluation.own_benchmark import shipped_world
+from planwarden.evaluation.own_tasks import shipped_own_tasks
 from planwarden.evaluation.plan_benchmark import Judged, run_benchmark
 from planwarden.evaluation.plan_tasks import PlanTask, read_plan_tasks
 from planwarden.llm.embedded import model_file
@@ -22,7 +25,7 @@ from planwarden.tuning.adapter_file import modelfile, write_adapter
 from planwarden.tuning.card import data_card
 from planwarden.tuning.held_out import parted
 from planwarden.tuning.judging import Tuned, check_enough, judge, mean_seconds
-from planwarden.tuning.lessons import lessons_of, task_of
+from planwarden.tuning.lessons import Lesson, lessons_of, own_lessons, task_of
 from planwarden.tuning.training import Recipe, Step, train
 from planwarden.tuning.weights import OpenWeights
 
@@ -34,6 +37,8 @@ class Order:
     files: tuple[Path, ...]
     from_journal: str | None
     """The tenant whose remembered plans are tasks too."""
+    own: bool
+    """Also train on the labelled tasks over the catalog that ships, those of their split `train`."""
     folder: Path
     recipe: Recipe
 
@@ -57,6 +62,8 @@ async def tune_planner(planwarden: Planwarden, order: Order, progress: Progress)
     learned, held_out = parted(await _tasks(planwarden, order))
     check_enough(len(held_out))
     lessons = await asyncio.to_thread(lessons_of, learned)
+    if order.own:
+        lessons += await asyncio.to_thread(_shipped_lessons)
     if not lessons:
         raise DataRejected("None of the tasks can be trained on.", remedy="Give tasks with steps.")
     settings = planwarden.settings
@@ -95,6 +102,12 @@ async def _tasks(planwarden: Planwarden, order: Order) -> tuple[PlanTask, ...]:
     plans = await planwarden.memory.recall(order.from_journal, None)
     own = (task_of(plan, world.catalog) for plan in plans)
     return (*tasks, *(task for task in own if task is not None))
+
+
+def _shipped_lessons() -> tuple[Lesson, ...]:
+    with TemporaryDirectory() as state:
+        catalog = shipped_world(Path(state)).catalog
+    return own_lessons((task for task in shipped_own_tasks() if task.split == "train"), catalog)
 
 
 async def _plan(
