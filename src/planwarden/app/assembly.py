@@ -124,6 +124,7 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         temperature=chosen.temperature,
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
+        reuse_prompt=chosen.reuse_prompt,
         timeout_s=chosen.timeout_s,
         num_ctx=chosen.num_ctx,
         min_confidence=chosen.min_confidence,
