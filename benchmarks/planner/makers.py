@@ -23,7 +23,6 @@ from planwarden.planning.prior import PriorSource
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.learned_prior import LearnedPrior
 from planwarden.planning.ranking.weights import RankerWeights
-from planwarden.planning.retrieval_prior import RetrievalPrior
 
 LEARNS_WITH = "lightgbm"
 
@@ -74,13 +73,11 @@ class ProductPlanner:
 
     def source(self) -> PriorSource:
         """Give where its priors come from, with nothing indexed in this process yet."""
-        if self.weights is None:
-            return RetrievalPrior()
         return LearnedPrior(weights=self.weights, encoder=self.encoder)
 
     def planner(self, mode: Mode, llm: LLMService) -> LLMOrchestrationPlanner:
         """Give the planner in a mode, with a model to ask."""
-        return make_planner(self.settings.model_copy(update={"mode": mode}), llm, self.source())
+        return make_planner(self.settings.model_copy(update={"mode": mode}), llm, source=self.source())
 
     def contestant(self, mode: Mode, llm: LLMService) -> PlannerContestant:
         """Give the same for tasks that bring their own tools, with what it remembers."""

@@ -43,6 +43,9 @@ from planwarden.tools.network.asking import Server
 from planwarden.tools.network.quote_answer import QuoteFields
 from planwarden.tools.tool import Tool
 
+WORKED_EXAMPLES = 3
+"""Shown to a planner model that was not trained for our notation."""
+
 
 def assemble_world(
     settings: Settings, data: tuple[str, ...], own_tools: Mapping[str, Tool]
@@ -131,10 +134,11 @@ def make_planner(
         with_reason=not embedded if chosen.reasons == "auto" else chosen.reasons == "model",
         prompt_budget=chosen.prompt_budget,
         groundable_only=llm.identity.argument_style == "grounded",
-        examples=chosen.examples,
+        examples=_examples(chosen, llm),
         temperature=chosen.temperature,
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
+        reuse_prompt=chosen.reuse_prompt,
         timeout_s=chosen.timeout_s,
         num_ctx=chosen.num_ctx,
         min_confidence=chosen.min_confidence,
@@ -142,6 +146,12 @@ def make_planner(
         reuse_plans=chosen.reuse_plans,
     )
     return LLMOrchestrationPlanner(llm, settings, source or LearnedPrior(), calibrated)
+
+
+def _examples(chosen: PlannerModel, llm: LLMService) -> int:
+    if chosen.examples != "auto":
+        return chosen.examples
+    return 0 if llm.identity.adapter else WORKED_EXAMPLES
 
 
 def make_orchestrator(  # noqa: PLR0913 - everything a run is made of

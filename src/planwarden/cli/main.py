@@ -19,6 +19,7 @@ from planwarden.cli import (
     memory,
     running,
     tools,
+    tuning,
 )
 from planwarden.cli.chat import command as chat
 from planwarden.cli.exits import Exit
@@ -59,6 +60,7 @@ doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluation.app, name="eval")
+app.add_typer(tuning.app, name="tune")
 
 
 def main() -> None:
