@@ -13,11 +13,10 @@ from planwarden.configuration.settings import PlannerModel
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.evaluation.contestants import PlannerContestant
-from planwarden.evaluation.offered import catalog_of
+from planwarden.evaluation.labelled import labelled
 from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.evaluation.remembered import remembered_plans
 from planwarden.llm.service import LLMService
-from planwarden.planning.learning.tasks import LabelledTask
 from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.planning.prior import PriorSource
 from planwarden.planning.ranking.encoder import SentenceEncoder
@@ -84,17 +83,3 @@ class ProductPlanner:
         return PlannerContestant(
             planner=self.planner(mode, llm), clock=self.clock, remembered=self.remembered
         )
-
-
-def labelled(task: PlanTask) -> LabelledTask:
-    """Give a task as the ranker learns from it, under the names that its catalog gives its tools."""
-    catalog, names = catalog_of(task)
-    own = {offered: name for name, offered in reversed(names.items())}
-    return LabelledTask(
-        id=task.id,
-        source=task.source,
-        request=task.request,
-        tools=tuple(catalog.tools.values()),
-        steps=tuple(own.get(step.tool, step.tool) for step in task.gold.steps),
-        links=task.gold.edges,
-    )

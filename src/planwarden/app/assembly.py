@@ -32,6 +32,7 @@ from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.planner import Calibrated, LLMOrchestrationPlanner, unmeasured
 from planwarden.planning.prior import PriorSource
+from planwarden.planning.ranking.kept import KeptEmbeddings
 from planwarden.planning.ranking.learned_prior import LearnedPrior
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
@@ -152,6 +153,11 @@ def _examples(chosen: PlannerModel, llm: LLMService) -> int:
     if chosen.examples != "auto":
         return chosen.examples
     return 0 if llm.identity.adapter else WORKED_EXAMPLES
+
+
+def make_prior(settings: Settings) -> LearnedPrior:
+    """Make what ranks the tools before the model is asked."""
+    return LearnedPrior(weights=settings.ranker_in_force, kept=KeptEmbeddings(settings.index_folder))
 
 
 def make_orchestrator(  # noqa: PLR0913 - everything a run is made of

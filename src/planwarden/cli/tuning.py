@@ -13,6 +13,7 @@ from planwarden.app import Planwarden
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import err, plain, print_json, say, stop
 from planwarden.cli.running import AsJson, with_planwarden
+from planwarden.cli.tuning_ranker import ranker
 from planwarden.errors import DataRejected
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class Device(StrEnum):
 @app.callback()
 def tuning() -> None:
     """Hold the commands that tune."""
+
+
+app.command("ranker")(ranker)
 
 
 @app.command("planner")

@@ -98,6 +98,9 @@ class PlannerModel(_Model):
     adapter: Literal["auto", "none"] | Path = "auto"
     """A LoRA adapter for the embedded provider, a .gguf file; `auto`: one that `planwarden tune planner`
     installed for the weights in use, else the one that ships for the pinned ones; `none`: no adapter."""
+    ranker: Literal["auto", "shipped"] | Path = "auto"
+    """The weights of what ranks the tools before the model is asked: `auto` takes those that `planwarden tune
+    ranker` wrote, if any, else those that ship; or a file."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Plans below go to `on_low_confidence`. Not calibrated yet, hence 0."""
     on_low_confidence: Literal["fallback", "person"] = "fallback"
@@ -236,6 +239,24 @@ class Settings(BaseSettings):
     def adapter_folder(self) -> Path:
         """Give the folder of adapters that were tuned here."""
         return self.planwarden_home / "adapters"
+
+    @property
+    def ranker_file(self) -> Path:
+        """Give where a ranker that was tuned here is kept."""
+        return self.planwarden_home / "ranker.npz"
+
+    @property
+    def ranker_in_force(self) -> Path | None:
+        """Give the file of the ranker's weights; None for those that ship."""
+        chosen = self.planner_llm.ranker
+        if isinstance(chosen, Path):
+            return chosen
+        return self.ranker_file if chosen == "auto" and self.ranker_file.is_file() else None
+
+    @property
+    def index_folder(self) -> Path:
+        """Give the folder in which indexes of large catalogs are kept."""
+        return self.planwarden_home / "index"
 
     @property
     def dossier_folder(self) -> Path:

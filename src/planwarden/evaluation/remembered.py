@@ -44,6 +44,13 @@ def without_itself(task: Asks, remembered: Sequence[RememberedPlan]) -> tuple[Re
     return tuple(each for each in remembered if each.id != own and _normal(each.request) != request)
 
 
+def foreign(known: Sequence[PlanTask], planned: Sequence[PlanTask]) -> tuple[PlanTask, ...]:
+    """Leave out of what is known the tasks that are planned: none has the id or the request of one."""
+    ids = {task.id for task in planned}
+    requests = {_normal(task.request) for task in planned}
+    return tuple(task for task in known if task.id not in ids and _normal(task.request) not in requests)
+
+
 def memory_id(task: Asks) -> str:
     """Name what is remembered of a task by the task's id."""
     return "f" + digest(task.id).removeprefix("sha256:")[:24]

@@ -128,7 +128,10 @@ def test_tasks_of_both_formats_are_read_and_limited_evenly(tmp_path: Path) -> No
         "split": "train",
         "language": "en",
         "request": "IBM?",
-        "gold": {"steps": [{"agent": "finance_agent", "tools": ["finance.snapshot"]}], "handoff": "sequential"},
+        "gold": {
+            "steps": [{"agent": "finance_agent", "tools": ["finance.snapshot"]}],
+            "handoff": "sequential",
+        },
     }
     brought = {
         "id": "t1",
