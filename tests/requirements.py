@@ -222,7 +222,7 @@ REQUIREMENTS: dict[str, str] = {
     "BEN-12": "What one planner adds to another is measured in pairs of the same tasks.",
     "CAL-1": "A map of confidence is monotone, keeps what it must, and never leaves 0 to 1.",
     "CAL-2": "Calibration error, ranking and risk against coverage are those of the papers, with intervals.",
-    "CAL-3": "A model's word weighs what it was shown to be worth on tasks not fitted on; garbage weighs nothing.",
+    "CAL-3": "A model's word weighs what it was shown to be worth on unseen tasks; garbage weighs nothing.",
     "CAL-4": "Confidence is fitted on held-out plans, for plans and for steps, and not at all on too few.",
     "CAL-5": "A whole model is calibrated on held-out plans: right ones weigh much, useless ones nothing.",
     "CAL-6": "Calibration reads the tasks that ship, without the held-out third, and files in both formats.",

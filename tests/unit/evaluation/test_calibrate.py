@@ -1,4 +1,4 @@
-"""Calibration of whole models on the labelled tasks that ship, with doubles that know everything or nothing."""
+"""Calibration of whole models on the tasks that ship, with doubles that know everything or nothing."""
 
 from __future__ import annotations
 
@@ -128,7 +128,10 @@ def test_tasks_of_both_formats_are_read_and_limited_evenly(tmp_path: Path) -> No
         "split": "train",
         "language": "en",
         "request": "IBM?",
-        "gold": {"steps": [{"agent": "finance_agent", "tools": ["finance.snapshot"]}], "handoff": "sequential"},
+        "gold": {
+            "steps": [{"agent": "finance_agent", "tools": ["finance.snapshot"]}],
+            "handoff": "sequential",
+        },
     }
     brought = {
         "id": "t1",

@@ -54,8 +54,10 @@ class CalibrationTask:
 
     def right_step(self, tool: str, agent: str) -> bool:
         """Say whether a right plan has this tool, of this agent where that matters."""
-        return any((tool, agent) in zip(own.tools, own.agents, strict=True) if own.agents else tool in own.tools
-                   for own in self.wanted)  # fmt: skip
+        return any(
+            (tool, agent) in zip(own.tools, own.agents, strict=True) if own.agents else tool in own.tools
+            for own in self.wanted
+        )
 
     def right_link(self, first: str, second: str) -> bool | None:
         """Say whether the second uses the first's result; None where no right plan has both."""
