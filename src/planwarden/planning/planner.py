@@ -83,6 +83,11 @@ class LLMOrchestrationPlanner:
         self._calibrated = calibrated
         self._questions = PlannerQuestions(llm, settings)
 
+    @property
+    def settings(self) -> PlannerSettings:
+        """Give the knobs."""
+        return self._settings
+
     async def plan(
         self,
         task: Task,
