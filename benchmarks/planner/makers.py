@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.planner.bench import Mode
 
@@ -17,20 +17,15 @@ from planwarden.evaluation.offered import catalog_of
 from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.evaluation.remembered import remembered_plans
 from planwarden.llm.service import LLMService
+from planwarden.planning.learning.fit import fit_ranker
 from planwarden.planning.learning.tasks import LabelledTask
 from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.planning.prior import PriorSource
 from planwarden.planning.ranking.encoder import SentenceEncoder
+from planwarden.planning.ranking.kept import KeptEmbeddings
 from planwarden.planning.ranking.learned_prior import LearnedPrior
-from planwarden.planning.ranking.weights import RankerWeights
+from planwarden.planning.ranking.weights import SHIPPED, RankerWeights
 from planwarden.planning.retrieval_prior import RetrievalPrior
-
-LEARNS_WITH = "lightgbm"
-
-
-def can_fit() -> bool:
-    """Say whether the library is there that fitting needs and planning does not."""
-    return importlib.util.find_spec(LEARNS_WITH) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +35,18 @@ class ProductPlanners:
     settings: PlannerModel
     clock: Clock
     tell: Callable[[str], None]
+    folder: Path
+    """Where indexes of large catalogs are kept; empty at the start, so that the first is the first."""
     encoder: SentenceEncoder = field(default_factory=SentenceEncoder)
 
     def fitted(self, known: Sequence[PlanTask]) -> ProductPlanner:
         """Fit the ranker on the tasks, and remember their plans; nothing else comes into it."""
-        from planwarden.planning.learning.fit import fit_ranker  # noqa: PLC0415 - an extra
-
         weights = fit_ranker([labelled(task) for task in known], self.encoder, progress=self.tell)
         return ProductPlanner(
             settings=self.settings,
             clock=self.clock,
             encoder=self.encoder,
+            folder=self.folder,
             weights=weights,
             remembered=remembered_plans(known),
         )
@@ -58,7 +54,9 @@ class ProductPlanners:
     def shipped(self, *, always_asks: bool = False) -> ProductPlanner:
         """Take the ranker that ships; nothing is remembered."""
         settings = self.settings.model_copy(update={"ask": "always"}) if always_asks else self.settings
-        return ProductPlanner(settings=settings, clock=self.clock, encoder=SentenceEncoder())
+        return ProductPlanner(
+            settings=settings, clock=self.clock, encoder=SentenceEncoder(), folder=self.folder
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +66,16 @@ class ProductPlanner:
     settings: PlannerModel
     clock: Clock
     encoder: SentenceEncoder
+    folder: Path
     weights: RankerWeights | None = None
     """None: those that ship."""
     remembered: tuple[RememberedPlan, ...] = ()
 
     def source(self) -> PriorSource:
         """Give where its priors come from, with nothing indexed in this process yet."""
-        if self.weights is None:
+        if self.weights is None and not SHIPPED.is_file():
             return RetrievalPrior()
-        return LearnedPrior(weights=self.weights, encoder=self.encoder)
+        return LearnedPrior(weights=self.weights, encoder=self.encoder, kept=KeptEmbeddings(self.folder))
 
     def planner(self, mode: Mode, llm: LLMService) -> LLMOrchestrationPlanner:
         """Give the planner in a mode, with a model to ask."""
@@ -92,7 +91,7 @@ class ProductPlanner:
 def labelled(task: PlanTask) -> LabelledTask:
     """Give a task as the ranker learns from it, under the names that its catalog gives its tools."""
     catalog, names = catalog_of(task)
-    own = {offered: name for name, offered in reversed(names.items())}
+    own = {offered: name for name, offered in reversed(list(names.items()))}
     return LabelledTask(
         id=task.id,
         source=task.source,
