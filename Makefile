@@ -51,6 +51,7 @@ bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/planned_names.py
 	$(PY) benchmarks/journal_steps.py
 	$(PY) benchmarks/conversations.py
+	$(PY) benchmarks/plan_memory.py
 	$(PY) benchmarks/metrics_memory.py
 	$(PY) benchmarks/model_faults.py
 

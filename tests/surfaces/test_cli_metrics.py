@@ -35,22 +35,24 @@ def test_runs_of_every_kind_are_counted_once(cli: Cli, mind: Mind) -> None:
     mind.steps = [wire_step("enterprise_agent", "files.write")]
     assert cli("run", "Write hello to notes.md").code == 5
     mind.steps = [wire_step("nobody", "nothing")]
+    cli("run", "What is the latest price of MSFT?")  # no repeat: nothing is remembered that could be followed
     cli("run", TASK)
     said = cli("metrics")
     assert (said.code, said.err) == (0, "")
     text = said.out
-    assert value(text, "planwarden_runs_total", outcome="completed") == 2
+    assert value(text, "planwarden_runs_total", outcome="completed") == 3
     assert value(text, "planwarden_open_runs", status="waiting") == 1
     assert value(text, "planwarden_plans_total", source="planner") == 2
     assert value(text, "planwarden_plans_total", source="fallback") == 1
-    assert value(text, "planwarden_plan_refusals_total", rung="schema") == 1
-    assert value(text, "planwarden_plan_refusals_total", rung="repair") == 1
+    assert value(text, "planwarden_plans_total", source="cached") == 1
+    assert value(text, "planwarden_plan_refusals_total", rung="schema") == 2
+    assert value(text, "planwarden_plan_refusals_total", rung="repair") == 2
     assert value(text, "planwarden_deviations_total", kind="fallback_plan_used") == 1
-    assert value(text, "planwarden_tool_calls_total", status="returned") == 1
+    assert value(text, "planwarden_tool_calls_total", status="returned") == 2
     assert value(text, "planwarden_tool_calls_total", status="asked") == 1
-    assert value(text, "planwarden_planner_latency_seconds_count", provider="ollama") == 3
-    assert value(text, "planwarden_adherence_ratio_count") == 1  # the fallback planned no tool
-    assert value(text, "planwarden_adherence_ratio_sum") == 1
+    assert value(text, "planwarden_planner_latency_seconds_count", provider="ollama") == 4
+    assert value(text, "planwarden_adherence_ratio_count") == 2  # the fallback planned no tool
+    assert value(text, "planwarden_adherence_ratio_sum") == 2
     assert value(text, "planwarden_adherence_ratio_bucket", le="0.99") == 0
     assert value(text, "planwarden_damaged_runs") == 0
 

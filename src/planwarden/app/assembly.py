@@ -30,7 +30,7 @@ from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.port import PlanMemory
-from planwarden.planning.planner import LLMOrchestrationPlanner
+from planwarden.planning.planner import Calibrated, LLMOrchestrationPlanner, unmeasured
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
@@ -109,8 +109,16 @@ def empty_world() -> AssembledCatalog:
     return AssembledCatalog(catalog=catalog, policy=ToolPolicy(), tools={}, left_out={})
 
 
-def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlanner:
-    """Make the planner that is configured around a model."""
+def make_planner(
+    chosen: PlannerModel, llm: LLMService, calibrated: Calibrated = unmeasured
+) -> LLMOrchestrationPlanner:
+    """Make the planner that is configured around a model.
+
+    Args:
+        chosen: how it is configured.
+        llm: the model.
+        calibrated: what a model's word is worth; see `calibrations_in_force`.
+    """
     embedded = llm.identity.provider == "embedded"
     settings = PlannerSettings(
         max_agents=chosen.max_agents,
@@ -131,7 +139,7 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         on_low_confidence=chosen.on_low_confidence,
         reuse_plans=chosen.reuse_plans,
     )
-    return LLMOrchestrationPlanner(llm, settings)
+    return LLMOrchestrationPlanner(llm, settings, calibrated=calibrated)
 
 
 def _examples(chosen: PlannerModel, llm: LLMService) -> int:

@@ -110,6 +110,7 @@ def plans(
 
 async def _contestant(planwarden: Planwarden, which: WhichPlanner, known: tuple[PlanTask, ...]) -> Contestant:
     from planwarden.app.assembly import make_planner  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - not quick
     from planwarden.evaluation.contestants import BareJsonContestant, PlannerContestant  # noqa: PLC0415 - not quick
     from planwarden.evaluation.remembered import remembered_plans  # noqa: PLC0415 - not quick
 
@@ -121,8 +122,11 @@ async def _contestant(planwarden: Planwarden, which: WhichPlanner, known: tuple[
         chosen = chosen.model_copy(update={"mode": "model"})
     if which is WhichPlanner.PRIOR:
         chosen = chosen.model_copy(update={"mode": "prior"})
+    in_force = calibrations_in_force(planwarden.settings.planwarden_home)
     return PlannerContestant(
-        planner=make_planner(chosen, llm), clock=planwarden.clock, remembered=remembered_plans(known)
+        planner=make_planner(chosen, llm, in_force),
+        clock=planwarden.clock,
+        remembered=remembered_plans(known),
     )
 
 

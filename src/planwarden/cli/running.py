@@ -146,7 +146,7 @@ def run(
 
     async def work(planwarden: Planwarden) -> RunResult | None:
         wanted = make_task(task, data, conversation)
-        brought = await planwarden.accept_plan(_read(plan_file), wanted) if plan_file else None
+        brought = await planwarden.accept_plan(read_plan_file(plan_file), wanted) if plan_file else None
         if dry_run:
             await _dry_run(planwarden, wanted, brought, as_json=as_json)
             return None
@@ -185,7 +185,12 @@ def _verdict(verdict: Any) -> dict[str, Any]:  # noqa: ANN401 - one of the verdi
     return verdict.model_dump(mode="json")
 
 
-def _read(path: Path) -> bytes:
+def read_plan_file(path: Path) -> bytes:
+    """Read a plan that somebody brings along, as bytes not looked at yet.
+
+    Raises:
+        PlanRejected: the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(MAX_READ)

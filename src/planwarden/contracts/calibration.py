@@ -86,6 +86,8 @@ class PlannerCalibration(Contract):
     """Its provider and name, for people."""
     prompt_version: str
     """Of the prompt it was measured with: figures of another prompt are not its own."""
+    prior_version: str = ""
+    """Of the prior, where it has one: beside another prior the weights would be others."""
     weights: PlannerWeights
     measured: bool
     """False for a default: then nothing of this was measured for this very model."""

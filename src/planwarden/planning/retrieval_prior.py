@@ -75,6 +75,12 @@ class RetrievalPrior:
             examples=_examples([tool.name for tool in tools], parts, found),
         )
 
+    def in_context(self, request: PriorRequest) -> str:
+        """Give the text of a request together with the earlier ones that it leans on."""
+        if not request.earlier:
+            return request.text
+        return self._retriever.in_context(request.text, request.catalog, request.policy, request.earlier)
+
     def prepare(self, catalog: Catalog) -> None:
         """Make the index of a catalog ahead of the first request."""
         self._retriever.prepare(catalog)

@@ -159,6 +159,14 @@ class Retriever:
             shares=_shares(heard or [whole]),
         )
 
+    def in_context(self, text: str, catalog: Catalog, policy: ToolPolicy, earlier: Sequence[str]) -> str:
+        """Give a request together with the earlier ones that it leans on; alone where it leans on none."""
+        usable = frozenset(tool for tools in allowed_pairs(catalog, policy).values() for tool in tools)
+        index = self._index(catalog)
+        return in_conversation(
+            text, earlier, catalog, lambda words: index.rank(words).only(usable).scores
+        ).text
+
     def prepare(self, catalog: Catalog) -> None:
         """Make the index of a catalog, which is kept, before it is asked for."""
         self._index(catalog)

@@ -29,6 +29,7 @@ async def look_at_store(planwarden: Planwarden, options: DiagnosisOptions) -> tu
     folders = (
         await _folder("dossier folder", settings.dossier_folder),
         await _folder("workspace", settings.workspace),
+        await _plan_memory(planwarden),
     )
     try:
         journal = await planwarden.journal()
@@ -66,6 +67,16 @@ async def _journal(
     small = facts.file_bytes <= READ_AT_ONCE_BYTES
     whole = await _integrity(journal) if small or options.thorough else _unread(facts.file_bytes)
     return (opens, safe, whole, *await _runs(planwarden))
+
+
+async def _plan_memory(planwarden: Planwarden) -> Finding:
+    try:
+        plans = await planwarden.memory.size()
+    except PlanwardenError as error:
+        return trouble("plan memory", error)
+    off = "; PLANWARDEN_MEMORY is off" if planwarden.settings.planwarden_memory == "off" else ""
+    detail = f"{planwarden.settings.memory_path}: {plans} remembered plans{off}"
+    return Finding(check="plan memory", status="ok", detail=detail, figures={"plans": plans})
 
 
 async def _integrity(journal: SqliteJournal) -> Finding:

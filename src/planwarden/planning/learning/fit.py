@@ -1,8 +1,8 @@
 """Fitting the ranker's weights to labelled tasks.
 
-Each task is shown twice: with the lessons of all other tasks, and with those of other sources only, so that the
-ranker learns to use lessons where there are some and to do without where there are none. What the second forest
-sees of the first is out of fold (stacking, Wolpert 1992). Deterministic.
+Each task is shown twice: with the lessons of all other tasks, and with those of other sources only, so that
+the ranker learns to use lessons where there are some and to do without where there are none. What the second
+forest sees of the first is out of fold (stacking, Wolpert 1992). Deterministic.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from planwarden.planning.ranking.company import company
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.forest import Forest
 from planwarden.planning.ranking.heard import Heard, hear
-from planwarden.planning.ranking.lessons import LessonBook, Recalled, reachable, recall
+from planwarden.planning.ranking.lessons import Lesson, LessonBook, Recalled, own_lessons, reachable, recall
 from planwarden.planning.ranking.lexicon import PLACES, Lexicon, counted_grams
 from planwarden.planning.ranking.order import (
     TOPICS,
@@ -91,15 +91,17 @@ def fit_ranker(
     """Fit the ranker.
 
     Args:
-        tasks: what to learn from; those without steps teach when nothing fits.
+        tasks: what to learn from, each of a source with a name; those without steps teach when nothing fits.
         encoder: of sentences.
         lessons: more tasks, which are remembered but not learned from.
         progress: is told what is being done.
     """
     progress(f"reading {len(tasks)} tasks")
     prepared = _prepare(tasks, encoder)
-    book = LessonBook.of(lessons_of([*tasks, *lessons]), encoder, prepared.lexicon)
-    views = list(_views(tasks, prepared, book, [task.source for task in (*tasks, *lessons)]))
+    examples = _examples(tasks)
+    book = LessonBook.of((*lessons_of([*tasks, *lessons]), *examples), encoder, prepared.lexicon)
+    sources = [*(task.source for task in (*tasks, *lessons)), *("" for _ in examples)]
+    views = list(_views(tasks, prepared, book, sources))
     fitted = [view for view in views if view.task.steps]
     progress(f"growing trees over {sum(len(view.tools.names) for view in fitted)} tools")
     alone_rows = np.vstack([view.own.columns for view in fitted])
@@ -138,6 +140,12 @@ def _prepare(tasks: Sequence[LabelledTask], encoder: SentenceEncoder) -> _Prepar
         prepared.heard.append(hear(task.request, encoder, lexicon))
         prepared.tools.append(ToolIndex.build(task.tools, encoder, lexicon))
     return prepared
+
+
+def _examples(tasks: Sequence[LabelledTask]) -> list[Lesson]:
+    """Give what the tools' own examples teach; no task is without them, since no catalog is."""
+    tools = {(tool.name, tool.description): tool for task in tasks for tool in task.tools}
+    return [lesson for tool in tools.values() for lesson in own_lessons(tool)]
 
 
 def _rarity(tasks: Sequence[LabelledTask]) -> Lexicon:

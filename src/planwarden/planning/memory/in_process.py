@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from planwarden.contracts.memory import LEARNED, RememberedPlan
-from planwarden.planning.memory.port import RECALLED, not_remembered
+from planwarden.planning.memory.port import bounded, newest_first, not_remembered, taught_at
 
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _Key = tuple[str, str]
 """Tenant and id."""
 
@@ -31,8 +30,7 @@ class InProcessMemory:
             for plan in self._plans.values()
             if plan.tenant == tenant and plan.conversation in (None, conversation)
         ]
-        by_persons_first = sorted(_newest_first(seen), key=lambda plan: plan.origin == "run")
-        return tuple(_newest_first(by_persons_first[:RECALLED]))
+        return bounded(seen)
 
     async def remember(self, plan: RememberedPlan) -> bool:
         """Keep a plan."""
@@ -40,7 +38,7 @@ class InProcessMemory:
             return False
         key = (plan.tenant, plan.id)
         known = self._plans.get(key)
-        if known is None or _time(known) <= _time(plan):
+        if known is None or taught_at(known) <= taught_at(plan):
             self._plans[key] = plan
         if plan.run_id is not None:
             self._taught[plan.tenant, plan.run_id] = plan.id
@@ -48,7 +46,7 @@ class InProcessMemory:
 
     async def listed(self, tenant: str, *, limit: int) -> tuple[RememberedPlan, ...]:
         """Give all that is kept of a tenant."""
-        return tuple(_newest_first([plan for plan in self._plans.values() if plan.tenant == tenant])[:limit])
+        return tuple(newest_first([plan for plan in self._plans.values() if plan.tenant == tenant])[:limit])
 
     async def forget(self, tenant: str, ids: Sequence[str]) -> int:
         """Delete these plans for good."""
@@ -81,7 +79,7 @@ class InProcessMemory:
         self._plans = {
             key: plan
             for key, plan in self._plans.items()
-            if plan.origin not in LEARNED or _time(plan) >= begun
+            if plan.origin not in LEARNED or taught_at(plan) >= begun
         }
         self._taught = {
             run: taught for run, taught in self._taught.items() if (run[0], taught) in self._plans
@@ -100,13 +98,6 @@ class InProcessMemory:
     def _is_forgotten(self, plan: RememberedPlan) -> bool:
         if plan.origin not in LEARNED:
             return False
-        since = self._forgotten_tenants.get(plan.tenant, _LONG_AGO)
-        return (plan.tenant, plan.run_id) in self._forgotten_runs or _time(plan) <= since
-
-
-def _time(plan: RememberedPlan) -> datetime:
-    return plan.at or _LONG_AGO
-
-
-def _newest_first(plans: Iterable[RememberedPlan]) -> list[RememberedPlan]:
-    return sorted(plans, key=lambda plan: (_time(plan), plan.id), reverse=True)
+        since = self._forgotten_tenants.get(plan.tenant)
+        late = since is not None and taught_at(plan) <= since
+        return late or (plan.tenant, plan.run_id) in self._forgotten_runs

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.errors import InputError
 
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 RECALLED = 10_000
 """How many plans are recalled at most. What persons taught comes first, so that runs never crowd it out."""
 
@@ -80,6 +81,24 @@ class PlanMemory(Protocol):
             StoreError: it cannot be written.
         """
         ...
+
+
+def taught_at(plan: RememberedPlan) -> datetime:
+    """Give when a plan was taught; long ago where nobody knows."""
+    return plan.at or _LONG_AGO
+
+
+def newest_first(plans: Iterable[RememberedPlan]) -> list[RememberedPlan]:
+    """Give plans newest first, those of one moment in a fixed order. Pure."""
+    return sorted(plans, key=lambda plan: (taught_at(plan), plan.id), reverse=True)
+
+
+def bounded(plans: Iterable[RememberedPlan]) -> tuple[RememberedPlan, ...]:
+    """Give what is recalled of the plans that may be seen: `RECALLED` at most, newest first. Pure."""
+    ordered = newest_first(plans)
+    if len(ordered) > RECALLED:
+        ordered = newest_first(sorted(ordered, key=lambda plan: plan.origin == "run")[:RECALLED])
+    return tuple(ordered)
 
 
 def not_remembered(ids: Iterable[str], tenant: str) -> InputError:

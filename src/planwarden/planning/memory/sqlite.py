@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from planwarden.contracts.memory import LEARNED, RememberedPlan
 from planwarden.journal.chain import instant_text
 from planwarden.journal.sqlite.refusal import corrupt
-from planwarden.planning.memory.port import RECALLED, not_remembered
+from planwarden.planning.memory.port import RECALLED, bounded, not_remembered
 from planwarden.planning.memory.sqlite_file import reading, scrub, writing
 
 _Plans = tuple[RememberedPlan, ...]
@@ -25,11 +25,10 @@ _bodies: TypeAdapter[list[RememberedPlan]] = TypeAdapter(list[RememberedPlan])
 _SCOPES_KEPT = 32
 """Tenants and conversations whose plans stay decoded between two recalls."""
 
-_VISIBLE = """
-    SELECT id, change, body, at FROM plans
-    WHERE tenant = ? AND (conversation IS NULL OR conversation = ?)
-    ORDER BY origin = 'run', at DESC, id DESC LIMIT ?"""
-_ALL = "SELECT id, change, body, at FROM plans WHERE tenant = ? ORDER BY at DESC, id DESC LIMIT ?"
+_MAY_SEE = "tenant = ? AND (conversation IS NULL OR conversation = ?)"
+_VISIBLE = f"SELECT body FROM plans WHERE {_MAY_SEE} ORDER BY origin = 'run', at DESC, id DESC LIMIT ?"  # noqa: S608
+_NEW = f"SELECT body FROM plans WHERE {_MAY_SEE} AND change > ?"  # noqa: S608
+_ALL = "SELECT body FROM plans WHERE tenant = ? ORDER BY at DESC, id DESC LIMIT ?"
 
 
 class _Stamp(NamedTuple):
@@ -39,12 +38,9 @@ class _Stamp(NamedTuple):
     changes: int
     deletions: int
 
-
-class _Row(NamedTuple):
-    id: str
-    change: int
-    body: bytes
-    at: str | None
+    def nothing_deleted_until(self, later: _Stamp) -> bool:
+        """Say whether, from this state to a later one, plans were only added or made newer."""
+        return (self.born, self.deletions) == (later.born, later.deletions)
 
 
 class _Decoded(NamedTuple):
@@ -52,7 +48,6 @@ class _Decoded(NamedTuple):
 
     stamp: _Stamp
     plans: _Plans
-    by_change: dict[tuple[str, int], RememberedPlan]
 
 
 class SqliteMemory:
@@ -85,9 +80,25 @@ class SqliteMemory:
         def read() -> _Plans:
             with reading(self._path) as connection:
                 rows = [] if connection is None else connection.execute(_ALL, (tenant, limit)).fetchall()
-            return tuple(self._decode([_Row(*row) for row in rows]))
+            return tuple(self._decode(rows))
 
         return await asyncio.to_thread(read)
+
+    async def size(self) -> int:
+        """Say how many plans are kept, of all tenants.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+
+        def count() -> int:
+            with reading(self._path) as connection:
+                if connection is None:
+                    return 0
+                (plans,) = connection.execute("SELECT count(*) FROM plans").fetchone()
+            return plans
+
+        return await asyncio.to_thread(count)
 
     async def forget(self, tenant: str, ids: Sequence[str]) -> int:
         """Delete these plans for good."""
@@ -168,29 +179,33 @@ class SqliteMemory:
         with reading(self._path) as connection:
             if connection is None:
                 return ()
-            counts = connection.execute("SELECT born, changes, deletions FROM counts").fetchone()
-            stamp = _Stamp(*counts)
+            row = connection.execute("SELECT born, changes, deletions FROM counts").fetchone()
+            stamp = _Stamp(*row)
             if known is not None and known.stamp == stamp:
                 return known.plans
-            found = connection.execute(_VISIBLE, (tenant, conversation, RECALLED)).fetchall()
-        rows = sorted((_Row(*row) for row in found), key=lambda row: (row.at or "", row.id), reverse=True)
-        same_file = known is not None and known.stamp.born == stamp.born
-        before = known.by_change if known is not None and same_file else {}
-        fresh = [row for row in rows if (row.id, row.change) not in before]
-        new = {(row.id, row.change): plan for row, plan in zip(fresh, self._decode(fresh), strict=True)}
-        by_change = {key: new.get(key) or before[key] for key in ((row.id, row.change) for row in rows)}
-        plans = tuple(by_change.values())
-        with self._lock:
-            if len(self._decoded) >= _SCOPES_KEPT or any(
-                each.stamp[::2] != stamp[::2] for each in self._decoded.values()
-            ):
-                self._decoded.clear()  # also what another process had deleted
-            self._decoded[scope] = _Decoded(stamp, plans, by_change)
+            if known is not None and known.stamp.nothing_deleted_until(stamp):
+                rows = connection.execute(_NEW, (*scope, known.stamp.changes)).fetchall()
+            else:
+                rows, known = connection.execute(_VISIBLE, (*scope, RECALLED)).fetchall(), None
+        before = {plan.id: plan for plan in known.plans} if known is not None else {}
+        plans = bounded((before | {plan.id: plan for plan in self._decode(rows)}).values())
+        self._keep_decoded(scope, _Decoded(stamp, plans))
         return plans
 
-    def _decode(self, rows: Sequence[_Row]) -> list[RememberedPlan]:
+    def _keep_decoded(self, scope: tuple[str, str | None], decoded: _Decoded) -> None:
+        """Keep what was recalled; let go of all that may hold what was deleted since, by any process."""
+        with self._lock:
+            current = {
+                key: each
+                for key, each in self._decoded.items()
+                if each.stamp.nothing_deleted_until(decoded.stamp)
+            }
+            self._decoded = {} if len(current) >= _SCOPES_KEPT else current
+            self._decoded[scope] = decoded
+
+    def _decode(self, rows: Sequence[tuple[bytes]]) -> list[RememberedPlan]:
         try:
-            return _bodies.validate_json(b"[" + b",".join(row.body for row in rows) + b"]")
+            return _bodies.validate_json(b"[" + b",".join(body for (body,) in rows) + b"]")
         except ValidationError as error:
             first = error.errors(include_url=False)[0]["msg"]
             raise corrupt(self._path, f"a remembered plan cannot be read back: {first}", "memory") from error
@@ -200,7 +215,7 @@ def _keep(connection: sqlite3.Connection, plan: RememberedPlan, change: int) -> 
     if _is_forgotten(connection, plan):
         return False
     at = None if plan.at is None else instant_text(plan.at)
-    body = plan.model_dump_json().encode()
+    body = plan.model_dump_json(exclude_defaults=True).encode()
     connection.execute(
         "INSERT INTO plans VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, id) DO UPDATE"
         " SET at = ?5, change = ?6, body = ?7 WHERE coalesce(at, '') <= coalesce(?5, '')",

@@ -1,1 +1,1 @@
-"""How likely each tool is to be in the plan, before any model is asked: retrieval, embeddings, lessons, trees."""
+"""How likely each tool is to be in the plan, before any model is asked."""

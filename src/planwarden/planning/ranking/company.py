@@ -1,7 +1,8 @@
-"""What speaks for each tool in the company of the others that are likely: rivals, partners, suppliers. Pure."""
+"""What speaks for each tool beside the others that are likely: rivals, partners, suppliers. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -85,11 +86,12 @@ def supplied(tools: ToolIndex, likely: NDArray[np.int64], *, giving: bool) -> Fl
 
 def _pairs(tools: ToolIndex, likely: NDArray[np.int64], recalled: Recalled) -> tuple[Floats, Floats, Floats]:
     """Give, for each likely tool, how often each tool stood with it, right after it, and right before it."""
-    names, some = tools.names, [tools.names[row] for row in likely]
+    names: Sequence[str] = tools.names
+    some = [names[int(row)] for row in likely]
 
     def table(kind: PairKind, *, turned: bool = False) -> Floats:
-        pairs = [[(b, a) if turned else (a, b) for b in names] for a in some]
-        return np.array([[recalled.count(kind, pair) for pair in row] for row in pairs], np.float32)
+        found = [[recalled.count(kind, (b, a) if turned else (a, b)) for b in names] for a in some]
+        return np.array(found, np.float32)
 
     together, after, ahead = table("together"), table("next"), table("next", turned=True)
     return _shares(together), _shares(after), _shares(ahead)

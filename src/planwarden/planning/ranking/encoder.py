@@ -1,4 +1,4 @@
-"""Sentence embeddings: all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019) in NumPy, weights in 8 bits.
+"""Sentence embeddings: all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019) in NumPy, 8 bits.
 
 Six transformer layers over WordPiece tokens, mean-pooled, of length 1. The weights are those of the model
 all-MiniLM-L6-v2 (Apache-2.0), each row rounded to 8 bits; see `weights/minilm/README.md`.
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,9 +106,9 @@ class SentenceEncoder:
     def _fresh(self, texts: Sequence[str]) -> Floats:
         if self._model is None or self._threads is None:
             self._model, self._threads = _load(self._folder), ThreadpoolController()
-        with self._threads.limit(
-            limits=1, user_api="blas"
-        ):  # more threads wait for each other on a busy machine
+        # More threads than one wait for each other on a busy machine.
+        one: Any = self._threads.limit(limits=1, user_api="blas")  # pyright: ignore[reportUnknownMemberType]
+        with one:
             return self._model.encode(texts)
 
 
@@ -186,7 +187,7 @@ def _load(folder: Path) -> _Model:
 
 
 def _gelu(x: Floats) -> Floats:
-    """Give the Gaussian error linear unit (Hendrycks & Gimpel 2016), the error function by Abramowitz & Stegun 7.1.26."""
+    """Give the Gaussian error linear unit (Hendrycks & Gimpel 2016); erf by Abramowitz & Stegun, 7.1.26."""
     z = np.abs(x) * np.float32(0.7071067811865476)
     t = np.float32(1) / (np.float32(1) + np.float32(0.3275911) * z)
     series = np.full_like(t, 1.061405429)

@@ -1,4 +1,4 @@
-"""Boosted regression trees (Friedman 2001), evaluated in NumPy. They are grown by `planwarden tune ranker`."""
+"""Boosted regression trees (Friedman 2001), evaluated in NumPy. Grown by `planwarden tune ranker`."""
 
 from __future__ import annotations
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
 from planwarden.catalog.catalog import Catalog
+from planwarden.contracts.memory import RememberedPlan
 from planwarden.language.detection import UNKNOWN, language_of
+from planwarden.planning.memory.weight import weight
 from planwarden.planning.prior import PlanItem, Prior, PriorExample, PriorRequest, ToolPrior
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.heard import Heard, hear
 from planwarden.planning.ranking.kept import KeptEmbeddings
-from planwarden.planning.ranking.lessons import Lesson, LessonBook
+from planwarden.planning.ranking.lessons import Lesson, LessonBook, own_lessons
 from planwarden.planning.ranking.ranker import Ranking, rank
 from planwarden.planning.ranking.tool_index import ToolIndex, embedded_text
 from planwarden.planning.ranking.weights import RankerWeights, read_weights
@@ -27,8 +30,6 @@ SPOKEN_OF = 24
 """Tools that a prior speaks of."""
 EXAMPLES = 4
 """Remembered requests that a prior offers to show."""
-EXAMPLE_WEIGHT = 0.5
-"""Of a tool's own example, beside a plan that worked."""
 UNGROUNDED = 0.3
 """Factor for a tool for which the request names no value where arguments are taken from the request alone."""
 DEFAULT_LINK = 0.05
@@ -91,7 +92,7 @@ class LearnedPrior:
         rows = [row for row, name in enumerate(known.tools.names) if name in usable]
         text = self._retrieval.in_context(request)
         heard = hear(text, self._encoder, self.weights.lexicon)
-        book = self._book(catalog, known, request.lessons)
+        book = self._book(catalog, known, lessons_from(request.remembered))
         ranking = rank(heard, known.tools.only(rows), book, self.weights)
         return self._prior(request, heard, ranking, pairs)
 
@@ -99,7 +100,7 @@ class LearnedPrior:
         self, request: PriorRequest, heard: Heard, ranking: Ranking, pairs: Mapping[str, tuple[str, ...]]
     ) -> Prior:
         probability = _narrowed(ranking, request)
-        order = np.argsort(-probability, kind="stable")[:SPOKEN_OF]
+        order: list[int] = np.argsort(-probability, kind="stable")[:SPOKEN_OF].tolist()
         tools = tuple(
             ToolPrior(
                 name=ranking.names[row],
@@ -143,7 +144,8 @@ class LearnedPrior:
         for name in names:
             own = {agent: pull[agent] for agent, tools in pairs.items() if name in tools}
             total = sum(own.values())
-            found[name] = tuple((agent, own[agent] / total) for agent in sorted(own, key=lambda a: -own[a]))
+            shares = [(agent, share / total) for agent, share in own.items()]
+            found[name] = tuple(sorted(shares, key=_falling))
         return found
 
     def _known(self, catalog: Catalog) -> _Known:
@@ -154,11 +156,7 @@ class LearnedPrior:
                 self._kept.prepare([embedded_text(tool) for tool in tools], self._encoder)
             self._catalogs[key] = _Known(
                 tools=ToolIndex.build(tools, self._encoder, self.weights.lexicon),
-                own_examples=tuple(
-                    Lesson(request=example.request, tools=(tool.name,), weight=EXAMPLE_WEIGHT)
-                    for tool in tools
-                    for example in tool.examples
-                ),
+                own_examples=tuple(lesson for tool in tools for lesson in own_lessons(tool)),
             )
             while len(self._catalogs) > KEPT_CATALOGS:
                 self._catalogs.popitem(last=False)
@@ -175,6 +173,30 @@ class LearnedPrior:
                 self._books.popitem(last=False)
         self._books.move_to_end(key)
         return self._books[key]
+
+
+def _falling(share: tuple[str, float]) -> float:
+    return -share[1]
+
+
+def lessons_from(remembered: Sequence[RememberedPlan]) -> tuple[Lesson, ...]:
+    """Give what remembered plans teach; ages count from the newest of them."""
+    newest = max(
+        (plan.at for plan in remembered if plan.at is not None), default=datetime.min.replace(tzinfo=UTC)
+    )
+    return tuple(_lesson(plan, newest) for plan in remembered)
+
+
+def _lesson(plan: RememberedPlan, newest: datetime) -> Lesson:
+    places = [(at, tool) for at, step in enumerate(plan.steps) for tool in step.tools]
+    links = tuple(
+        (a, b)
+        for b, (step, _) in enumerate(places)
+        for a, (before, _) in enumerate(places)
+        if before in plan.steps[step].depends_on
+    )
+    tools = tuple(tool for _, tool in places)
+    return Lesson(request=plan.request, tools=tools, links=links, weight=weight(plan, newest))
 
 
 def _narrowed(ranking: Ranking, request: PriorRequest) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from planwarden.contracts.specs import ToolSpec
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.lexicon import GramRows, Lexicon
 from planwarden.planning.ranking.words import text_words
@@ -17,6 +18,8 @@ from planwarden.planning.ranking.words import text_words
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Pair = tuple[str, str]
+EXAMPLE_WEIGHT = 0.5
+"""Of a tool's own example, beside a plan that worked."""
 PairKind = Literal["together", "before", "linked", "next", "follows"]
 
 
@@ -31,6 +34,14 @@ class Lesson:
     """Places of a step and of a later one that uses its result."""
     weight: float = 1.0
     """How much it counts: recent ones and edits more."""
+
+
+def own_lessons(tool: ToolSpec) -> tuple[Lesson, ...]:
+    """Give what a tool's own examples teach."""
+    return tuple(
+        Lesson(request=example.request, tools=(tool.name,), weight=EXAMPLE_WEIGHT)
+        for example in tool.examples
+    )
 
 
 @dataclass(frozen=True, slots=True)

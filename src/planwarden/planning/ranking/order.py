@@ -1,7 +1,7 @@
 """Which steps build on which, and in what order they stand. Pure.
 
-Two models: how likely one step is to come before another, from which an order follows by adding up (Borda count);
-then, in that order, how likely the later one uses the earlier one's result.
+Two models: how likely one step is to come before another, from which an order follows (Borda count); then,
+in that order, how likely the later one uses the earlier one's result.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planwarden.planning.ranking.heard import Heard
-from planwarden.planning.ranking.lessons import Recalled
+from planwarden.planning.ranking.lessons import Lesson, Recalled
 from planwarden.planning.ranking.signals import Signals
 from planwarden.planning.ranking.tool_index import ToolIndex
 
@@ -81,7 +81,7 @@ def pair_signals(steps: Steps) -> Floats:
         found.append([
             *counts, *votes, float(gives[first][0][second]), float(gives[first][1][second]),
             float(tools.embeddings[first] @ tools.embeddings[second]), apart, abs(apart), len(rows),
-            float(first == second), *tools.shape[[first, second], 0], *tools.shape[[first, second], 1],
+            float(first == second), *tools.counts[[first, second], 0], *tools.counts[[first, second], 1],
             float(fit[places[a], second] - fit[places[b], second]), len(steps.heard.clauses),
             steps.heard.length, *steps.topics,
         ])  # fmt: skip
@@ -94,7 +94,7 @@ def _counts(recalled: Recalled, pair: tuple[str, str]) -> tuple[float, float, fl
     return (
         recalled.count("linked", pair) * share,
         recalled.count("before", pair) * share,
-        recalled.count("before", pair[::-1]) * share,
+        recalled.count("before", (pair[1], pair[0])) * share,
         recalled.count("follows", pair) * share,
         float(np.log1p(together)),
     )
@@ -102,8 +102,9 @@ def _counts(recalled: Recalled, pair: tuple[str, str]) -> tuple[float, float, fl
 
 def _votes(recalled: Recalled, voters: NDArray[np.int64]) -> tuple[float, float, float]:
     """Say how closely the steps of the most similar lessons were linked, and how similar the nearest is."""
-    lessons = recalled.book.lessons
-    several = [int(at) for at in voters[: 8 * _NEIGHBOURS] if len(lessons[at].tools) > 1][:_NEIGHBOURS]
+    lessons: Sequence[Lesson] = recalled.book.lessons
+    nearest: list[int] = voters[: 8 * _NEIGHBOURS].tolist()
+    several = [at for at in nearest if len(lessons[at].tools) > 1][:_NEIGHBOURS]
     if not several:
         return 0.5, 0.5, 0.0
     alike = recalled.alike[several]
@@ -111,7 +112,7 @@ def _votes(recalled: Recalled, voters: NDArray[np.int64]) -> tuple[float, float,
     links = [len(lessons[at].links) / (len(lessons[at].tools) - 1) for at in several]
     closely = float(np.average(np.minimum(links, 1.5), weights=pull))
     at_all = float(np.average([share > 0 for share in links], weights=pull))
-    return closely, at_all, float(alike[0])
+    return closely, at_all, float(recalled.alike[several[0]])
 
 
 def in_order(steps: Steps, before: Pairs) -> list[int]:

@@ -114,9 +114,9 @@ def _order(
         order, linked = judge_order(steps, weights.before.probability, weights.linked.probability)
         ordered = [rows[step] for step in order]
         for (a, b), p in linked.items():
-            pair = (tools.names[rows[a]], tools.names[rows[b]])
-            links.setdefault(pair, p)
-            links.setdefault(pair[::-1], 0.0)
+            first, second = tools.names[rows[a]], tools.names[rows[b]]
+            links.setdefault((first, second), p)
+            links.setdefault((second, first), 0.0)
         return ordered
 
     for at, row in enumerate(ordered := judge(plan)):

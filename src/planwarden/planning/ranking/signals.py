@@ -57,7 +57,7 @@ def signals(heard: Heard, tools: ToolIndex, recalled: Recalled) -> Signals:
         np.stack([tools.parameter_letters.likeness(row) for row in heard.letters]),
         heard.embeddings @ tools.embeddings.T,
     )
-    fit = (views[0] + views[1]) / 2 + views[3]
+    fit: Floats = ((views[0] + views[1]) / 2 + views[3]).astype(np.float32)
     columns = [column for view in views for column in _of_a_view(view)]
     columns += _competition(fit)
     columns += _sizes(heard, tools, fit[1:])
@@ -78,7 +78,7 @@ def _competition(fit: Floats) -> list[Floats]:
     clauses, count = fit[1:], fit.shape[1]
     shares = np.exp((clauses - clauses.max(1, keepdims=True)) * _SHARPNESS)
     shares /= shares.sum(1, keepdims=True)
-    led = (clauses.argmax(1)[:, None] == np.arange(count)).sum(0)
+    led = np.bincount(clauses.argmax(1), minlength=count)
     ordered = np.sort(clauses, axis=1)
     second = ordered[:, -2:-1] if count > 1 else np.zeros((len(clauses), 1), np.float32)
     rival = np.where(clauses == ordered[:, -1:], second, ordered[:, -1:])
@@ -92,10 +92,10 @@ def _competition(fit: Floats) -> list[Floats]:
 def _sizes(heard: Heard, tools: ToolIndex, by_clause: Floats) -> list[Floats]:
     count, parts = len(tools.names), len(heard.clauses)
     place = by_clause.argmax(0) / max(1, parts - 1)
-    shape = [tools.shape[:, column] for column in range(tools.shape[1])]
+    counts = [tools.counts[:, column] for column in range(tools.counts.shape[1])]
     return [
         place.astype(np.float32), _all(min(count, _MOST_TOOLS), count), _all(parts, count),
-        _all(heard.length, count), *shape,
+        _all(heard.length, count), *counts,
     ]  # fmt: skip
 
 

@@ -33,7 +33,7 @@ class ToolIndex:
     name_letters: GramRows
     text_letters: GramRows
     parameter_letters: GramRows
-    shape: Floats
+    counts: Floats
     """Columns: required parameters, parameters, words of the description."""
 
     @staticmethod
@@ -45,7 +45,7 @@ class ToolIndex:
             name_letters=GramRows.of([lexicon.grams(name_words(tool.name)) for tool in tools]),
             text_letters=GramRows.of([lexicon.grams(described_words(tool)) for tool in tools]),
             parameter_letters=GramRows.of([lexicon.grams(parameter_words(tool)) for tool in tools]),
-            shape=np.array([_shape(tool) for tool in tools], np.float32).reshape(len(tools), 3),
+            counts=np.array([_counts(tool) for tool in tools], np.float32).reshape(len(tools), 3),
         )
 
     def only(self, rows: Sequence[int]) -> ToolIndex:
@@ -58,16 +58,16 @@ class ToolIndex:
             name_letters=self.name_letters.chosen(rows),
             text_letters=self.text_letters.chosen(rows),
             parameter_letters=self.parameter_letters.chosen(rows),
-            shape=self.shape[list(rows)],
+            counts=self.counts[list(rows)],
         )
 
     def nearest(self, heard: Heard) -> list[int]:
-        """Give the rows worth comparing in full: all of a small catalog, else the nearest, at most MAX_COMPARED."""
+        """Give the rows worth comparing in full: all of a small catalog, else the MAX_COMPARED nearest."""
         if len(self.names) <= MAX_COMPARED:
             return list(range(len(self.names)))
-        meant = self.embeddings @ heard.embeddings.T
+        meant: Floats = self.embeddings @ heard.embeddings.T
         said = self.name_letters.likeness(heard.letters[0]) + self.text_letters.likeness(heard.letters[0])
-        whole = meant[:, 0] + said / 2
+        whole: Floats = (meant[:, 0] + said / 2).astype(np.float32)
         by_clause = [_best(meant[:, at], NEAR_A_CLAUSE) for at in range(1, meant.shape[1])]
         wanted = dict.fromkeys(row for rank in zip(*by_clause, strict=True) for row in rank)
         found = dict.fromkeys([*_best(whole, MAX_COMPARED // 2), *list(wanted)[: MAX_COMPARED // 2]])
@@ -108,7 +108,7 @@ def _properties(tool: ToolSpec) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _shape(tool: ToolSpec) -> tuple[float, float, float]:
+def _counts(tool: ToolSpec) -> tuple[float, float, float]:
     required = tool.parameters.get("required")
     needed = len(cast("list[Any]", required)) if isinstance(required, list) else 0
     return float(needed), float(len(_properties(tool))), float(len(tool.description.split()))

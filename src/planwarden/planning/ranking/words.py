@@ -44,11 +44,17 @@ def text_words(text: str) -> list[str]:
 
 def clauses(text: str) -> tuple[str, ...]:
     """Cut a request into the parts that may ask for a tool each; what is quoted stays in one."""
-    quoted = _QUOTED.findall(text)
-    marks = iter(f"\x00{place}\x00" for place in range(len(quoted)))
-    cut = _CLAUSE.split(_QUOTED.sub(lambda _: next(marks), text))
+    quoted: list[str] = []
+
+    def mark(found: re.Match[str]) -> str:
+        if len(found[0]) > len(text) / 2:  # a request put in quotation marks as a whole
+            return found[0]
+        quoted.append(found[0])
+        return f"\x00{len(quoted) - 1}\x00"
+
+    cut = _CLAUSE.split(_QUOTED.sub(mark, text))
     parts = [re.sub("\x00(\\d+)\x00", lambda mark: quoted[int(mark[1])], part) for part in cut if part]
-    return tuple(_joined(part.strip(" ,.;:") for part in parts))[:MAX_CLAUSES] or (text,)
+    return tuple(_joined(part.strip(' ,.;:"') for part in parts))[:MAX_CLAUSES] or (text,)
 
 
 def _joined(parts: Iterator[str]) -> Iterator[str]:
