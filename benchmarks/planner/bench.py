@@ -67,8 +67,11 @@ class Makes(Protocol):
         """Fit what can be learned from tasks, and remember them; nothing else may come into it."""
         ...
 
-    def shipped(self) -> Fitted:
-        """Give what a newcomer has: the weights that ship, nothing remembered."""
+    def shipped(self, *, always_asks: bool = False) -> Fitted:
+        """Give what a newcomer has: the weights that ship, nothing remembered.
+
+        `always_asks`: a model is asked even where its word can change nothing.
+        """
         ...
 
 

@@ -12,22 +12,21 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.planner.makers import prior_alone
+from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.task import Task
 from planwarden.evaluation.offered import OFFERED_POLICY, catalog_of
 from planwarden.evaluation.plan_tasks import PlanTask
-
-from benchmarks.planner.makers import shipped_prior
-
-from planwarden.contracts.task import Task
-from planwarden.evaluation.contestants import offered_policy, offered_world
+from planwarden.llm.wrappers.absent import AbsentLLM
+from planwarden.planning.attempt import PlannerSettings
+from planwarden.planning.planner import LLMOrchestrationPlanner
 
 
 async def main() -> None:
     """Plan, look, say."""
     task = PlanTask.model_validate_json(sys.stdin.read())
     catalog, _ = catalog_of(task)
-    planner = prior_alone()
+    nobody = AbsentLLM(ModelIdentity(provider="none", model="none"))
+    planner = LLMOrchestrationPlanner(nobody, PlannerSettings(mode="prior"))
     planning = await planner.plan(Task(prompt=task.request), catalog, OFFERED_POLICY)
     ready = time.monotonic()
     plan = planning.decision.plan
@@ -35,6 +34,7 @@ async def main() -> None:
         "ready": ready,
         "resident_mb": _resident("VmRSS"),
         "peak_mb": _resident("VmHWM"),
+        "processor": time.process_time(),
         "source": plan.metadata.source if plan else "none",
         "modules": len(sys.modules),
     }

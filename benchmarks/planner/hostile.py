@@ -19,13 +19,19 @@ Says = Callable[[Random, LLMRequest], str]
 class HostileLLM:
     """Answers every request by drawing lots."""
 
-    def __init__(self, name: str, says: Says, seed: int) -> None:
-        """Take how it answers; the same seed draws the same lots."""
+    def __init__(self, name: str, says: Says, seed: int, poses_as: ModelIdentity | None = None) -> None:
+        """Take how it answers; the same seed draws the same lots.
+
+        Args:
+            name: of this kind of hostility.
+            says: gives an answer.
+            seed: of the lots.
+            poses_as: a model whose word is known to count; None for one that nobody ever measured.
+        """
         self._says = says
         self._random = Random(seed)
-        self._identity = ModelIdentity(
-            provider="hostile", model=name, chosen_because="to try whether a plan is valid all the same"
-        )
+        own = ModelIdentity(provider="hostile", model=name, chosen_because="to try what becomes of a plan")
+        self._identity = own if poses_as is None else poses_as
 
     @property
     def identity(self) -> ModelIdentity:
@@ -113,6 +119,9 @@ def _of_type(schema: Mapping[str, Json], root: JsonSchema, random: Random) -> Js
             wanted = cast("list[str]", schema.get("required") or [])
             kept = [name for name in parts if name in wanted or random.randrange(2)]
             return {name: _instance(parts[name], root, random) for name in kept}
+        case "array" if "prefixItems" in schema:
+            places = cast("list[dict[str, Json]]", schema["prefixItems"])
+            return [_instance(place, root, random) for place in places]
         case "array":
             items = cast("dict[str, Json]", schema.get("items") or {})
             least = cast("int", schema.get("minItems", 0))

@@ -2,54 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from benchmarks.planner.bench import Mode
 
 from planwarden.app.assembly import make_planner
-from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.settings import PlannerModel
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.evaluation.contestants import PlannerContestant
+from planwarden.evaluation.offered import catalog_of
 from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.evaluation.remembered import remembered_plans
 from planwarden.llm.service import LLMService
+from planwarden.planning.learning.tasks import LabelledTask
 from planwarden.planning.planner import LLMOrchestrationPlanner
-from planwarden.planning.prior import Prior, PriorRequest, PriorSource
-from planwarden.planning.shortlist import Retriever
+from planwarden.planning.prior import PriorSource
+from planwarden.planning.ranking.encoder import SentenceEncoder
+from planwarden.planning.ranking.learned_prior import LearnedPrior
+from planwarden.planning.ranking.weights import RankerWeights
+
+LEARNS_WITH = "lightgbm"
+
+
+def can_fit() -> bool:
+    """Say whether the library is there that fitting needs and planning does not."""
+    return importlib.util.find_spec(LEARNS_WITH) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductPlanners:
-    """Makes planners of these settings."""
+    """Makes planners of these settings; they share the encoder, which knows no tasks."""
 
     settings: PlannerModel
     clock: Clock
+    tell: Callable[[str], None]
+    encoder: SentenceEncoder = field(default_factory=SentenceEncoder)
 
     def fitted(self, known: Sequence[PlanTask]) -> ProductPlanner:
-        """Fit the ranker on the tasks, and remember their plans."""
-        return ProductPlanner(settings=self.settings, clock=self.clock, remembered=remembered_plans(known))
+        """Fit the ranker on the tasks, and remember their plans; nothing else comes into it."""
+        from planwarden.planning.learning.fit import fit_ranker  # noqa: PLC0415 - an extra
 
-    def shipped(self) -> ProductPlanner:
+        weights = fit_ranker([labelled(task) for task in known], self.encoder, progress=self.tell)
+        return ProductPlanner(
+            settings=self.settings,
+            clock=self.clock,
+            encoder=self.encoder,
+            weights=weights,
+            remembered=remembered_plans(known),
+        )
+
+    def shipped(self, *, always_asks: bool = False) -> ProductPlanner:
         """Take the ranker that ships; nothing is remembered."""
-        return ProductPlanner(settings=self.settings, clock=self.clock)
-
-
-class Interim:
-    def __init__(self) -> None:
-        self._retriever = Retriever()
-
-    def prepare(self, catalog: Catalog) -> None:
-        self._retriever.prepare(catalog)
-
-    def prior(self, request: PriorRequest) -> Prior:
-        self._retriever.shortlist(request.text, request.catalog, request.policy, size=8, near=0.5, fill=True)
-        return Prior(tools=(), agents={})
-
-    def close(self) -> None:
-        self._retriever.close()
+        settings = self.settings.model_copy(update={"ask": "always"}) if always_asks else self.settings
+        return ProductPlanner(settings=settings, clock=self.clock, encoder=SentenceEncoder())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +66,18 @@ class ProductPlanner:
 
     settings: PlannerModel
     clock: Clock
+    encoder: SentenceEncoder
+    weights: RankerWeights | None = None
+    """None: those that ship."""
     remembered: tuple[RememberedPlan, ...] = ()
 
     def source(self) -> PriorSource:
         """Give where its priors come from, with nothing indexed in this process yet."""
-        return Interim()
+        return LearnedPrior(weights=self.weights, encoder=self.encoder)
 
     def planner(self, mode: Mode, llm: LLMService) -> LLMOrchestrationPlanner:
         """Give the planner in a mode, with a model to ask."""
-        return make_planner(
-            self.settings.model_copy(update={"guided": "auto" if mode == "fused" else "no"}), llm
-        )
+        return make_planner(self.settings.model_copy(update={"mode": mode}), llm, source=self.source())
 
     def contestant(self, mode: Mode, llm: LLMService) -> PlannerContestant:
         """Give the same for tasks that bring their own tools, with what it remembers."""
@@ -77,8 +86,15 @@ class ProductPlanner:
         )
 
 
-def prior_alone() -> LLMOrchestrationPlanner:
-    from planwarden.contracts.model import ModelIdentity
-    from planwarden.llm.wrappers.absent import AbsentLLM
-
-    return make_planner(PlannerModel(), AbsentLLM(ModelIdentity(provider="none", model="none")))
+def labelled(task: PlanTask) -> LabelledTask:
+    """Give a task as the ranker learns from it, under the names that its catalog gives its tools."""
+    catalog, names = catalog_of(task)
+    own = {offered: name for name, offered in reversed(names.items())}
+    return LabelledTask(
+        id=task.id,
+        source=task.source,
+        request=task.request,
+        tools=tuple(catalog.tools.values()),
+        steps=tuple(own.get(step.tool, step.tool) for step in task.gold.steps),
+        links=task.gold.edges,
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Final
 
 from benchmarks.planner.baselines import baselines
@@ -50,6 +52,7 @@ async def cross_validated(bench: Bench) -> tuple[Section, Crossed]:
         tables=(
             _overall("cross_validation", "All tasks alike, and all sources alike (macro)", found, plain, ids),
             _by_source("by_source", found, plain, ids),
+            _decided("decided", found),
             _paired("paired", "What the model adds: fused minus prior, the same tasks", found, ids),
         ),
         figures=(*_targets(found.judged["fused"]), *_never_lowers(found, ids)),
@@ -73,6 +76,7 @@ async def left_out(bench: Bench) -> Section:
         tables=(
             _overall("left_out", "Each source left out in turn", found, {}, ids),
             _by_source("left_out_by_source", found, {}, ids),
+            _decided("left_out_decided", found),
             _paired("left_out_paired", "What the model adds: fused minus prior, the same tasks", found, ids),
         ),
         figures=(
@@ -106,6 +110,28 @@ def _never_lowers(found: Crossed, ids: frozenset[str]) -> tuple[Figure, Figure]:
         Figure(name="the model never lowers node f1 (upper end)", value=high, target=0.0, note=around),
         Figure(name="the model raises node f1 (lower end)", value=low, target=0.000001, note=around),
     )
+
+
+def _decided(name: str, found: Crossed) -> Table:
+    """Say where the plans came from, and how much of each the model decided."""
+    rows: list[dict[str, Cell]] = []
+    for mode, judged in found.judged.items():
+        if not judged:
+            continue
+        counted = Counter(each.attempted.source for each in judged)
+        shares = [
+            (each.attempted.plan and each.attempted.plan.metadata.model_share) or 0.0 for each in judged
+        ]
+        rows.append(
+            {
+                "planner": mode,
+                "plans": len(judged),
+                "model was asked": fmean(each.attempted.usage.output_tokens > 0 for each in judged),
+                "model's share": fmean(shares),
+                "plans by source": ", ".join(f"{source} {count}" for source, count in counted.most_common()),
+            }
+        )
+    return table(name, "Who decided", rows)
 
 
 def _overall(

@@ -94,7 +94,7 @@ async def run_parts(
             tasks=tasks,
             sizes=sizes,
             llm=llm,
-            makes=ProductPlanners(settings=settings.planner_llm, clock=planwarden.clock),
+            makes=ProductPlanners(settings=settings.planner_llm, clock=planwarden.clock, tell=tell),
             clock=planwarden.clock,
             tell=tell,
         )

@@ -31,6 +31,8 @@ from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.planner import Calibrated, LLMOrchestrationPlanner, unmeasured
+from planwarden.planning.prior import PriorSource
+from planwarden.planning.ranking.learned_prior import LearnedPrior
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
@@ -110,7 +112,10 @@ def empty_world() -> AssembledCatalog:
 
 
 def make_planner(
-    chosen: PlannerModel, llm: LLMService, calibrated: Calibrated = unmeasured
+    chosen: PlannerModel,
+    llm: LLMService,
+    calibrated: Calibrated = unmeasured,
+    source: PriorSource | None = None,
 ) -> LLMOrchestrationPlanner:
     """Make the planner that is configured around a model.
 
@@ -118,6 +123,7 @@ def make_planner(
         chosen: how it is configured.
         llm: the model.
         calibrated: what a model's word is worth; see `calibrations_in_force`.
+        source: where priors come from; the learned ranker where none is given.
     """
     embedded = llm.identity.provider == "embedded"
     settings = PlannerSettings(
@@ -139,7 +145,7 @@ def make_planner(
         on_low_confidence=chosen.on_low_confidence,
         reuse_plans=chosen.reuse_plans,
     )
-    return LLMOrchestrationPlanner(llm, settings, calibrated=calibrated)
+    return LLMOrchestrationPlanner(llm, settings, source or LearnedPrior(), calibrated)
 
 
 def _examples(chosen: PlannerModel, llm: LLMService) -> int:

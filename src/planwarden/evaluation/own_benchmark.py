@@ -131,7 +131,7 @@ def _summary(name: str, attempts: Sequence[OwnAttempt]) -> Summary:
             cached_tokens=spread_of([each.cached_tokens for each in attempts]),
             output_tokens=spread_of([each.output_tokens for each in attempts]),
         ),
-        sources=Counter(each.source for each in attempts),
+        sources=dict(Counter(each.source for each in attempts)),
     )
 
 

@@ -76,7 +76,7 @@ class Spy:
         self.known.append(frozenset(each.id for each in known))
         return SpyFitted(self, len(self.known) - 1)
 
-    def shipped(self) -> SpyFitted:
+    def shipped(self, *, always_asks: bool = False) -> SpyFitted:
         raise NotImplementedError
 
 
