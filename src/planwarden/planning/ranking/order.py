@@ -111,7 +111,7 @@ def _votes(recalled: Recalled, voters: NDArray[np.int64]) -> tuple[float, float,
     pull = np.exp((alike - alike[0]) * _VOTE_SHARPNESS)
     links = [len(lessons[at].links) / (len(lessons[at].tools) - 1) for at in several]
     closely = float(np.average(np.minimum(links, 1.5), weights=pull))
-    at_all = float(np.average([share > 0 for share in links], weights=pull))
+    at_all = float(np.average([float(share > 0) for share in links], weights=pull))
     return closely, at_all, float(recalled.alike[several[0]])
 
 
