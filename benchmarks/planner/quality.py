@@ -48,7 +48,7 @@ async def cross_validated(bench: Bench) -> tuple[Section, Crossed]:
         name="cross-validation",
         notes=(
             f"{len(tasks)} tasks in {len(splits)} folds; remembered and learned from: the other folds.",
-            f"With a model: {len(sampled)}, a fifth of each source, which no adapter that ships was trained on.",
+            f"With a model: {len(sampled)}, a fifth of each source; no shipped adapter was trained on them.",
         ),
         tables=(
             _overall("cross_validation", "All tasks alike, and all sources alike (macro)", found, plain, ids),
