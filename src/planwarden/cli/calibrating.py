@@ -80,12 +80,11 @@ def calibrate(
 
 
 async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: bool) -> _Outcome:
-    from planwarden.app.calibration import tools_digest  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import basis_in_force, tools_digest  # noqa: PLC0415 - not quick
     from planwarden.configuration.calibrations import store_calibration  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.calibrate import calibrate as fit  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.calibrate import calibration_of  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.diagrams import check_drawable  # noqa: PLC0415 - not quick
-    from planwarden.planning.prompt import PROMPT_VERSION  # noqa: PLC0415 - not quick
 
     if wish.out is not None:
         check_drawable()  # before minutes of asking
@@ -100,7 +99,7 @@ async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: b
             found,
             asked,
             llm.identity,
-            prompt_version=PROMPT_VERSION,
+            basis=basis_in_force(),
             catalog_digest=tools_digest(world.catalog),
             planwarden_version=VERSION,
             at=planwarden.clock.now().date().isoformat(),
