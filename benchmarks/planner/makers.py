@@ -13,19 +13,17 @@ from planwarden.configuration.settings import PlannerModel
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.evaluation.contestants import PlannerContestant
-from planwarden.evaluation.offered import catalog_of
+from planwarden.evaluation.labelled import labelled
 from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.evaluation.remembered import remembered_plans
 from planwarden.llm.service import LLMService
 from planwarden.planning.learning.fit import fit_ranker
-from planwarden.planning.learning.tasks import LabelledTask
 from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.planning.prior import PriorSource
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.kept import KeptEmbeddings
 from planwarden.planning.ranking.learned_prior import LearnedPrior
-from planwarden.planning.ranking.weights import SHIPPED, RankerWeights
-from planwarden.planning.retrieval_prior import RetrievalPrior
+from planwarden.planning.ranking.weights import RankerWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,30 +71,14 @@ class ProductPlanner:
 
     def source(self) -> PriorSource:
         """Give where its priors come from, with nothing indexed in this process yet."""
-        if self.weights is None and not SHIPPED.is_file():
-            return RetrievalPrior()
         return LearnedPrior(weights=self.weights, encoder=self.encoder, kept=KeptEmbeddings(self.folder))
 
     def planner(self, mode: Mode, llm: LLMService) -> LLMOrchestrationPlanner:
         """Give the planner in a mode, with a model to ask."""
-        return make_planner(self.settings.model_copy(update={"mode": mode}), llm, self.source())
+        return make_planner(self.settings.model_copy(update={"mode": mode}), llm, source=self.source())
 
     def contestant(self, mode: Mode, llm: LLMService) -> PlannerContestant:
         """Give the same for tasks that bring their own tools, with what it remembers."""
         return PlannerContestant(
             planner=self.planner(mode, llm), clock=self.clock, remembered=self.remembered
         )
-
-
-def labelled(task: PlanTask) -> LabelledTask:
-    """Give a task as the ranker learns from it, under the names that its catalog gives its tools."""
-    catalog, names = catalog_of(task)
-    own = {offered: name for name, offered in reversed(list(names.items()))}
-    return LabelledTask(
-        id=task.id,
-        source=task.source,
-        request=task.request,
-        tools=tuple(catalog.tools.values()),
-        steps=tuple(own.get(step.tool, step.tool) for step in task.gold.steps),
-        links=task.gold.edges,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -61,6 +62,14 @@ def plans(
             help="Tasks whose plans may be remembered; may be given again. A task never remembers itself.",
         ),
     ] = None,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit/--no-fit",
+            help="Also fit the ranker on the remembered tasks, where there are 100 at least: takes minutes. "
+            "Never on a task that is planned here.",
+        ),
+    ] = True,
     predictions: Annotated[
         Path | None, typer.Option("--out", help="Write the predictions here, one as JSON a line.")
     ] = None,
@@ -73,13 +82,14 @@ def plans(
     # Imported here: only this command needs it, and it is not quick.
     from planwarden.evaluation.plan_benchmark import run_benchmark, summarise  # noqa: PLC0415 - see above
     from planwarden.evaluation.plan_tasks import evenly, read_plan_tasks  # noqa: PLC0415 - see above
+    from planwarden.evaluation.remembered import foreign  # noqa: PLC0415 - see above
 
     async def work(planwarden: Planwarden) -> tuple[Judged, ...]:
         tasks = read_plan_tasks(files)
         tasks = evenly(tasks, limit) if limit else tasks
         known = read_plan_tasks(memory) if memory else ()
         _check_writable(predictions)
-        contestant = await _contestant(planwarden, planner, known)
+        contestant = await _contestant(planwarden, planner, known, foreign(known, tasks) if fit else ())
         with err.status(f"0 of {len(tasks)} tasks") as shown:
             done: list[str] = []
 
@@ -108,9 +118,17 @@ def plans(
         show_summaries(summaries, judged)
 
 
-async def _contestant(planwarden: Planwarden, which: WhichPlanner, known: tuple[PlanTask, ...]) -> Contestant:
-    from planwarden.app.assembly import make_planner  # noqa: PLC0415 - not quick
+async def _contestant(
+    planwarden: Planwarden,
+    which: WhichPlanner,
+    known: tuple[PlanTask, ...],
+    fitted_on: tuple[PlanTask, ...],
+) -> Contestant:
+    from planwarden.app.assembly import make_planner, make_prior  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - not quick
     from planwarden.evaluation.contestants import BareJsonContestant, PlannerContestant  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.fitting import fitted_prior  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.labelled import ENOUGH_TO_LEARN  # noqa: PLC0415 - not quick
     from planwarden.evaluation.remembered import remembered_plans  # noqa: PLC0415 - not quick
 
     llm = (await planwarden.models()).planner
@@ -121,8 +139,16 @@ async def _contestant(planwarden: Planwarden, which: WhichPlanner, known: tuple[
         chosen = chosen.model_copy(update={"mode": "model"})
     if which is WhichPlanner.PRIOR:
         chosen = chosen.model_copy(update={"mode": "prior"})
+    if len(fitted_on) >= ENOUGH_TO_LEARN:
+        with err.status("fitting the ranker") as shown:
+            prior = await asyncio.to_thread(fitted_prior, fitted_on, shown.update)
+    else:
+        prior = make_prior(planwarden.settings)
+    in_force = calibrations_in_force(planwarden.settings.planwarden_home)
     return PlannerContestant(
-        planner=make_planner(chosen, llm), clock=planwarden.clock, remembered=remembered_plans(known)
+        planner=make_planner(chosen, llm, in_force, prior),
+        clock=planwarden.clock,
+        remembered=remembered_plans(known),
     )
 
 

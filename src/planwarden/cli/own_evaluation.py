@@ -85,11 +85,17 @@ def own(
 async def _attempts(
     planwarden: Planwarden, tasks: tuple[OwnTask, ...], which: OwnPlanner
 ) -> tuple[OwnAttempt, ...]:
-    from planwarden.app.assembly import make_planner  # noqa: PLC0415 - not quick
+    from planwarden.app.assembly import make_planner, make_prior  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - not quick
     from planwarden.evaluation.own_benchmark import OwnContestant, run_own, shipped_world  # noqa: PLC0415 - not quick
 
     llm = (await planwarden.models()).planner
-    planner = make_planner(SETTINGS_OF[which](planwarden.settings.planner_llm), llm)
+    planner = make_planner(
+        SETTINGS_OF[which](planwarden.settings.planner_llm),
+        llm,
+        calibrations_in_force(planwarden.settings.planwarden_home),
+        make_prior(planwarden.settings),
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="planwarden-own-") as state:
             world = await asyncio.to_thread(shipped_world, Path(state))

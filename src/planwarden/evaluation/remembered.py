@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from planwarden.contracts.conversation import shortened
 from planwarden.contracts.memory import MAX_REQUEST_CHARS, RememberedPlan, RememberedStep
@@ -15,6 +16,20 @@ TENANT = "default"
 """Whose tasks name none."""
 
 
+class Asks(Protocol):
+    """A task, as far as it matters whether it is the same as another."""
+
+    @property
+    def id(self) -> str:
+        """Name it."""
+        ...
+
+    @property
+    def request(self) -> str:
+        """Give what it asks."""
+        ...
+
+
 def remembered_plans(tasks: Iterable[PlanTask]) -> tuple[RememberedPlan, ...]:
     """Give the gold plans of tasks as plans that worked; one that is no plan of the product is left out.
 
@@ -23,13 +38,20 @@ def remembered_plans(tasks: Iterable[PlanTask]) -> tuple[RememberedPlan, ...]:
     return tuple(made for task in tasks if (made := _remembered(task)) is not None)
 
 
-def without_itself(task: PlanTask, remembered: Sequence[RememberedPlan]) -> tuple[RememberedPlan, ...]:
+def without_itself(task: Asks, remembered: Sequence[RememberedPlan]) -> tuple[RememberedPlan, ...]:
     """Leave out a task's own answer: the same id, or the same request in any case and spacing."""
     own, request = memory_id(task), _normal(shortened(task.request, MAX_REQUEST_CHARS))
     return tuple(each for each in remembered if each.id != own and _normal(each.request) != request)
 
 
-def memory_id(task: PlanTask) -> str:
+def foreign(known: Sequence[PlanTask], planned: Sequence[PlanTask]) -> tuple[PlanTask, ...]:
+    """Leave out of what is known the tasks that are planned: none has the id or the request of one."""
+    ids = {task.id for task in planned}
+    requests = {_normal(task.request) for task in planned}
+    return tuple(task for task in known if task.id not in ids and _normal(task.request) not in requests)
+
+
+def memory_id(task: Asks) -> str:
     """Name what is remembered of a task by the task's id."""
     return "f" + digest(task.id).removeprefix("sha256:")[:24]
 

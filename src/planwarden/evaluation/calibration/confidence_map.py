@@ -1,8 +1,8 @@
-"""From what is measured of a plan to the probability that it is right: fitted on plans that were held out. Pure.
+"""From what is measured of a plan to the probability that it is right. Pure.
 
-A small logistic model puts the signals of a plan in one number; an isotonic map makes a probability of it. Both
-are fitted on plans made with weights that had not seen their tasks, and the figures given are of plans that
-neither had seen.
+A small logistic model puts the signals of a plan in one number; an isotonic map makes a probability of it.
+Both are fitted on plans made with weights that had not seen their tasks, and the figures given are of plans
+that neither had seen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from planwarden.evaluation.calibration.logistic import fit_logistic
 from planwarden.evaluation.calibration.sureness import Case, Sureness, sureness
 from planwarden.evaluation.calibration.worth import FOLDS
 from planwarden.planning.confidence.isotonic import Point, fit_isotonic, read_isotonic
-from planwarden.planning.confidence.signals import Signals, raw_confidence
+from planwarden.planning.confidence.signals import Signals, combined
 
 LEAST_PLANS = 30
 """With fewer plans no map is fitted, and confidence stays uncalibrated."""
@@ -34,10 +34,12 @@ class HeldOutPlan:
 
     fold: int
     signals: Signals
+    raw: float
+    """Its probability of being right, were all its choices independent."""
     right: bool
     """Whether it is exactly right: the tools, and the order of them."""
     steps: tuple[Case, ...] = ()
-    """For each step the fused probability of its tool, and whether the gold plan has that tool."""
+    """For each step the fused probability of its tool and agent, and whether a right plan has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class _PlanMap:
     points: tuple[Point, ...]
 
     def read(self, signals: Signals) -> float:
-        return read_isotonic(self.points, raw_confidence(signals, self.weights))
+        return read_isotonic(self.points, combined(signals, self.weights))
 
 
 def fit_confidence(plans: Sequence[HeldOutPlan]) -> ConfidenceFit:
@@ -71,7 +73,7 @@ def fit_confidence(plans: Sequence[HeldOutPlan]) -> ConfidenceFit:
         plans: at least one.
     """
     if len(plans) < LEAST_PLANS:
-        raw = tuple((raw_confidence(each.signals, {}), each.right) for each in plans)
+        raw = tuple((each.raw, each.right) for each in plans)
         steps = [case for each in plans for case in each.steps]
         return ConfidenceFit(
             signal_weights={},
@@ -102,13 +104,13 @@ def _cross_fitted(plans: Sequence[HeldOutPlan]) -> tuple[Case, ...]:
 
 
 def _plan_map(plans: Sequence[HeldOutPlan]) -> _PlanMap:
-    """Fit the logistic model on everything, the isotonic map on what the model says of plans it has not seen."""
+    """Fit the logistic model on everything, the isotonic map on what it says of plans it has not seen."""
     folds = {each.fold for each in plans}
     if len(folds) == 1:
         folds = set[int]()
     parts = {fold: _signal_weights([each for each in plans if each.fold != fold]) for fold in folds}
     whole = _signal_weights(plans)
-    raws = [raw_confidence(each.signals, parts.get(each.fold, whole)) for each in plans]
+    raws = [combined(each.signals, parts.get(each.fold, whole)) for each in plans]
     return _PlanMap(weights=whole, points=_fitted(raws, [each.right for each in plans]))
 
 

@@ -1,4 +1,4 @@
-"""Logistic regression in a few lines: ridge towards given values, some coefficients held at 0 or above. Pure."""
+"""Logistic regression: ridge towards given values, some coefficients held at 0 or above. Pure."""
 
 from __future__ import annotations
 

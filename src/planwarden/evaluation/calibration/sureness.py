@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from math import sqrt
 from random import Random
@@ -17,6 +18,8 @@ from planwarden.evaluation.intervals import SEED, Estimate
 Case = tuple[float, bool]
 """A confidence, 0 to 1, and whether it was right."""
 BINS = 10
+LEAST_IN_A_BIN = 10
+"""Of few cases fewer bins are made."""
 RESAMPLES = 500
 _Z = 1.959964
 """Of a 95 % interval."""
@@ -68,25 +71,26 @@ class Sureness:
 
 def sureness(cases: Sequence[Case], *, resamples: int = RESAMPLES, seed: int = SEED) -> Sureness:
     """Give every figure of at least one case."""
+    bins = max(2, min(BINS, len(cases) // LEAST_IN_A_BIN))
+    error = partial(expected_calibration_error, bins=bins)
     random = Random(seed)  # noqa: S311 - statistics, not secrets
     drawn = [random.choices(cases, k=len(cases)) for _ in range(resamples)]
     mixed = [each for each in drawn if _is_mixed(each)]
     chance = [
-        expected_calibration_error([(each, random.random() < each) for each, _ in cases])
-        for _ in range(min(resamples, 200))
+        error([(each, random.random() < each) for each, _ in cases]) for _ in range(min(resamples, 200))
     ]
-    ece_again = [expected_calibration_error(each) for each in drawn]
+    ece_again = [error(each) for each in drawn]
     return Sureness(
         cases=len(cases),
         right=fmean(right for _, right in cases),
-        ece=_centred(_estimate(expected_calibration_error(cases), ece_again, cases), fmean(ece_again)),
+        ece=_centred(_estimate(error(cases), ece_again, cases), fmean(ece_again)),
         ece_by_chance=fmean(chance),
         auroc=_estimate(auroc(cases), map(auroc, mixed), cases) if _is_mixed(cases) else None,
         brier=_estimate(brier(cases), map(brier, drawn), cases),
         aurc=_estimate(
             area_under(risk_coverage(cases)), (area_under(risk_coverage(d)) for d in drawn), cases
         ),
-        bins=reliability_bins(cases),
+        bins=reliability_bins(cases, bins),
         curve=risk_coverage(cases),
     )
 
@@ -179,13 +183,13 @@ def _bin(cases: Sequence[Case]) -> Bin:
         count=count,
         confidence=fmean(confidence for confidence, _ in cases),
         right=right,
-        low=max(0.0, middle - half),
-        high=min(1.0, middle + half),
+        low=min(right, max(0.0, middle - half)),
+        high=max(right, min(1.0, middle + half)),
     )
 
 
 def _centred(found: Estimate, again: float) -> Estimate:
-    """Shift an interval by the bootstrap's own bias: resampling adds noise, which a calibration error counts."""
+    """Shift an interval by the bootstrap's own bias: resampling adds noise, which counts as error."""
     bias = again - found.mean
     low, high = (max(0.0, edge - bias) for edge in (found.low, found.high))
     return Estimate(found.mean, low, high, found.count)

@@ -6,20 +6,18 @@ A weight is kept only where it was shown to help on tasks that it was not fitted
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import log
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from planwarden.evaluation.calibration.logistic import Array, fit_logistic, log_loss
 from planwarden.evaluation.intervals import Estimate, estimate
+from planwarden.planning.fusion.fuse import logit
 
 FOLDS = 5
 LEAST_TASKS = 20
 """With fewer tasks that hold a choice of a kind, the model gets no weight there: nothing can be shown."""
 RIDGE = 1.0
-EDGE = 1e-4
-"""Probabilities are taken no nearer to 0 and 1 than this."""
 
 PRIOR, MODEL, BIAS = 0, 1, 2
 PRIOR_AS_IT_IS = np.array([1.0, 0.0, 0.0])
@@ -48,22 +46,17 @@ class Worth:
     """What the model's word is worth in one kind of choice."""
 
     whole: Weighing
-    """Fitted on every task; without the model where it does not help."""
+    """Fitted on every task; the prior as it is where the model does not help."""
     held_out: tuple[Weighing, ...]
     """Fold → the same, fitted on the tasks of the other folds."""
     gain: Estimate | None
-    """By how many nats a task's log-loss falls when the model is heard, on tasks not fitted on, with its
-    paired interval; None where there were too few tasks."""
+    """By how many nats a task's log-loss falls when the model is heard beside the prior, on tasks not fitted
+    on, with its paired interval; both are fitted anew, so that mending the prior is not the model's merit.
+    None where there were too few tasks."""
     helps: bool
     """Whether the lower end of the gain is above 0, and the weight therefore kept."""
     tasks: int
     choices: int
-
-
-def logit(probability: float) -> float:
-    """Give the log-odds, cut off near 0 and 1."""
-    inside = min(max(probability, EDGE), 1.0 - EDGE)
-    return log(inside / (1.0 - inside))
 
 
 def fold_of(place: int) -> int:
@@ -80,30 +73,27 @@ def find_worth(observed: Sequence[Sequence[Observation]], *, heard: bool = True)
     """
     some = [place for place, own in enumerate(observed) if own]
     choices = sum(map(len, observed))
+    as_it_is = Worth(
+        whole=Weighing(),
+        held_out=(Weighing(),) * FOLDS,
+        gain=None,
+        helps=False,
+        tasks=len(some),
+        choices=choices,
+    )
     if len(some) < LEAST_TASKS:
-        plain = Weighing()
-        return Worth(
-            whole=plain,
-            held_out=(plain,) * FOLDS,
-            gain=None,
-            helps=False,
-            tasks=len(some),
-            choices=choices,
-        )
+        return as_it_is
     table = {place: _rows(observed[place]) for place in some}
     alone = _per_fold(table, model=False)
     both = _per_fold(table, model=True)
     gain = estimate(
         [_loss(table[at], alone[fold_of(at)]) - _loss(table[at], both[fold_of(at)]) for at in some]
     )
-    helps = heard and gain.low > 0.0
-    return Worth(
-        whole=_weighing(_fit(list(table.values()), model=helps)),
-        held_out=tuple(map(_weighing, both if helps else alone)),
-        gain=gain,
-        helps=helps,
-        tasks=len(some),
-        choices=choices,
+    if not heard or gain.low <= 0.0:
+        return replace(as_it_is, gain=gain)
+    whole = _fit(list(table.values()), model=True)
+    return replace(
+        as_it_is, whole=_weighing(whole), held_out=tuple(map(_weighing, both)), gain=gain, helps=True
     )
 
 

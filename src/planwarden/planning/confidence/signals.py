@@ -1,4 +1,4 @@
-"""What tells a plan that is exactly right from one that is not: signals of the beliefs it was chosen by. Pure."""
+"""What tells a plan that is exactly right from one that is not: signals of what was believed. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FARTHEST = 12.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beliefs:
-    """What was believed when a plan was chosen. All probabilities are the fused ones, where not said otherwise."""
+    """What was believed when a plan was chosen; probabilities are the fused ones where not said otherwise."""
 
     tools: Mapping[str, float]
     """Every tool that was in question → that it is in the plan."""
@@ -27,8 +27,6 @@ class Beliefs:
     """Tool → what the prior alone gave it."""
     model: Mapping[str, float] | None = None
     """Tool → what the model alone gave it; None where none was asked."""
-    memory: float = 0.0
-    """How like the nearest remembered request is, 0 to 1."""
 
 
 Signals = Mapping[str, float]
@@ -38,12 +36,12 @@ Signals = Mapping[str, float]
 def plan_signals(beliefs: Beliefs) -> Signals:
     """Measure a plan's beliefs.
 
-    `exact`: log-probability that exactly these tools are right, were they independent; `weakest`: log-odds of
-    the chosen tool that is believed least; `nearest`: log-odds against the tool that was left out most narrowly;
-    `f1`: expected F1 of the set; `margin`: by how much that beats the best set with one tool more or less;
-    `steps`: log of their number; `order`: log-probability of links, agents and stand-ins as decided; `none`:
-    log-odds against "no tool fits" (for it, where that was chosen); `agreement`: how alike the sets are that
-    prior and model would choose alone; `memory`: how like the nearest remembered request is.
+    `exact`: log-probability that exactly these tools are right, were they independent. `weakest`: log-odds of
+    the chosen tool that is believed least. `nearest`: log-odds against the tool that was left out most
+    narrowly. `f1`: expected F1 of the set. `margin`: by how much that beats the best set with one tool more
+    or less. `steps`: log of their number. `order`: log-probability of the links and agents as decided.
+    `none`: log-odds against the ways out, or for them where one was taken. `agreement`: how alike the sets
+    are that prior and model would choose alone.
     """
     chosen = set(beliefs.chosen)
     taken = [beliefs.tools[tool] for tool in beliefs.chosen]
@@ -59,22 +57,16 @@ def plan_signals(beliefs: Beliefs) -> Signals:
         "order": _held(sum(map(_log, beliefs.decisions))),
         "none": against if chosen else -against,
         "agreement": _agreement(beliefs),
-        "memory": beliefs.memory,
     }
 
 
-def raw_confidence(signals: Signals, weights: Mapping[str, float]) -> float:
+def combined(signals: Signals, weights: Mapping[str, float]) -> float:
     """Put signals into one number, 0 to 1, that ranks plans; calibration makes a probability of it.
-
-    Without weights it is the probability that exactly these tools, links and agents are right, were all
-    independent.
 
     Args:
         signals: of the plan.
-        weights: signal → coefficient of a logistic model; `bias` is added as it is. Unknown names weigh nothing.
+        weights: signal → coefficient of a logistic model; `bias` is added as it is.
     """
-    if not weights:
-        return exp(signals["exact"] + signals["order"])
     total = weights.get("bias", 0.0)
     total += sum(value * weights.get(name, 0.0) for name, value in signals.items())
     return 1.0 / (1.0 + exp(-max(-30.0, min(30.0, total))))
