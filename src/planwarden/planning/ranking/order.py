@@ -107,7 +107,7 @@ def _votes(recalled: Recalled, voters: NDArray[np.int64]) -> tuple[float, float,
     several = [at for at in nearest if len(lessons[at].tools) > 1][:_NEIGHBOURS]
     if not several:
         return 0.5, 0.5, 0.0
-    alike = recalled.alike[several]
+    alike: Floats = recalled.alike[several]
     pull = np.exp((alike - alike[0]) * _VOTE_SHARPNESS)
     links = [len(lessons[at].links) / (len(lessons[at].tools) - 1) for at in several]
     closely = float(np.average(np.minimum(links, 1.5), weights=pull))
