@@ -11,7 +11,7 @@ from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
 from planwarden.contracts.calibration import IsotonicMap, PlannerCalibration, PlannerWeights
 from planwarden.contracts.specs import AgentSpec, ToolSpec
 from planwarden.contracts.task import Task
-from planwarden.planning.planner import LLMOrchestrationPlanner, Planning, PlannerSettings
+from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings, Planning
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.testing.scripted_llm import FunctionLLM
 

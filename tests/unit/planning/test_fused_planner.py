@@ -169,6 +169,7 @@ async def test_a_model_whose_word_weighs_moves_the_plan_and_the_record_says_who_
     assert (dropped.decided_by, dropped.step) == ("model", None)
     assert choice(plan, "agent", "finance_agent").decided_by == "rule"
     assert meta.model_share == model_share(meta.choices)
+    assert meta.model_share is not None
     assert 0.5 < meta.model_share < 1.0
     assert all(0.0 <= each.model_share <= 1.0 for each in meta.choices)
 
