@@ -20,7 +20,7 @@ def tasks(folder: Path) -> str:
 
 
 def test_every_score_is_printed_and_the_predictions_are_written(cli: Cli, mind: Mind, tmp_path: Path) -> None:
-    mind.steps = [{"agent": "general_agent", "tools": ["weather"], "fallback_tools": [], "reason": "asked"}]
+    mind.steps = ["weather"]
     out = tmp_path / "predictions.jsonl"
     told = cli("eval", "plans", tasks(tmp_path), "--out", str(out), "--limit", "2", "--json").json
     assert [each["name"] for each in told["summaries"]] == ["mine", "all"]

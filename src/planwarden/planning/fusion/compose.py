@@ -83,6 +83,7 @@ def compose(fused: Fused, bounds: Bounds) -> Draft:
 
 
 def _way_out(fused: Fused, bounds: Bounds, usable: Sequence[FusedTool]) -> tuple[str | None, Judged]:
+    """Take a way out where it is likelier than the likeliest tool: both cannot be right."""
     offered = {"none": fused.none, "ask": fused.ask}
     open_ways = {name: judged for name, judged in offered.items() if name in bounds.ways_out.names}
     if not open_ways:
@@ -90,8 +91,8 @@ def _way_out(fused: Fused, bounds: Bounds, usable: Sequence[FusedTool]) -> tuple
     best = max(open_ways, key=lambda name: open_ways[name].fused)
     if not usable:
         return next(iter(open_ways)), SURE
-    needed = min(OUT, usable[0].judged.fused)
-    return (best, open_ways[best]) if open_ways[best].fused >= needed else (None, SURE)
+    taken = open_ways[best].fused > usable[0].judged.fused
+    return (best, open_ways[best]) if taken else (None, SURE)
 
 
 def _best_set(usable: Sequence[FusedTool], bounds: Bounds) -> list[FusedTool]:
