@@ -15,7 +15,8 @@ import sys
 from planwarden import AgentSpec, Planwarden, Task, ToolExample, ToolSpec, load_settings
 from planwarden.catalog.catalog import Catalog, build_catalog
 from planwarden.contracts.plan import PlannerPlan
-from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
+from planwarden.planning.attempt import PlannerSettings
+from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.planning.shortlist import allowed_pairs
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 
@@ -120,8 +121,8 @@ async def main() -> int:
     async with Planwarden.open(load_settings()) as planwarden:
         llm = (await planwarden.models()).planner
         planners = [
-            LLMOrchestrationPlanner(llm, PlannerSettings(near=0.9, guided=True)),
-            LLMOrchestrationPlanner(llm, PlannerSettings(near=0.3, guided=False)),
+            LLMOrchestrationPlanner(llm, PlannerSettings(ask="always", groundable_only=True)),
+            LLMOrchestrationPlanner(llm, PlannerSettings(mode="model")),
         ]
         for number in range(count):
             catalog, policy = make_catalog(chance)

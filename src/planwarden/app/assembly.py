@@ -25,12 +25,12 @@ from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.plan import PlannerPlan, Refusal
 from planwarden.errors import PlanDenied, PlanRejected
 from planwarden.journal.port import Journal, Owner
-from planwarden.llm.embedded.model_file import SMOLLM2
 from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
+from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.port import PlanMemory
-from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
+from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
@@ -40,9 +40,6 @@ from planwarden.tools.data_sources import open_sources
 from planwarden.tools.network.asking import Server
 from planwarden.tools.network.quote_answer import QuoteFields
 from planwarden.tools.tool import Tool
-
-GUIDED_NEAR, FREE_NEAR = 0.9, 0.5
-"""How near the best a tool must be to be shown; see docs/planner.md for how these came about."""
 
 
 def assemble_world(
@@ -110,14 +107,16 @@ def empty_world() -> AssembledCatalog:
 
 
 def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlanner:
-    """Make the planner; a model that was measured to choose worse than retrieval is guided by it."""
-    trial = llm.identity.digest == SMOLLM2.digest
-    guided = trial if chosen.guided == "auto" else chosen.guided == "yes"
+    """Make the planner that is configured around a model."""
+    embedded = llm.identity.provider == "embedded"
     settings = PlannerSettings(
         max_agents=chosen.max_agents,
         shortlist=chosen.shortlist,
-        guided=guided,
-        near=GUIDED_NEAR if guided else FREE_NEAR,
+        mode=chosen.mode,
+        ask=chosen.ask,
+        with_reason=not embedded if chosen.reasons == "auto" else chosen.reasons == "model",
+        prompt_budget=chosen.prompt_budget,
+        groundable_only=llm.identity.argument_style == "grounded",
         examples=chosen.examples,
         temperature=chosen.temperature,
         seed=chosen.seed,
@@ -127,7 +126,6 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         min_confidence=chosen.min_confidence,
         on_low_confidence=chosen.on_low_confidence,
         reuse_plans=chosen.reuse_plans,
-        stand_in_near=None if chosen.stand_in == "none" else GUIDED_NEAR,
     )
     return LLMOrchestrationPlanner(llm, settings)
 

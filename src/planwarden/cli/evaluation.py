@@ -96,7 +96,7 @@ async def _contestant(planwarden: Planwarden, which: WhichPlanner) -> Contestant
     if which is WhichPlanner.BARE_JSON:
         return BareJsonContestant(llm=llm, clock=planwarden.clock, timeout_s=chosen.timeout_s)
     if which is WhichPlanner.MODEL:
-        chosen = chosen.model_copy(update={"guided": "no"})
+        chosen = chosen.model_copy(update={"mode": "model"})
     return PlannerContestant(planner=make_planner(chosen, llm), clock=planwarden.clock)
 
 

@@ -99,12 +99,21 @@ class PlannerModel(_Model):
     max_agents: Annotated[int, Field(ge=1, le=4)] = 4
     """Distinct agents in one plan."""
     shortlist: Annotated[int, Field(ge=1, le=64)] = 8
-    """How many tools the planner model is shown."""
-    guided: Literal["auto", "yes", "no"] = "auto"
-    """Whether retrieval decides how many steps there are, and the model only among what is near; `auto`: for
-    the embedded trial model, which was measured to choose worse than retrieval."""
+    """How many tools the planner model is shown at most."""
+    mode: Literal["fused", "model", "prior"] = "fused"
+    """`fused`: what retrieval and memory know beforehand and what the model says make the plan together, the
+    model's word counting what it was measured to be worth; `model`: the model alone decides, among the tools
+    shown; `prior`: no model is asked."""
+    ask: Literal["auto", "always"] = "auto"
+    """`auto`: in mode `fused` the model is asked only where its word can change the plan."""
+    reasons: Literal["auto", "model", "catalog"] = "auto"
+    """Who writes the reason of a step: the model, or the tool's description in the catalog; `auto`: the
+    model, but for the embedded one, whose reasons are of little worth and cost time."""
+    prompt_budget: Annotated[int, Field(ge=64, le=32_768)] = 250
+    """How many tokens instruction, tools and examples may take, as estimated; the request comes on top.
+    Past it descriptions are shortened first, then examples go, then the least likely tools."""
     examples: Annotated[int, Field(ge=0, le=16)] = 3
-    """How many worked examples the planner model is shown."""
+    """How many worked examples the planner model is shown at most."""
     reuse_plans: Literal["never", "rescue", "first"] = "rescue"
     """Whether an exact repeat gets the plan that did it before: `rescue` where the model's own plan was
     refused; `first` at once, without asking the model; docs/guides/memory.md says what a repeat is."""

@@ -18,6 +18,12 @@ PlanSource = Literal["planner", "repaired", "prior", "cached", "fallback", "edit
 Rung = Literal["constrained_output", "parse", "schema", "semantics", "repair", "cache", "fallback"]
 WayOut = Literal["answer_without_tools", "ask_user"]
 HandoffStrategy = Literal["sequential", "parallel"]
+PlannerMode = Literal["fused", "model", "prior"]
+"""`fused`: prior and model together; `model`: the model alone; `prior`: no model is asked."""
+ChoiceKind = Literal["tool", "agent", "fallback", "link", "way_out"]
+DecidedBy = Literal["prior", "model", "both", "rule"]
+"""`both`: each alone would have chosen the same; `model`, `prior`: the one against the other, or the only one
+heard; `rule`: there was nothing to choose."""
 
 
 class LiteralValue(Contract):
@@ -94,8 +100,28 @@ class Refusal(Contract):
 class ConfidenceMethod(Contract):
     """How the numbers called confidence came about."""
 
-    method: Literal["token_probability", "agreement", "stated", "none"] = "none"
+    method: Literal["token_probability", "fused", "prior", "agreement", "stated", "none"] = "none"
+    """`fused`: prior and token probabilities together; `prior`: no model was heard."""
     calibrated: bool = False
+
+
+class PlanChoice(Contract):
+    """One choice that a plan consists of: who decided it, and on what numbers."""
+
+    kind: ChoiceKind
+    step: StepId | None = None
+    """None for a choice of the whole plan: a way out, or a tool that was left out."""
+    value: Annotated[str, Field(max_length=200)]
+    """What was chosen: a tool, an agent, a stand-in, the step whose result is used (`none` for no step), or
+    the way out."""
+    decided_by: DecidedBy
+    model_share: Probability
+    """The model's part in the fused evidence, by absolute contribution to the logit; 0: it was not heard."""
+    prior: Probability
+    """Of what was chosen, before the model was heard."""
+    model: Probability | None = None
+    """Of the same in the model's reply; None where the model said nothing about it."""
+    fused: Probability
 
 
 class PlanMetadata(Contract):
@@ -114,6 +140,12 @@ class PlanMetadata(Contract):
     prompt_version: str | None = None
     shortlist: tuple[Name, ...] = ()
     confidence_method: ConfidenceMethod = Field(default_factory=ConfidenceMethod)
+    mode: PlannerMode | None = None
+    """How the plan was made; None for one that no planner made."""
+    model_share: Probability | None = None
+    """The model's part in the whole plan: the mean over its choices."""
+    choices: tuple[PlanChoice, ...] = ()
+    """Who decided what."""
     refusals: tuple[Refusal, ...] = ()
 
 

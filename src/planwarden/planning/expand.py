@@ -1,139 +1,164 @@
-"""From the notation to the contract: ids, dependencies, provenance, measured confidence. Pure."""
+"""From a draft to the contract: ids, dependencies, provenance, confidence, who decided what. Pure."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from typing import Any, cast
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
+from planwarden.contracts.calibration import PlannerCalibration
 from planwarden.contracts.model import ModelUsage
 from planwarden.contracts.plan import (
     ConfidenceMethod,
     HandoffStrategy,
+    PlanChoice,
     PlanMetadata,
     PlannedAgentStep,
+    PlannerMode,
     PlannerPlan,
     PlanSource,
     Refusal,
-    WayOut,
 )
-from planwarden.llm.service import LLMReply
-from planwarden.planning.confidence import choice_probability, find_choices
-from planwarden.planning.notation import WaysOut, WirePlan, WireStep
-from planwarden.planning.shortlist import Shortlist
+from planwarden.planning.fusion.choices import WAYS_OUT, choices, model_share
+from planwarden.planning.fusion.compose import LINKED, Draft, DraftStep
+from planwarden.planning.fusion.fuse import Fused
+from planwarden.planning.prompt import short
 from planwarden.policy.rules import ToolPolicy
+
+REASON_CHARS = 80
+FROM_CATALOG = "catalog: "
+"""Stands before a reason that nobody wrote for this request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanOrigin:
-    """How a reply came about; goes into the plan's metadata."""
+class Origin:
+    """How a draft came about; goes into the plan's metadata."""
 
+    mode: PlannerMode
     source: PlanSource
-    reply: LLMReply
-    usage: ModelUsage
-    model: str
+    """Where the model moved the plan; `prior` where it did not."""
+    calibration: PlannerCalibration
+    alone: Draft
+    """What the prior alone would have planned."""
+    fused: Fused
     prompt_version: str
-    ways_out: WaysOut
-    guided: bool
     refusals: tuple[Refusal, ...]
+    shown: tuple[str, ...] = ()
+    model: str | None = None
+    """None where no model was heard."""
+    usage: ModelUsage | None = None
+    why: str = ""
+    """As the model wrote it."""
 
 
-def expand(
-    wire: WirePlan, origin: PlanOrigin, shortlist: Shortlist, catalog: Catalog, policy: ToolPolicy
-) -> PlannerPlan:
-    """Make the schema-2 plan that a reply in the notation stands for."""
-    handoff: HandoffStrategy = (
-        "parallel" if wire.handoff == "parallel" and len(wire.steps) > 1 else "sequential"
-    )
-    way_out: WayOut | None = None
-    if wire.none is not None:
-        way_out = "ask_user" if wire.none == "ask" else "answer_without_tools"
-    confidences = _confidences(wire, origin, shortlist)
+def expand(draft: Draft, origin: Origin, catalog: Catalog, policy: ToolPolicy) -> PlannerPlan:
+    """Make the schema-2 plan that a draft stands for; the draft has steps or a way out."""
+    made = _choices(draft, origin)
+    confidences, whole, method = _confidence(draft, origin)
     metadata = PlanMetadata(
-        handoff_strategy=handoff,
+        handoff_strategy=_handoff(draft),
         source=origin.source,
-        way_out=way_out,
+        way_out=WAYS_OUT[draft.way_out] if draft.way_out else None,
         model=origin.model,
-        latency_s=round(origin.usage.latency_s, 4),
-        prompt_tokens=origin.usage.prompt_tokens,
-        output_tokens=origin.usage.output_tokens,
+        latency_s=round(origin.usage.latency_s, 4) if origin.usage else None,
+        prompt_tokens=origin.usage.prompt_tokens if origin.usage else None,
+        output_tokens=origin.usage.output_tokens if origin.usage else None,
         catalog_digest=catalog.digest,
         policy_digest=policy.digest,
         prompt_version=origin.prompt_version,
-        shortlist=shortlist.tools,
-        confidence_method=ConfidenceMethod(method="token_probability" if origin.reply.tokens else "none"),
+        shortlist=origin.shown,
+        confidence_method=method,
+        mode=origin.mode,
+        model_share=model_share(made),
+        choices=made,
         refusals=origin.refusals,
     )
-    if way_out is not None:
-        reason = "no tool fits the task" if way_out == "answer_without_tools" else "the task is unclear"
-        step = PlannedAgentStep(id="s1", agent=FALLBACK_AGENT, reason=reason, confidence=confidences[0])
-        return PlannerPlan(steps=(step,), metadata=metadata, confidence=confidences[0])
+    if draft.way_out:
+        reason = origin.why or ("no tool fits the task" if draft.way_out == "none" else "the task is unclear")
+        step = PlannedAgentStep(id="s1", agent=FALLBACK_AGENT, reason=reason, confidence=whole)
+        return PlannerPlan(steps=(step,), metadata=metadata, confidence=whole)
+    why = origin.why if _as_written(draft, origin.fused) else ""
     steps = tuple(
-        _step(position, step, handoff, confidences[position]) for position, step in enumerate(wire.steps)
+        PlannedAgentStep(
+            id=f"s{place + 1}",
+            agent=step.agent,
+            tools=(step.tool,),
+            fallback_tools=(step.fallback,) if step.fallback else (),
+            depends_on=tuple(f"s{use + 1}" for use in step.uses),
+            reason=why or FROM_CATALOG + short(catalog.tools[step.tool].description, REASON_CHARS),
+            confidence=confidences[place],
+        )
+        for place, step in enumerate(draft.steps)
     )
-    return PlannerPlan(steps=steps, metadata=metadata, confidence=_rounded(math.prod(confidences)))
+    return PlannerPlan(steps=steps, metadata=metadata, confidence=whole)
 
 
-def _step(position: int, wire: WireStep, handoff: HandoffStrategy, confidence: float) -> PlannedAgentStep:
-    before = (f"s{position}",) if position and handoff == "sequential" else ()
-    return PlannedAgentStep(
-        id=f"s{position + 1}",
-        agent=wire.agent,
-        tools=wire.tools,
-        fallback_tools=wire.fallback_tools,
-        depends_on=before,
-        reason=wire.reason.strip(),
-        confidence=confidence,
+def _handoff(draft: Draft) -> HandoffStrategy:
+    """Derive it: every step builds on the one before, or they may run together as far as they do not."""
+    chained = all(place - 1 in step.uses for place, step in enumerate(draft.steps) if place)
+    return "sequential" if chained else "parallel"
+
+
+def _as_written(draft: Draft, fused: Fused) -> bool:
+    """Say whether the plan has the tools that the model gave its reason for."""
+    written = fused.evidence.items if fused.evidence else ()
+    return sorted(item.tool for item in written) == sorted(step.tool for step in draft.steps)
+
+
+def _choices(draft: Draft, origin: Origin) -> tuple[PlanChoice, ...]:
+    made = choices(draft, origin.alone, origin.fused)
+    if origin.mode != "model":
+        return made
+    return tuple(
+        each if each.decided_by == "rule" else each.model_copy(update={"decided_by": "model"})
+        for each in made
     )
 
 
-def _confidences(wire: WirePlan, origin: PlanOrigin, shortlist: Shortlist) -> list[float]:
-    """Give, per step, the joint probability of its agent and its primary tools; 0 where nothing was measured.
+def _confidence(draft: Draft, origin: Origin) -> tuple[list[float], float, ConfidenceMethod]:
+    """Give the confidence of each step and of the whole, and how they came about."""
+    if origin.mode == "model":
+        return _said(draft, origin)
+    maps = origin.calibration
+    own = [_rounded(maps.step_confidence.value(_step(step))) for step in draft.steps]
+    whole = _rounded(maps.confidence.value(exact(draft, origin.fused)))
+    heard = origin.fused.evidence is not None
+    method = ConfidenceMethod(
+        method="fused" if heard else "prior", calibrated=bool(maps.measured and maps.confidence.points)
+    )
+    return own, whole, method
 
-    Whether to plan at all or to take a way out was a choice too, and weighs on every step.
+
+def _said(draft: Draft, origin: Origin) -> tuple[list[float], float, ConfidenceMethod]:
+    """Give what the model's own token probabilities say; 0 where nothing was measured."""
+    evidence = origin.fused.evidence
+    if evidence is None or evidence.method == "none":
+        return [0.0] * len(draft.steps), 0.0, ConfidenceMethod(method="none")
+    own = [_rounded(p) for p in evidence.chosen[: len(draft.steps)]]
+    whole = _rounded(math.prod(evidence.chosen))
+    return own, whole, ConfidenceMethod(method="token_probability")
+
+
+def _step(step: DraftStep) -> float:
+    return step.tool_judged.fused * step.agent_judged.fused
+
+
+def exact(draft: Draft, fused: Fused) -> float:
+    """Give the probability that a draft is right in every choice, were they independent.
+
+    Those are: no way out (or this one), each tool planned or left out, each agent, each link or none.
     """
-    reply = origin.reply
-    if not reply.tokens:
-        return [0.0] * max(1, len(wire.steps))
-    raw = cast("dict[str, Any]", json.loads(reply.text))
-    kinds = ("steps", "none") if origin.ways_out.names else ("steps",)
-    first = reply.text.find('"') + 1  # servers may write white space before it
-    kind = choice_probability(reply.tokens, first, "none" if wire.none else "steps", kinds) or 0.0
-    if wire.none is not None:
-        offset = find_choices(reply.text, [wire.none])[0]
-        chosen = choice_probability(reply.tokens, offset, wire.none, origin.ways_out.names)
-        return [_rounded(kind * (chosen or 0.0))]
-    by_step: dict[tuple[str, tuple[str, ...]], float] = {}
-    offsets = iter(find_choices(reply.text, [name for step in raw["steps"] for _, name in _names(step)]))
-    parts = shortlist.parts if origin.guided else ()
-    for position, step in enumerate(raw["steps"]):
-        near = parts[position] if position < len(parts) else shortlist.tools
-        offered = {
-            name: own
-            for name, tools in shortlist.agents.items()
-            if (own := tuple(tool for tool in tools if tool in near))
-        }
-        product, agent = 1.0, step["agent"]
-        for key, name in _names(step):
-            offset = next(offsets)
-            allowed = tuple(offered) if key == "agent" else offered[agent]
-            if key != "fallback_tools":
-                product *= choice_probability(reply.tokens, offset, name, allowed) or 0.0
-        by_step.setdefault((agent, tuple(dict.fromkeys(step["tools"]))), product)
-    return [_rounded(kind * by_step[(step.agent, step.tools)]) for step in wire.steps]
-
-
-def _names(step: dict[str, Any]) -> list[tuple[str, str]]:
-    """Give the names of a step in the order in which they were written; servers may reorder the keys."""
-    named: list[tuple[str, str]] = []
-    for key, value in step.items():
-        if key == "agent":
-            named.append((key, value))
-        elif key in ("tools", "fallback_tools"):
-            named += [(key, name) for name in value]
-    return named
+    outs = fused.none.fused + fused.ask.fused
+    if draft.way_out:
+        return (fused.none if draft.way_out == "none" else fused.ask).fused
+    planned = {step.tool for step in draft.steps}
+    left_out = math.prod(1.0 - tool.judged.fused for tool in fused.tools if tool.name not in planned)
+    links = math.prod(
+        judged.fused if judged.fused >= LINKED else 1.0 - judged.fused
+        for step in draft.steps
+        for judged in step.links.values()
+    )
+    return max(0.0, 1.0 - outs) * math.prod(map(_step, draft.steps)) * left_out * links
 
 
 def _rounded(probability: float) -> float:

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.verdict import Denied
@@ -49,6 +49,8 @@ class Shortlist:
     """Tool → the one of its examples that is most like the task."""
     parts: tuple[tuple[str, ...], ...] = ()
     """For each part of the task that asks for a tool of its own: the tools near it, best first."""
+    shares: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Tool → its score as a share of the best one's for the same clause, the highest of its clauses."""
 
     @property
     def empty(self) -> bool:
@@ -154,7 +156,20 @@ class Retriever:
             tools=kept,
             nearest_example=whole.examples,
             parts=tuple(own for tools in parts.values() if (own := tuple(t for t in tools if t in order))),
+            shares=_shares(heard or [whole]),
         )
+
+    def in_context(self, text: str, catalog: Catalog, policy: ToolPolicy, earlier: Sequence[str]) -> str:
+        """Give a request together with the earlier ones that it leans on; alone where it leans on none."""
+        usable = frozenset(tool for tools in allowed_pairs(catalog, policy).values() for tool in tools)
+        index = self._index(catalog)
+        return in_conversation(
+            text, earlier, catalog, lambda words: index.rank(words).only(usable).scores
+        ).text
+
+    def prepare(self, catalog: Catalog) -> None:
+        """Make the index of a catalog, which is kept, before it is asked for."""
+        self._index(catalog)
 
     def _index(self, catalog: Catalog) -> _Index:
         key = catalog.digest
@@ -169,6 +184,14 @@ class Retriever:
         """Drop all indexes."""
         while self._indexes:
             self._indexes.popitem()[1].close()
+
+
+def _shares(heard: Iterable[_Ranking]) -> dict[str, float]:
+    shares: dict[str, float] = {}
+    for ranking in heard:
+        for tool, score in ranking.scores.items():
+            shares[tool] = max(shares.get(tool, 0.0), score / ranking.best)
+    return shares
 
 
 def _stand_ins(shown: tuple[str, ...], allowed: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:

@@ -26,9 +26,10 @@ from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.orchestration.run_log import RunLog
+from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.in_process import InProcessMemory
 from planwarden.planning.memory.port import PlanMemory
-from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
+from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
 from planwarden.runtime.asking import AgentModels, AgentSettings
@@ -72,7 +73,8 @@ class Stage:
     planner_llm: LLMService = field(default_factory=ScriptedLLM)
     agent_llm: LLMService = field(default_factory=ScriptedLLM)
     agent_settings: AgentSettings = field(default_factory=AgentSettings)
-    planner_settings: PlannerSettings = field(default_factory=PlannerSettings)
+    planner_settings: PlannerSettings = field(default_factory=lambda: PlannerSettings(mode="model"))
+    """By default the planner's model alone decides, as a script of what it says expects."""
     clock: TickingClock = field(default_factory=TickingClock)
     ids: CountingIds = field(default_factory=CountingIds)
     owner: Owner = HERE

@@ -1,0 +1,1 @@
+"""How the ranker learns from plans that people labelled. Needed to fit weights, never to plan."""

@@ -1,0 +1,1 @@
+"""How likely each tool is to be in the plan, before any model is asked."""

@@ -1,0 +1,229 @@
+"""Priors from the learned ranker: a `PriorSource` over a catalog's tools and what earlier plans teach."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from planwarden.catalog.catalog import Catalog
+from planwarden.contracts.memory import RememberedPlan
+from planwarden.language.detection import UNKNOWN, language_of
+from planwarden.planning.memory.weight import weight
+from planwarden.planning.prior import PlanItem, Prior, PriorExample, PriorRequest, ToolPrior
+from planwarden.planning.ranking.encoder import SentenceEncoder
+from planwarden.planning.ranking.heard import Heard, hear
+from planwarden.planning.ranking.kept import KeptEmbeddings
+from planwarden.planning.ranking.lessons import Lesson, LessonBook, own_lessons
+from planwarden.planning.ranking.ranker import Ranking, rank
+from planwarden.planning.ranking.tool_index import ToolIndex, embedded_text
+from planwarden.planning.ranking.weights import RankerWeights, read_weights
+from planwarden.planning.retrieval_prior import RetrievalPrior
+from planwarden.planning.shortlist import allowed_pairs
+from planwarden.tools.grounding import groundable
+
+KEPT_CATALOGS = 8
+SPOKEN_OF = 24
+"""Tools that a prior speaks of."""
+EXAMPLES = 4
+"""Remembered requests that a prior offers to show."""
+UNGROUNDED = 0.3
+"""Factor for a tool for which the request names no value where arguments are taken from the request alone."""
+DEFAULT_LINK = 0.05
+ASK = 0.02
+_AGENT_SHARPNESS = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is kept of a catalog."""
+
+    tools: ToolIndex
+    own_examples: tuple[Lesson, ...]
+
+
+class LearnedPrior:
+    """The learned ranker; requests in a language that its embeddings do not know go to plain retrieval."""
+
+    def __init__(
+        self,
+        *,
+        weights: RankerWeights | None = None,
+        encoder: SentenceEncoder | None = None,
+        kept: KeptEmbeddings | None = None,
+    ) -> None:
+        """Take what was learned (what ships, when None) and where large indexes are kept."""
+        self._weights = weights
+        self._encoder = encoder or SentenceEncoder()
+        self._kept = kept
+        self._retrieval = RetrievalPrior()
+        self._catalogs: OrderedDict[str, _Known] = OrderedDict()
+        self._books: OrderedDict[tuple[str, tuple[Lesson, ...]], LessonBook] = OrderedDict()
+
+    @property
+    def weights(self) -> RankerWeights:
+        """Give what was learned, reading it at first use."""
+        if self._weights is None:
+            self._weights = read_weights()
+        return self._weights
+
+    def prepare(self, catalog: Catalog) -> None:
+        """Make the index of a catalog ahead of the first request."""
+        self._known(catalog)
+
+    def close(self) -> None:
+        """Drop the indexes."""
+        self._retrieval.close()
+        self._catalogs.clear()
+        self._books.clear()
+
+    def prior(self, request: PriorRequest) -> Prior:
+        """Give what is known of a request."""
+        if language_of(request.text) != UNKNOWN:
+            return self._retrieval.prior(request)
+        catalog, pairs = request.catalog, allowed_pairs(request.catalog, request.policy)
+        usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
+        if not usable:
+            return Prior(tools=(), agents={}, none=1.0, ask=ASK)
+        known = self._known(catalog)
+        rows = [row for row, name in enumerate(known.tools.names) if name in usable]
+        text = self._retrieval.in_context(request)
+        heard = hear(text, self._encoder, self.weights.lexicon)
+        book = self._book(catalog, known, lessons_from(request.remembered))
+        ranking = rank(heard, known.tools.only(rows), book, self.weights)
+        return self._prior(request, heard, ranking, pairs)
+
+    def _prior(
+        self, request: PriorRequest, heard: Heard, ranking: Ranking, pairs: Mapping[str, tuple[str, ...]]
+    ) -> Prior:
+        probability = _narrowed(ranking, request)
+        order: list[int] = np.argsort(-probability, kind="stable")[:SPOKEN_OF].tolist()
+        tools = tuple(
+            ToolPrior(
+                name=ranking.names[row],
+                probability=float(probability[row]),
+                place=float(ranking.place[row]),
+                repeats=float(ranking.repeats[row]),
+            )
+            for row in order
+        )
+        names = [tool.name for tool in tools]
+        likely = {tool.name: tool.probability for tool in tools}
+        catalog = request.catalog
+        return Prior(
+            tools=tools,
+            agents=self._agents(names, likely, heard, catalog, pairs),
+            links=ranking.links,
+            default_link=DEFAULT_LINK,
+            fallbacks={name: _stand_ins(name, catalog, pairs) for name in names},
+            none=ranking.none,
+            ask=ASK,
+            examples=_examples(ranking, frozenset(names)),
+        )
+
+    def _agents(
+        self,
+        names: Sequence[str],
+        likely: Mapping[str, float],
+        heard: Heard,
+        catalog: Catalog,
+        pairs: Mapping[str, tuple[str, ...]],
+    ) -> dict[str, tuple[tuple[str, float], ...]]:
+        """Say which agents may call each tool; where several may, the likelier by what they are for."""
+        texts = [f"{agent.description} {' '.join(agent.capabilities)}" for agent in catalog.agents.values()]
+        alike = self._encoder.encode(texts) @ heard.embeddings[0]
+        pull = {
+            agent: float(np.exp(_AGENT_SHARPNESS * near)) * (0.05 + sum(likely.get(t, 0.0) for t in own))
+            for agent, near in zip(catalog.agents, alike, strict=True)
+            if (own := pairs.get(agent, ()))
+        }
+        found: dict[str, tuple[tuple[str, float], ...]] = {}
+        for name in names:
+            own = {agent: pull[agent] for agent, tools in pairs.items() if name in tools}
+            total = sum(own.values())
+            shares = [(agent, share / total) for agent, share in own.items()]
+            found[name] = tuple(sorted(shares, key=_falling))
+        return found
+
+    def _known(self, catalog: Catalog) -> _Known:
+        key = catalog.digest
+        if key not in self._catalogs:
+            tools = tuple(catalog.tools.values())
+            if self._kept is not None:
+                self._kept.prepare([embedded_text(tool) for tool in tools], self._encoder)
+            self._catalogs[key] = _Known(
+                tools=ToolIndex.build(tools, self._encoder, self.weights.lexicon),
+                own_examples=tuple(lesson for tool in tools for lesson in own_lessons(tool)),
+            )
+            while len(self._catalogs) > KEPT_CATALOGS:
+                self._catalogs.popitem(last=False)
+        self._catalogs.move_to_end(key)
+        return self._catalogs[key]
+
+    def _book(self, catalog: Catalog, known: _Known, lessons: tuple[Lesson, ...]) -> LessonBook:
+        key = (catalog.digest if known.own_examples else "", lessons)
+        if key not in self._books:
+            self._books[key] = LessonBook.of(
+                (*known.own_examples, *lessons), self._encoder, self.weights.lexicon
+            )
+            while len(self._books) > KEPT_CATALOGS:
+                self._books.popitem(last=False)
+        self._books.move_to_end(key)
+        return self._books[key]
+
+
+def _falling(share: tuple[str, float]) -> float:
+    return -share[1]
+
+
+def lessons_from(remembered: Sequence[RememberedPlan]) -> tuple[Lesson, ...]:
+    """Give what remembered plans teach; ages count from the newest of them."""
+    newest = max(
+        (plan.at for plan in remembered if plan.at is not None), default=datetime.min.replace(tzinfo=UTC)
+    )
+    return tuple(_lesson(plan, newest) for plan in remembered)
+
+
+def _lesson(plan: RememberedPlan, newest: datetime) -> Lesson:
+    places = [(at, tool) for at, step in enumerate(plan.steps) for tool in step.tools]
+    links = tuple(
+        (a, b)
+        for b, (step, _) in enumerate(places)
+        for a, (before, _) in enumerate(places)
+        if before in plan.steps[step].depends_on
+    )
+    tools = tuple(tool for _, tool in places)
+    return Lesson(request=plan.request, tools=tools, links=links, weight=weight(plan, newest))
+
+
+def _narrowed(ranking: Ranking, request: PriorRequest) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Lower what could not be called with values of the request, where arguments are taken from it alone."""
+    if not request.groundable_only:
+        return ranking.probability
+    earlier, tools = request.earlier[::-1], request.catalog.tools
+    fits = [groundable(tools[name], request.text, earlier) for name in ranking.names]
+    return ranking.probability * np.where(fits, 1.0, UNGROUNDED)
+
+
+def _stand_ins(tool: str, catalog: Catalog, pairs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(
+        name for name in catalog.tools[tool].alternatives if any(name in own for own in pairs.values())
+    )
+
+
+def _examples(ranking: Ranking, names: frozenset[str]) -> tuple[PriorExample, ...]:
+    """Give the nearest lessons that these tools did, the nearest last."""
+    lessons = [ranking.recalled.book.lessons[int(at)] for at in ranking.recalled.near[: 4 * EXAMPLES]]
+    shown = [lesson for lesson in lessons if names.issuperset(lesson.tools)][:EXAMPLES]
+    return tuple(_example(lesson) for lesson in reversed(shown))
+
+
+def _example(lesson: Lesson) -> PriorExample:
+    items = tuple(
+        PlanItem(tool=tool, uses=tuple(a + 1 for a, b in lesson.links if b == at))
+        for at, tool in enumerate(lesson.tools)
+    )
+    return PriorExample(request=lesson.request, items=items)
