@@ -2,8 +2,9 @@
 PY := .venv/bin/python
 TASK ?= What is the latest price of IBM, and how volatile was it?
 DATA ?=
+ARGS ?=
 
-.PHONY: e2e help demo setup setup-dev test check fmt lint types layers requirements docs bench lock clean
+.PHONY: bench-planner e2e help demo setup setup-dev test check fmt lint types layers requirements docs bench lock clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
@@ -53,6 +54,9 @@ bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/plan_memory.py
 	$(PY) benchmarks/metrics_memory.py
 	$(PY) benchmarks/model_faults.py
+
+bench-planner: setup-dev ## the planner's figures beside their targets: ARGS="--only PART --out FILE"
+	$(PY) -m benchmarks.planner $(ARGS)
 
 e2e: setup-dev ## the end-to-end tasks over all five agents, with the share that comes out right
 	$(PY) -m pytest tests/end_to_end -s

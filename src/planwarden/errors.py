@@ -148,6 +148,12 @@ class ReplyIncomplete(ModelError):
 
     code = "reply_incomplete"
 
+    def __init__(self, message: str, *, remedy: str, prompt_tokens: int = 0, output_tokens: int = 0) -> None:
+        """Take what the cut reply cost, where the server says so: it was paid for all the same."""
+        super().__init__(message, remedy=remedy)
+        self.prompt_tokens = prompt_tokens
+        self.output_tokens = output_tokens
+
 
 class ReplyInvalid(ModelError):
     """The reply is not what the protocol promises."""

@@ -30,7 +30,10 @@ from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.port import PlanMemory
-from planwarden.planning.planner import LLMOrchestrationPlanner
+from planwarden.planning.planner import Calibrated, LLMOrchestrationPlanner, unmeasured
+from planwarden.planning.prior import PriorSource
+from planwarden.planning.ranking.kept import KeptEmbeddings
+from planwarden.planning.ranking.learned_prior import LearnedPrior
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
@@ -40,6 +43,9 @@ from planwarden.tools.data_sources import open_sources
 from planwarden.tools.network.asking import Server
 from planwarden.tools.network.quote_answer import QuoteFields
 from planwarden.tools.tool import Tool
+
+WORKED_EXAMPLES = 3
+"""Shown to a planner model that was not trained for our notation."""
 
 
 def assemble_world(
@@ -106,8 +112,20 @@ def empty_world() -> AssembledCatalog:
     return AssembledCatalog(catalog=catalog, policy=ToolPolicy(), tools={}, left_out={})
 
 
-def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlanner:
-    """Make the planner that is configured around a model."""
+def make_planner(
+    chosen: PlannerModel,
+    llm: LLMService,
+    calibrated: Calibrated = unmeasured,
+    source: PriorSource | None = None,
+) -> LLMOrchestrationPlanner:
+    """Make the planner that is configured around a model.
+
+    Args:
+        chosen: how it is configured.
+        llm: the model.
+        calibrated: what a model's word is worth; see `calibrations_in_force`.
+        source: where priors come from; the learned ranker where none is given.
+    """
     embedded = llm.identity.provider == "embedded"
     settings = PlannerSettings(
         max_agents=chosen.max_agents,
@@ -117,17 +135,29 @@ def make_planner(chosen: PlannerModel, llm: LLMService) -> LLMOrchestrationPlann
         with_reason=not embedded if chosen.reasons == "auto" else chosen.reasons == "model",
         prompt_budget=chosen.prompt_budget,
         groundable_only=llm.identity.argument_style == "grounded",
-        examples=chosen.examples,
+        examples=_examples(chosen, llm),
         temperature=chosen.temperature,
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,
+        reuse_prompt=chosen.reuse_prompt,
         timeout_s=chosen.timeout_s,
         num_ctx=chosen.num_ctx,
         min_confidence=chosen.min_confidence,
         on_low_confidence=chosen.on_low_confidence,
         reuse_plans=chosen.reuse_plans,
     )
-    return LLMOrchestrationPlanner(llm, settings)
+    return LLMOrchestrationPlanner(llm, settings, source or LearnedPrior(), calibrated)
+
+
+def _examples(chosen: PlannerModel, llm: LLMService) -> int:
+    if chosen.examples != "auto":
+        return chosen.examples
+    return 0 if llm.identity.adapter else WORKED_EXAMPLES
+
+
+def make_prior(settings: Settings) -> LearnedPrior:
+    """Make what ranks the tools before the model is asked."""
+    return LearnedPrior(weights=settings.ranker_in_force, kept=KeptEmbeddings(settings.index_folder))
 
 
 def make_orchestrator(  # noqa: PLR0913 - everything a run is made of

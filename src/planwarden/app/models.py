@@ -45,7 +45,12 @@ class ModelShelf:
     def __init__(self, settings: Settings, clock: Clock, ids: Ids) -> None:
         self._settings = settings
         self._clock = clock
-        self._opener = ModelOpener(clock=clock, ids=ids, cache_dir=settings.planwarden_cache / "models")
+        self._opener = ModelOpener(
+            clock=clock,
+            ids=ids,
+            cache_dir=settings.planwarden_cache / "models",
+            adapters_dir=settings.adapter_folder,
+        )
         self._open: dict[tuple[str, str], LLMService] = {}
 
     async def models(self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None) -> Models:
@@ -166,6 +171,7 @@ def _opening(
         keep_alive=chosen.keep_alive,
         model_file=chosen.model_file,
         threads=chosen.threads or processors(),
+        adapter=chosen.adapter if isinstance(chosen, PlannerModel) else "none",
         prefix=prefix,
     )
 

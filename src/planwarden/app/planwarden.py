@@ -355,11 +355,15 @@ class Planwarden:
 
     def _planner(self, models: Models) -> LLMOrchestrationPlanner:
         """Give the planner on these models; it keeps its retrieval indexes."""
-        from planwarden.app.assembly import make_planner  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.assembly import make_planner, make_prior  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - heavy; see above
 
         key = id(models.planner)
         if key not in self._planners:
-            self._planners[key] = make_planner(self.settings.planner_llm, models.planner)
+            in_force = calibrations_in_force(self.settings.planwarden_home)
+            self._planners[key] = make_planner(
+                self.settings.planner_llm, models.planner, in_force, make_prior(self.settings)
+            )
         return self._planners[key]
 
     async def _prepared(self, task: Task) -> Task:

@@ -1,27 +1,31 @@
-"""Commands that measure: `planwarden eval plans`."""
+"""Commands that measure: `planwarden eval plans`, `planwarden eval own`."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from planwarden.app import Planwarden
-from planwarden.cli.output import err, out, plain, print_json, say
+from planwarden.cli.output import err, print_json
+from planwarden.cli.own_evaluation import own
+from planwarden.cli.plan_summary import show_summaries
 from planwarden.cli.running import AsJson, with_planwarden
 from planwarden.errors import DataRejected
 
 if TYPE_CHECKING:
     from planwarden.evaluation.contestants import Contestant
     from planwarden.evaluation.plan_benchmark import Judged, Summary
+    from planwarden.evaluation.plan_tasks import PlanTask
 
 app = typer.Typer(help="Measure: how good plans are, on tasks with gold plans.", no_args_is_help=True)
 
-COLUMNS = ("valid", "node_f1", "edge_f1", "exact_set", "exact_plan", "order")
+
+app.command("own")(own)
 
 
 @app.callback()
@@ -33,6 +37,7 @@ class WhichPlanner(StrEnum):
     """What may be measured."""
 
     DEFAULT = "default"
+    PRIOR = "prior"
     MODEL = "model"
     BARE_JSON = "bare-json"
 
@@ -44,11 +49,27 @@ def plans(
         WhichPlanner,
         typer.Option(
             "--planner",
-            help="default: as configured; model: the model decides alone, constrained; bare-json: the plain "
-            "prompt of a framework, with full schemas.",
+            help="default: as configured; prior: no model is asked; model: the model decides alone, "
+            "constrained; bare-json: the plain prompt of a framework, with full schemas.",
         ),
     ] = WhichPlanner.DEFAULT,
     model: Annotated[str | None, typer.Option("--model", help="In place of PLANNER_LLM__MODEL.")] = None,
+    memory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--memory",
+            metavar="FILE",
+            help="Tasks whose plans may be remembered; may be given again. A task never remembers itself.",
+        ),
+    ] = None,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit/--no-fit",
+            help="Also fit the ranker on the remembered tasks, where there are 100 at least: takes minutes. "
+            "Never on a task that is planned here.",
+        ),
+    ] = True,
     predictions: Annotated[
         Path | None, typer.Option("--out", help="Write the predictions here, one as JSON a line.")
     ] = None,
@@ -61,12 +82,14 @@ def plans(
     # Imported here: only this command needs it, and it is not quick.
     from planwarden.evaluation.plan_benchmark import run_benchmark, summarise  # noqa: PLC0415 - see above
     from planwarden.evaluation.plan_tasks import evenly, read_plan_tasks  # noqa: PLC0415 - see above
+    from planwarden.evaluation.remembered import foreign  # noqa: PLC0415 - see above
 
     async def work(planwarden: Planwarden) -> tuple[Judged, ...]:
         tasks = read_plan_tasks(files)
         tasks = evenly(tasks, limit) if limit else tasks
+        known = read_plan_tasks(memory) if memory else ()
         _check_writable(predictions)
-        contestant = await _contestant(planwarden, planner)
+        contestant = await _contestant(planwarden, planner, known, foreign(known, tasks) if fit else ())
         with err.status(f"0 of {len(tasks)} tasks") as shown:
             done: list[str] = []
 
@@ -78,18 +101,35 @@ def plans(
         _write(predictions, judged)
         return judged
 
-    overrides = {"planner_llm": {"model": model}} if model else None
+    # No pause after failures: a task that is not asked would seem to take no time.
+    chosen = {"circuit_failures": 0, **({"model": model} if model else {})}
+    overrides = {"planner_llm": chosen}
     judged = with_planwarden(work, as_json=as_json, overrides=overrides)
     summaries = summarise(judged)
     if as_json:
-        print_json({"planner": planner.value, "summaries": [_json(each) for each in summaries]})
+        print_json(
+            {
+                "planner": planner.value,
+                "remembered": [str(each) for each in memory or ()],
+                "summaries": [_json(each) for each in summaries],
+            }
+        )
     else:
-        _show(summaries, judged)
+        show_summaries(summaries, judged)
 
 
-async def _contestant(planwarden: Planwarden, which: WhichPlanner) -> Contestant:
-    from planwarden.app.assembly import make_planner  # noqa: PLC0415 - not quick
+async def _contestant(
+    planwarden: Planwarden,
+    which: WhichPlanner,
+    known: tuple[PlanTask, ...],
+    fitted_on: tuple[PlanTask, ...],
+) -> Contestant:
+    from planwarden.app.assembly import make_planner, make_prior  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - not quick
     from planwarden.evaluation.contestants import BareJsonContestant, PlannerContestant  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.fitting import fitted_prior  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.labelled import ENOUGH_TO_LEARN  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.remembered import remembered_plans  # noqa: PLC0415 - not quick
 
     llm = (await planwarden.models()).planner
     chosen = planwarden.settings.planner_llm
@@ -97,7 +137,19 @@ async def _contestant(planwarden: Planwarden, which: WhichPlanner) -> Contestant
         return BareJsonContestant(llm=llm, clock=planwarden.clock, timeout_s=chosen.timeout_s)
     if which is WhichPlanner.MODEL:
         chosen = chosen.model_copy(update={"mode": "model"})
-    return PlannerContestant(planner=make_planner(chosen, llm), clock=planwarden.clock)
+    if which is WhichPlanner.PRIOR:
+        chosen = chosen.model_copy(update={"mode": "prior"})
+    if len(fitted_on) >= ENOUGH_TO_LEARN:
+        with err.status("fitting the ranker") as shown:
+            prior = await asyncio.to_thread(fitted_prior, fitted_on, shown.update)
+    else:
+        prior = make_prior(planwarden.settings)
+    in_force = calibrations_in_force(planwarden.settings.planwarden_home)
+    return PlannerContestant(
+        planner=make_planner(chosen, llm, in_force, prior),
+        clock=planwarden.clock,
+        remembered=remembered_plans(known),
+    )
 
 
 def _check_writable(path: Path | None) -> None:
@@ -123,30 +175,3 @@ def _put(path: Path, text: str) -> None:
 
 def _json(summary: Summary) -> dict[str, Any]:
     return asdict(summary)
-
-
-def _show(summaries: tuple[Summary, ...], judged: tuple[Judged, ...]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column("source", no_wrap=True)
-    for column in ("tasks", *COLUMNS):
-        table.add_column(column.replace("_", " "), justify="right", no_wrap=True)
-    for each in summaries:
-        table.add_row(plain(each.name), str(each.tasks), *(_cell(each, measure) for measure in COLUMNS))
-    out.print(table)
-    whole = next(each for each in summaries if each.name == "all")
-    say("[dim]means with 95 % bootstrap intervals; edge f1 over tasks whose gold plan has links[/]")
-    say(
-        f"a plan (medians): {whole.seconds:.2f} s, {whole.prompt_tokens:.0f} tokens in, "
-        f"{whole.output_tokens:.0f} out; plans by source: "
-        + ", ".join(f"{name} {count}" for name, count in whole.sources.items())
-    )
-    errors = [each for each in judged if each.attempted.source == "none"]
-    if errors:
-        first = errors[0]
-        said = plain(f"{first.task.id}: {first.attempted.error}"[:300])
-        say(f"[yellow]{len(errors)} tasks got no plan[/], the first {said}")
-
-
-def _cell(summary: Summary, measure: str) -> str:
-    found = summary.scores.get(measure)
-    return "–" if found is None else f"{found.mean:.3f}\n[dim]{found.low:.2f}–{found.high:.2f}[/]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from rich.table import Table
 
 from planwarden.app import Planwarden
-from planwarden.cli import measuring
+from planwarden.cli import calibrating, measuring
 from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
 from planwarden.errors import ConfigurationError
@@ -25,6 +26,14 @@ models = typer.Typer(help="The embedded model's file; how well a model answers."
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write planwarden.yaml.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file that is there.")] = False,
+    calibrate: Annotated[
+        bool | None,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Calibrate the planner model afterwards; asked for at a terminal, not done in a script.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write a commented planwarden.yaml: agents, tools, aliases, policies."""
     # Imported here, for it brings in PyYAML and jsonschema, which `--help` and `runs` start faster without.
@@ -50,6 +59,17 @@ def init(
 
     with_planwarden(work, as_json=False)
     say(f"wrote {plain(str(path))}: edit it, then look with `planwarden agents` and `planwarden tools`")
+    if calibrate or (calibrate is None and _wants_calibration()):
+        calibrating.calibrate()
+
+
+def _wants_calibration() -> bool:
+    """Ask, where somebody is there to answer."""
+    if not (sys.stdin.isatty() and out.is_terminal):
+        return False
+    say()
+    say("What is the planner model's word worth? [bold]planwarden calibrate[/] measures it, in some minutes.")
+    return typer.confirm("Calibrate now?", default=False)
 
 
 def agents(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:

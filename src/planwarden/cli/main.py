@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from planwarden.app.system import VERSION
-from planwarden.cli import doctor, dossiers, evaluation, inventory, measures, memory, running, tools
+from planwarden.cli import (
+    calibrating,
+    doctor,
+    dossiers,
+    evaluation,
+    inventory,
+    measures,
+    memory,
+    running,
+    tools,
+    tuning,
+)
 from planwarden.cli.chat import command as chat
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import print_json
@@ -44,10 +55,12 @@ chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
 measures.register(app)
+calibrating.register(app)
 doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluation.app, name="eval")
+app.add_typer(tuning.app, name="tune")
 
 
 def main() -> None:

@@ -92,6 +92,15 @@ class PlannerModel(_Model):
     """Of one plan; a reply cut there is an error, never a plan."""
     timeout_s: Seconds = 60.0
     """For one exchange with the model, all retries included."""
+    reuse_prompt: bool = False
+    """The embedded provider keeps the work on what a prompt shares with the last one, as servers do anyway:
+    faster over the same tools, but probabilities then depend a little on what was asked before."""
+    adapter: Literal["auto", "none"] | Path = "auto"
+    """A LoRA adapter for the embedded provider, a .gguf file; `auto`: one that `planwarden tune planner`
+    installed for the weights in use, else the one that ships for the pinned ones; `none`: no adapter."""
+    ranker: Literal["auto", "shipped"] | Path = "auto"
+    """The weights of what ranks the tools before the model is asked: `auto` takes those that `planwarden tune
+    ranker` wrote, if any, else those that ship; or a file."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Plans below go to `on_low_confidence`. Not calibrated yet, hence 0."""
     on_low_confidence: Literal["fallback", "person"] = "fallback"
@@ -112,8 +121,9 @@ class PlannerModel(_Model):
     prompt_budget: Annotated[int, Field(ge=64, le=32_768)] = 250
     """How many tokens instruction, tools and examples may take, as estimated; the request comes on top.
     Past it descriptions are shortened first, then examples go, then the least likely tools."""
-    examples: Annotated[int, Field(ge=0, le=16)] = 3
-    """How many worked examples the planner model is shown at most."""
+    examples: Literal["auto"] | Annotated[int, Field(ge=0, le=16)] = "auto"
+    """How many worked examples the planner model is shown at most; `auto`: 3, and none where an adapter is
+    on, which was trained without them."""
     reuse_plans: Literal["never", "rescue", "first"] = "rescue"
     """Whether an exact repeat gets the plan that did it before: `rescue` where the model's own plan was
     refused; `first` at once, without asking the model; docs/guides/memory.md says what a repeat is."""
@@ -224,6 +234,29 @@ class Settings(BaseSettings):
     def memory_path(self) -> Path:
         """Give the file of remembered plans."""
         return self.planwarden_home / "memory.db"
+
+    @property
+    def adapter_folder(self) -> Path:
+        """Give the folder of adapters that were tuned here."""
+        return self.planwarden_home / "adapters"
+
+    @property
+    def ranker_file(self) -> Path:
+        """Give where a ranker that was tuned here is kept."""
+        return self.planwarden_home / "ranker.npz"
+
+    @property
+    def ranker_in_force(self) -> Path | None:
+        """Give the file of the ranker's weights; None for those that ship."""
+        chosen = self.planner_llm.ranker
+        if isinstance(chosen, Path):
+            return chosen
+        return self.ranker_file if chosen == "auto" and self.ranker_file.is_file() else None
+
+    @property
+    def index_folder(self) -> Path:
+        """Give the folder in which indexes of large catalogs are kept."""
+        return self.planwarden_home / "index"
 
     @property
     def dossier_folder(self) -> Path:

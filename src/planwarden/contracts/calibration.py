@@ -86,18 +86,25 @@ class PlannerCalibration(Contract):
     """Its provider and name, for people."""
     prompt_version: str
     """Of the prompt it was measured with: figures of another prompt are not its own."""
+    prior_version: str = ""
+    """Of the prior, where it has one: beside another prior the weights would be others."""
     weights: PlannerWeights
     measured: bool
     """False for a default: then nothing of this was measured for this very model."""
     tasks: Annotated[int, Field(ge=0)] = 0
     """Measured on so many; 0 for a default."""
     tasks_digest: str = ""
+    catalog_digest: str = ""
+    """`tools_digest` of the catalog in force when it was measured here; empty where that does not matter."""
     at: str = ""
     """Day of measurement, as YYYY-MM-DD; empty for a default."""
     step_confidence: IsotonicMap = IsotonicMap()
     """From the fused probability of a step to the share of such steps that were right."""
+    signal_weights: Mapping[str, float] = Field(default_factory=dict)
+    """How the signals of a plan make its raw confidence (`planning.confidence.signals`); none: by their own
+    probabilities, as if they were independent."""
     confidence: IsotonicMap = IsotonicMap()
-    """From the raw probability of a whole plan to the share of such plans that were exactly right."""
+    """From the raw confidence of a whole plan to the share of such plans that were exactly right."""
     method: CalibrationMethod = "default"
     planwarden_version: str = ""
     figures: Mapping[str, float] = Field(default_factory=dict)

@@ -23,7 +23,9 @@ class ModelIdentity(Contract):
     provider: str
     model: str
     digest: Digest | None = None
-    """Of the weights, where the provider tells."""
+    """Of the weights, where the provider tells; with an adapter on, of weights and adapter together."""
+    adapter: Digest | None = None
+    """Of the LoRA adapter that is on; it was trained to write plans without being shown worked examples."""
     endpoint: str | None = None
     chosen_because: str = ""
     answer_style: AnswerStyle = "prose"

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
+from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.clock import Clock
-from planwarden.contracts.json_schema import schema_fault
+from planwarden.contracts.memory import RememberedPlan
 from planwarden.contracts.model import Message, ModelUsage
 from planwarden.contracts.plan import PlannerPlan
-from planwarden.contracts.specs import AgentSpec, JsonSchema, ToolSpec
 from planwarden.contracts.task import Task
-from planwarden.errors import ModelError
-from planwarden.evaluation.plan_tasks import GoldStep, OfferedTool, PlanTask, Prediction
+from planwarden.errors import ModelError, ReplyIncomplete
+from planwarden.evaluation.offered import OFFERED_POLICY, catalog_of
+from planwarden.evaluation.plan_tasks import GoldStep, PlanTask, Prediction
+from planwarden.evaluation.remembered import without_itself
 from planwarden.llm.service import LLMRequest, LLMService
-from planwarden.planning.planner import LLMOrchestrationPlanner
-from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
-
-NO_PARAMETERS: JsonSchema = {"type": "object", "properties": {}, "additionalProperties": False}
-MAX_NAME, MAX_DESCRIPTION = 64, 1_000
+from planwarden.planning.planner import Planning
+from planwarden.policy.rules import ToolPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +32,10 @@ class Attempted:
     source: str
     """The plan's own `source`, or `none` where there is no plan."""
     error: str = ""
+    index_seconds: float = 0.0
+    """Building what is kept for the catalog, which a product does once; not part of `seconds`."""
+    plan: PlannerPlan | None = None
+    """Where the product's planner wrote it."""
 
 
 class Contestant(Protocol):
@@ -45,21 +46,37 @@ class Contestant(Protocol):
         ...
 
 
+class Plans(Protocol):
+    """What writes plans: the product's planner."""
+
+    def prepare(self, catalog: Catalog) -> None:
+        """Make what is kept for a catalog."""
+        ...
+
+    async def plan(
+        self, task: Task, catalog: Catalog, policy: ToolPolicy, remembered: Sequence[RememberedPlan] = ()
+    ) -> Planning:
+        """Give the plan to follow, valid against catalog and policy."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannerContestant:
     """The product's planner, every offered tool in the hands of one agent."""
 
-    planner: LLMOrchestrationPlanner
+    planner: Plans
     clock: Clock
+    remembered: tuple[RememberedPlan, ...] = ()
+    """What it may know; a task's own plan is taken out before it is planned."""
 
     async def attempt(self, task: PlanTask) -> Attempted:
-        """Plan as the product does."""
+        """Plan as the product does; indexing the catalog, which a product does once, is timed apart."""
         catalog, names = catalog_of(task)
-        policy = ToolPolicy(
-            agents={FALLBACK_AGENT: AgentPolicy(rules=(Rule(name="offered", says="allow", tools=("*",)),))}
-        )
+        remembered = without_itself(task, self.remembered)
+        started = self.clock.monotonic()
+        self.planner.prepare(catalog)
         began = self.clock.monotonic()
-        planning = await self.planner.plan(Task(prompt=task.request), catalog, policy)
+        planning = await self.planner.plan(Task(prompt=task.request), catalog, OFFERED_POLICY, remembered)
         seconds = self.clock.monotonic() - began
         plan = planning.decision.plan
         said = planning.decision.refusals
@@ -69,6 +86,8 @@ class PlannerContestant:
             seconds=seconds,
             source=plan.metadata.source if plan else "none",
             error=f"{said[-1].rung}: {said[-1].message}" if said else "",
+            index_seconds=began - started,
+            plan=plan,
         )
 
 
@@ -91,9 +110,12 @@ class BareJsonContestant:
             reply = await self.llm.complete(request)
         except ModelError as error:
             seconds = self.clock.monotonic() - began
-            nothing = Prediction(id=task.id)
             return Attempted(
-                prediction=nothing, usage=ModelUsage(), seconds=seconds, source="none", error=str(error)
+                prediction=Prediction(id=task.id),
+                usage=_paid(error, seconds),
+                seconds=seconds,
+                source="none",
+                error=str(error),
             )
         return Attempted(
             prediction=read_bare(task.id, reply.text),
@@ -103,50 +125,22 @@ class BareJsonContestant:
         )
 
 
-def catalog_of(task: PlanTask) -> tuple[Catalog, Mapping[str, str]]:
-    """Make a catalog of the offered tools, all of one agent; with it catalog name → offered name.
-
-    Names are changed where the catalog's rule demands it; what is no schema becomes one without parameters.
-    """
-    names: dict[str, str] = {}
-    specs: dict[str, ToolSpec] = {}
-    for tool in task.tools:
-        name = _catalog_name(tool.name, names)
-        names[name] = tool.name
-        specs[name] = ToolSpec(
-            name=name,
-            description=(tool.description or tool.name)[:MAX_DESCRIPTION],
-            effect="read",
-            parameters=_parameters(tool),
-        )
-    agent = AgentSpec(name=FALLBACK_AGENT, description="Does the task.", tools=tuple(specs))
-    return Catalog(agents={FALLBACK_AGENT: agent}, tools=specs), names
-
-
-def _catalog_name(offered: str, taken: Mapping[str, str]) -> str:
-    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", offered)
-    plain = (plain if plain[:1].isalpha() else f"t_{plain}")[:MAX_NAME]
-    name, number = plain, 2
-    while name in taken:
-        name = f"{plain[: MAX_NAME - 4]}_{number}"
-        number += 1
-    return name
-
-
-def _parameters(tool: OfferedTool) -> JsonSchema:
-    schema = {**NO_PARAMETERS, **tool.parameters, "type": "object", "additionalProperties": False}
-    return NO_PARAMETERS if schema_fault(schema) else schema
-
-
 def prediction_of(task_id: str, plan: PlannerPlan, names: Mapping[str, str]) -> Prediction:
-    """Write a plan as a prediction: a step for each planned tool, linked to every tool of those before it."""
-    places: dict[str, range] = {}
+    """Write a plan as a prediction: a step for each planned tool.
+
+    A dependency is one link, from the last tool of the step that is waited for to the first of the one that
+    waits. What uses no tool has no place in a prediction.
+    """
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
     tools: list[str] = []
     edges: list[tuple[int, int]] = []
     for step in plan.steps:
-        places[step.id] = range(len(tools), len(tools) + len(step.tools))
+        if not step.tools:
+            continue
+        first[step.id], last[step.id] = len(tools), len(tools) + len(step.tools) - 1
         tools += [names[tool] for tool in step.tools]
-        edges += [(a, b) for name in step.depends_on for a in places[name] for b in places[step.id]]
+        edges += [(last[name], first[step.id]) for name in step.depends_on if name in last]
     return Prediction(id=task_id, steps=tuple(GoldStep(tool=tool) for tool in tools), edges=tuple(edges))
 
 
@@ -205,6 +199,13 @@ def _lenient(steps: list[Any]) -> Prediction:
         (ids[str(name)], place) for place, names in enumerate(after) for name in names if str(name) in ids
     ]
     return Prediction(id="", steps=tuple(GoldStep(tool=tool) for tool in tools), edges=tuple(edges))
+
+
+def _paid(error: ModelError, seconds: float) -> ModelUsage:
+    """Say what a failed exchange cost: a reply that was cut at its limit had all its tokens."""
+    if not isinstance(error, ReplyIncomplete):
+        return ModelUsage(latency_s=seconds)
+    return ModelUsage(prompt_tokens=error.prompt_tokens, output_tokens=error.output_tokens, latency_s=seconds)
 
 
 def _total(usages: list[ModelUsage]) -> ModelUsage:

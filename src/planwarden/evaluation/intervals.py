@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from statistics import fmean
+from statistics import fmean, quantiles
 
 RESAMPLES = 1_000
 SEED = 20261123
@@ -19,6 +19,15 @@ class Estimate:
     low: float
     high: float
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of some values, and between which quartiles the middle half of them lies."""
+
+    median: float
+    low: float
+    high: float
 
 
 def estimate(values: Sequence[float], *, resamples: int = RESAMPLES, seed: int = SEED) -> Estimate:
@@ -47,3 +56,33 @@ def macro_estimate(
         high=means[int(0.975 * (resamples - 1))],
         count=sum(map(len, kept)),
     )
+
+
+def spread_of(values: Sequence[float]) -> Spread:
+    """Give the median and the quartiles of at least one value (interpolated between neighbours)."""
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return Spread(middle, low, high)
+
+
+def mean_spread(groups: Iterable[Spread]) -> Spread:
+    """Give the unweighted means over groups of their medians and of their quartiles."""
+    kept = tuple(groups)
+    return Spread(
+        fmean(each.median for each in kept),
+        fmean(each.low for each in kept),
+        fmean(each.high for each in kept),
+    )
+
+
+def paired_estimate(
+    groups: Mapping[str, Sequence[tuple[float, float]]], *, resamples: int = RESAMPLES, seed: int = SEED
+) -> Estimate:
+    """Give the unweighted mean over groups of how much the second of each pair is above the first.
+
+    Both values of a pair belong to one task, so that what makes a task hard weighs on neither side; one group
+    gives the mean over all pairs.
+    """
+    above = {name: [second - first for first, second in pairs] for name, pairs in groups.items()}
+    return macro_estimate(above, resamples=resamples, seed=seed)

@@ -14,7 +14,7 @@ import httpx
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.value import digest_bytes
 from planwarden.errors import ModelError, ModelFileRejected, SettingsRejected
-from planwarden.llm.embedded import model_file
+from planwarden.llm.embedded import adapter, model_file
 from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
 from planwarden.llm.embedded.service import DEFAULT_LABEL, EmbeddedLLM
 from planwarden.llm.library_model.opening import open_library_model
@@ -53,6 +53,9 @@ class LLMSettings:
     """A GGUF file of one's own for `embedded`; without one, the pinned file in the cache."""
     threads: int = 2
     """Processor threads of the embedded model; see `EngineOptions`."""
+    adapter: Literal["auto", "none"] | Path = "none"
+    """A LoRA adapter on the embedded weights; `auto`: one that was installed for them, else the one that
+    ships, if any."""
     prefix: str = "LLM"
     """Of the environment variables these came from, or `models.NAME` of the catalog file; for messages."""
 
@@ -69,6 +72,8 @@ class ModelOpener:
     ids: Ids
     cache_dir: Path
     """Where `planwarden models fetch` puts the file."""
+    adapters_dir: Path | None = None
+    """Where `planwarden tune planner` installs adapters."""
     _engines: list[EmbeddedEngine] = field(default_factory=list[EmbeddedEngine])
 
     async def open(self, settings: LLMSettings, because: str = "") -> LLMService:
@@ -158,21 +163,41 @@ class ModelOpener:
             )
         check = self._checks(own)
         digest = await asyncio.to_thread(check, path)
+        label = own.stem if own and digest != model_file.SMOLLM2.digest else DEFAULT_LABEL
+        found = await asyncio.to_thread(self._adapter, settings.adapter, digest)
         return EmbeddedLLM(
-            self._engine(path, settings, check),
+            self._engine(path, settings, check, found.path if found else None),
             clock=self.clock,
-            digest=digest,
-            model=own.stem if own and digest != model_file.SMOLLM2.digest else DEFAULT_LABEL,
+            digest=found.on(digest) if found else digest,
+            model=f"{label}+{found.label}" if found else label,
             chosen_because=because,
+            adapter=found.digest if found else None,
         )
 
-    def _engine(self, path: Path, settings: LLMSettings, check: Callable[[Path], str]) -> EmbeddedEngine:
+    def _adapter(self, wanted: Literal["auto", "none"] | Path, base: str) -> adapter.Adapter | None:
+        match wanted:
+            case "none":
+                return None
+            case "auto":
+                return adapter.automatic(self.adapters_dir, base)
+            case _:
+                return adapter.own(wanted, base)
+
+    def _engine(
+        self, path: Path, settings: LLMSettings, check: Callable[[Path], str], adapted: Path | None
+    ) -> EmbeddedEngine:
         self._engines = [engine for engine in self._engines if not engine.closed]
         for engine in self._engines:
-            if engine.options.path == path and engine.offer_context(settings.num_ctx):
+            if engine.options.path != path or (adapted is not None and not engine.offer_adapter(adapted)):
+                continue
+            if engine.offer_context(settings.num_ctx):
                 return engine
         options = EngineOptions(
-            path=path, n_ctx=settings.num_ctx, threads=settings.threads, listener_key=self.ids.nonce()
+            path=path,
+            n_ctx=settings.num_ctx,
+            threads=settings.threads,
+            adapter=adapted,
+            listener_key=self.ids.nonce(),
         )
         engine = EmbeddedEngine(options, check=check)
         self._engines.append(engine)

@@ -46,6 +46,9 @@ class LLMRequest:
     seed: int = 7
     top_logprobs: int = 0
     """How many alternatives to report per output token; 0 for none. Ollama gives at most 20."""
+    reuse_prompt: bool = False
+    """Keep the work on the beginning that this prompt shares with the last one, where the engine would not by
+    itself: faster, but log-probabilities then depend a little on what was asked before."""
     timeout_s: float = 60.0
     """Seconds for the whole exchange; a wrapper that retries spends from the same budget."""
     simpler: Question | None = None

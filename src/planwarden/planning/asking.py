@@ -85,6 +85,7 @@ class PlannerQuestions:
             temperature=settings.temperature,
             seed=settings.seed,
             top_logprobs=TOP_LOGPROBS,
+            reuse_prompt=settings.reuse_prompt,
             timeout_s=settings.timeout_s,
         )
         asked = ModelExchange(

@@ -46,6 +46,8 @@ class PlannerSettings:
     temperature: float = 0.0
     seed: int = 7
     max_output_tokens: int = 256
+    reuse_prompt: bool = False
+    """See `LLMRequest`."""
     timeout_s: float = 60.0
     num_ctx: int = 4096
     """Of the planner model, in tokens."""

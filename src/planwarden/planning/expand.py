@@ -19,8 +19,9 @@ from planwarden.contracts.plan import (
     PlanSource,
     Refusal,
 )
+from planwarden.planning.confidence.raw import raw_confidence, step_probability
 from planwarden.planning.fusion.choices import WAYS_OUT, choices, model_share
-from planwarden.planning.fusion.compose import LINKED, Draft, DraftStep
+from planwarden.planning.fusion.compose import Draft
 from planwarden.planning.fusion.fuse import Fused
 from planwarden.planning.prompt import short
 from planwarden.policy.rules import ToolPolicy
@@ -120,8 +121,8 @@ def _confidence(draft: Draft, origin: Origin) -> tuple[list[float], float, Confi
     if origin.mode == "model":
         return _said(draft, origin)
     maps = origin.calibration
-    own = [_rounded(maps.step_confidence.value(_step(step))) for step in draft.steps]
-    whole = _rounded(maps.confidence.value(exact(draft, origin.fused)))
+    own = [_rounded(maps.step_confidence.value(step_probability(step))) for step in draft.steps]
+    whole = _rounded(maps.confidence.value(raw_confidence(draft, origin.fused, maps.signal_weights)))
     heard = origin.fused.evidence is not None
     method = ConfidenceMethod(
         method="fused" if heard else "prior", calibrated=bool(maps.measured and maps.confidence.points)
@@ -137,28 +138,6 @@ def _said(draft: Draft, origin: Origin) -> tuple[list[float], float, ConfidenceM
     own = [_rounded(p) for p in evidence.chosen[: len(draft.steps)]]
     whole = _rounded(math.prod(evidence.chosen))
     return own, whole, ConfidenceMethod(method="token_probability")
-
-
-def _step(step: DraftStep) -> float:
-    return step.tool_judged.fused * step.agent_judged.fused
-
-
-def exact(draft: Draft, fused: Fused) -> float:
-    """Give the probability that a draft is right in every choice, were they independent.
-
-    Those are: no way out (or this one), each tool planned or left out, each agent, each link or none.
-    """
-    outs = fused.none.fused + fused.ask.fused
-    if draft.way_out:
-        return (fused.none if draft.way_out == "none" else fused.ask).fused
-    planned = {step.tool for step in draft.steps}
-    left_out = math.prod(1.0 - tool.judged.fused for tool in fused.tools if tool.name not in planned)
-    links = math.prod(
-        judged.fused if judged.fused >= LINKED else 1.0 - judged.fused
-        for step in draft.steps
-        for judged in step.links.values()
-    )
-    return max(0.0, 1.0 - outs) * math.prod(map(_step, draft.steps)) * left_out * links
 
 
 def _rounded(probability: float) -> float:

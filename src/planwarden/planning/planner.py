@@ -17,13 +17,16 @@ from planwarden.contracts.model import Message, ModelExchange, ModelIdentity, Pu
 from planwarden.contracts.plan import PlanDecision, PlannerPlan
 from planwarden.contracts.specs import JsonSchema
 from planwarden.contracts.task import Task
-from planwarden.errors import ModelError, PromptTooLong
+from planwarden.errors import ModelError, PromptTooLong, ReplyIncomplete, ReplyInvalid
 from planwarden.llm.service import LLMService
 from planwarden.planning.asking import PlannerQuestions
 from planwarden.planning.attempt import Attempt, PlannerSettings, bounds_of, shown_to_model
+from planwarden.planning.considered import Considered
 from planwarden.planning.drafting import Answered, from_answer, from_prior
 from planwarden.planning.fallback import build_fallback_plan
 from planwarden.planning.fusion.defaults import default_calibration
+from planwarden.planning.fusion.evidence import ModelEvidence
+from planwarden.planning.fusion.hearing import hear
 from planwarden.planning.fusion.worth_asking import worth_asking
 from planwarden.planning.memory.repeat import cached_plan, repeated
 from planwarden.planning.notation.offer import Offer
@@ -80,6 +83,11 @@ class LLMOrchestrationPlanner:
         self._calibrated = calibrated
         self._questions = PlannerQuestions(llm, settings)
 
+    @property
+    def settings(self) -> PlannerSettings:
+        """Give the knobs."""
+        return self._settings
+
     async def plan(
         self,
         task: Task,
@@ -109,6 +117,34 @@ class LLMOrchestrationPlanner:
         if plan is None and attempt.last_reply is not None and self._carries_weight(attempt):
             plan = await self._repair(attempt, attempt.last_reply)
         return self._conclude(attempt, plan)
+
+    async def consider(
+        self,
+        task: Task,
+        catalog: Catalog,
+        policy: ToolPolicy,
+        remembered: Sequence[RememberedPlan] = (),
+    ) -> Considered:
+        """Ask the model whatever its word weighs, and give what it is evidence of; nothing is decided.
+
+        Raises:
+            ModelError: the model cannot be had; a reply that is no plan is no evidence.
+        """
+        attempt = self._begin(task, catalog, policy, remembered)
+        evidence = None if attempt.spec.offer.empty else await self._evidence(attempt)
+        return Considered(
+            prior=attempt.prior, evidence=evidence, bounds=attempt.bounds, offer=attempt.spec.offer
+        )
+
+    async def _evidence(self, attempt: Attempt) -> ModelEvidence | None:
+        try:
+            reply, question = await self._questions.ask(attempt, "plan", ())
+        except (PromptTooLong, ReplyIncomplete, ReplyInvalid):
+            return None
+        if reply.answered_by is not None:  # it is not the stand-in that is looked at
+            return None
+        wire = _parse(attempt, reply.text, question.output_schema, attempt.spec.offer)
+        return None if wire is None else hear(wire, reply.tokens, attempt.spec.offer, attempt.prior)
 
     def prepare(self, catalog: Catalog) -> None:
         """Make the retrieval index of a catalog, which is kept, ahead of the first request over it."""

@@ -10,10 +10,10 @@ from planwarden.evaluation.contestants import (
     Attempted,
     BareJsonContestant,
     PlannerContestant,
-    catalog_of,
     read_bare,
 )
 from planwarden.evaluation.intervals import estimate, macro_estimate
+from planwarden.evaluation.offered import catalog_of
 from planwarden.evaluation.plan_benchmark import Judged, run_benchmark, summarise
 from planwarden.evaluation.plan_tasks import OfferedTool, PlanTask, evenly, read_plan_tasks
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings

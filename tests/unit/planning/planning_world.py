@@ -6,10 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 
 from planwarden.catalog.catalog import Catalog, build_catalog
-from planwarden.contracts.plan import PlanMetadata, PlannedAgentStep, PlannerPlan
+from planwarden.contracts.plan import PlanMetadata, PlannedAgentStep, PlannerMode, PlannerPlan
 from planwarden.contracts.specs import AgentSpec, Effect, ToolExample, ToolSpec
 from planwarden.llm.service import LLMService
-from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
+from planwarden.planning.attempt import PlannerSettings, bounds_of, shown_to_model
+from planwarden.planning.notation.offer import Offer
+from planwarden.planning.planner import LLMOrchestrationPlanner
+from planwarden.planning.prior import PriorRequest
+from planwarden.planning.retrieval_prior import RetrievalPrior
 from planwarden.planning.shortlist import Retriever, Shortlist
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 
@@ -80,7 +84,8 @@ def make_policy(**changed: AgentPolicy) -> ToolPolicy:
 
 
 def planner(llm: LLMService, **settings: object) -> LLMOrchestrationPlanner:
-    knobs: Mapping[str, object] = {"near": 0.0, "shortlist": 6, **settings}
+    """Make a planner whose model decides alone, unless `settings` say otherwise."""
+    knobs: Mapping[str, object] = {"mode": "model", "shortlist": 6, "prompt_budget": 2_000, **settings}
     return LLMOrchestrationPlanner(llm, PlannerSettings(**knobs))  # pyright: ignore[reportArgumentType] - knobs by name, each test gives the right type
 
 
@@ -94,10 +99,17 @@ def shortlist(
         retriever.close()
 
 
-def wire_step(
-    agent: str, *tools: str, fallback: Sequence[str] = (), reason: str = "as asked"
-) -> dict[str, object]:
-    return {"agent": agent, "tools": list(tools), "fallback_tools": list(fallback), "reason": reason}
+def offer(
+    catalog: Catalog, policy: ToolPolicy, text: str = ASKED, *, mode: PlannerMode = "model", size: int = 6
+) -> Offer:
+    """Give what a planner model may write for a request."""
+    source = RetrievalPrior()
+    try:
+        prior = source.prior(PriorRequest(text=text, catalog=catalog, policy=policy))
+    finally:
+        source.close()
+    settings = PlannerSettings(mode=mode, shortlist=size)
+    return shown_to_model(prior, catalog, bounds_of(catalog, policy, 4), settings).offer
 
 
 def written(value: object) -> str:
@@ -105,12 +117,12 @@ def written(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def wire(*steps: dict[str, object], handoff: str = "sequential") -> str:
-    return written({"steps": list(steps), "handoff": handoff})
+def wire(*items: str, **more: object) -> str:
+    """Write a plan in the notation."""
+    return written({"plan": list(items), **more})
 
 
-GOOD_STEP = wire_step("finance_agent", "finance.snapshot", fallback=["finance.analytics"])
-GOOD = wire(GOOD_STEP)
+GOOD = wire("finance.snapshot")
 
 
 def step(step_id: str = "s1", agent: str = "finance_agent", *tools: str, **more: object) -> PlannedAgentStep:

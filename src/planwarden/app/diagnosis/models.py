@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal
 
+from planwarden.app.diagnosis.calibration import look_at_calibration
 from planwarden.app.diagnosis.check import Check, DiagnosisOptions, Group, Note, in_group, trouble
 from planwarden.app.diagnosis.memory import HeldModel, memory_finding
 from planwarden.app.machine import machine_memory
@@ -49,8 +50,17 @@ async def diagnose_models(
         async for check in _examined(role, seen, options, note):
             yield check
         seen.setdefault((*role.weights, role.wanted.num_ctx), role)
+        if role.group == "planner model":
+            yield in_group(role.group, await _calibration(planwarden, role))
     async for check in _together(roles, options, note):
         yield check
+
+
+async def _calibration(planwarden: Planwarden, role: Role) -> Finding:
+    try:
+        return await look_at_calibration(planwarden, role.llm.identity)
+    except PlanwardenError as error:
+        return trouble("calibration", error)
 
 
 async def _examined(

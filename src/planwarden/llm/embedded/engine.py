@@ -42,8 +42,8 @@ class EngineOptions:
     """Context length in tokens."""
     threads: int = 2
     """A fixed number, not the machine's: log-probabilities depend on it in the third digit."""
-    reuse_prompt: bool = False
-    """Keep the last prompt's work: faster, but log-probabilities then depend on what was asked before."""
+    adapter: Path | None = None
+    """A LoRA adapter that is loaded too and applied to the requests that ask for it, to no other."""
     listener_key: str
     """llama.cpp always opens a loopback listener; this random key keeps everyone else out."""
 
@@ -73,6 +73,10 @@ def load_llama(options: EngineOptions) -> ChatServer:
     params.cache_ram_mib = 0
     params.warmup = False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
+    if options.adapter is not None:
+        params.lora_adapters = [
+            llama.CommonAdapterLoraInfo(str(options.adapter), 0.0)
+        ]  # off unless asked for
     params.api_keys = [options.listener_key]
     params.ui = False
     params.endpoint_slots = False
@@ -82,7 +86,8 @@ def load_llama(options: EngineOptions) -> ChatServer:
     except RuntimeError as error:
         raise ModelFileRejected(
             f"llama.cpp cannot load {options.path} with a context of {options.n_ctx} tokens: {error}",
-            remedy="Check that the file is a GGUF model, or run `planwarden models fetch`.",
+            remedy="Check that the file is a GGUF model, or run `planwarden models fetch`"
+            + (f"; {options.adapter} has to be an adapter for it." if options.adapter else "."),
         ) from error
 
 
@@ -106,6 +111,8 @@ class EmbeddedEngine:
         self._users = 0
         self._closed = False
         self._load_begun = False
+        self._adapted: object = None
+        """How the adapter was applied to the prompt that llama.cpp still holds."""
 
     @property
     def options(self) -> EngineOptions:
@@ -122,6 +129,12 @@ class EmbeddedEngine:
         if n_ctx > self._options.n_ctx and not self._load_begun:
             self._options = replace(self._options, n_ctx=n_ctx)
         return n_ctx <= self._options.n_ctx
+
+    def offer_adapter(self, adapter: Path) -> bool:
+        """Say whether this adapter can be asked for; before the load, it is added."""
+        if self._options.adapter is None and not self._load_begun:
+            self._options = replace(self._options, adapter=adapter)
+        return adapter == self._options.adapter
 
     def acquire(self) -> None:
         """Count one more service on these weights."""
@@ -189,10 +202,18 @@ class EmbeddedEngine:
             return stop.is_set()
 
         try:
-            server.handle_chat_completions({**body, "cache_prompt": self._options.reuse_prompt}, on_chunk)
+            server.handle_chat_completions(self._kept(body), on_chunk)
         except (ValueError, RuntimeError) as error:
             raise ReplyInvalid(
                 f"llama.cpp refused the request: {error}",
                 remedy="Look at the prompt and the schema in the dossier; this request will not work again.",
             ) from error
         return chunks
+
+    def _kept(self, body: Body) -> Body:
+        """Have a prompt read anew when the adapter was applied differently to the one before.
+
+        llama.cpp does not look at that: it would go on from the work of another model.
+        """
+        adapted, self._adapted = self._adapted, body.get("lora")
+        return body if adapted == self._adapted else {**body, "cache_prompt": False}

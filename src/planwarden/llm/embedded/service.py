@@ -49,8 +49,18 @@ class EmbeddedLLM:
         digest: str,
         model: str = DEFAULT_LABEL,
         chosen_because: str = "",
+        adapter: str | None = None,
     ) -> None:
-        """Take a share of the engine; `digest` names the weights."""
+        """Take a share of the engine.
+
+        Args:
+            engine: holds the weights.
+            clock: for how long a reply took.
+            digest: names the weights; with an adapter on, weights and adapter together.
+            model: what it is called.
+            chosen_because: for the record.
+            adapter: digest of the engine's adapter, which then applies to every request of this service.
+        """
         self._engine = engine
         self._clock = clock
         self._open = True
@@ -58,6 +68,7 @@ class EmbeddedLLM:
             provider="embedded",
             model=model,
             digest=digest,
+            adapter=adapter,
             chosen_because=chosen_because,
             argument_style="grounded",
         )
@@ -78,7 +89,7 @@ class EmbeddedLLM:
         deadline = asyncio.timeout(request.timeout_s)
         try:
             async with deadline:
-                chunks = await self._engine.chat(_body(request))
+                chunks = await self._engine.chat(_body(request, adapted=self._identity.adapter is not None))
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -123,7 +134,7 @@ def compact_grammar(schema: JsonSchema) -> str:
     return "%llguidance {}\nstart: %json " + json.dumps({**schema, "x-guidance": compact})
 
 
-def _body(request: LLMRequest) -> dict[str, object]:
+def _body(request: LLMRequest, *, adapted: bool) -> dict[str, object]:
     body: dict[str, object] = {
         "messages": [{"role": message.role, "content": message.content} for message in request.messages],
         "max_tokens": request.max_output_tokens,
@@ -131,8 +142,11 @@ def _body(request: LLMRequest) -> dict[str, object]:
         "seed": request.seed,
         "stream": True,
         "stream_options": {"include_usage": True},
+        "cache_prompt": request.reuse_prompt,
         "return_progress": True,  # a chunk per batch of the prompt: a chance to stop before the first token
     }
+    if adapted:
+        body["lora"] = [{"id": 0, "scale": 1.0}]
     if request.output_schema is not None:
         body["grammar"] = compact_grammar(request.output_schema)
     if request.top_logprobs:
@@ -181,6 +195,8 @@ def _reply(chunks: Sequence[object], request: LLMRequest, *, latency_s: float) -
             f"The reply was cut after {usage.output_tokens} tokens (limit {request.max_output_tokens},"
             f" prompt {usage.prompt_tokens}).",
             remedy="Raise MAX_OUTPUT_TOKENS, or NUM_CTX if prompt and reply fill the context.",
+            prompt_tokens=usage.prompt_tokens,
+            output_tokens=usage.output_tokens,
         )
     if collected.finish != "stop":
         raise ReplyBroken(

@@ -132,6 +132,8 @@ def _refuse_other_ends(
             f"The reply was cut after {usage.output_tokens} tokens (limit {request.max_output_tokens},"
             f" prompt {usage.prompt_tokens}).",
             remedy="Raise MAX_OUTPUT_TOKENS.",
+            prompt_tokens=usage.prompt_tokens,
+            output_tokens=usage.output_tokens,
         )
     if response.state != "complete" or response.finish_reason == "error":
         raise ReplyBroken(f"The reply of {server.model} is not whole.", remedy="Try again.")

@@ -145,6 +145,8 @@ class ChatStream:
                 f"The reply was cut after {usage.output_tokens} tokens (limit"
                 f" {self.request.max_output_tokens}, prompt {usage.prompt_tokens}, context {self.num_ctx}).",
                 remedy="Raise MAX_OUTPUT_TOKENS, or NUM_CTX if prompt and reply fill the context.",
+                prompt_tokens=usage.prompt_tokens,
+                output_tokens=usage.output_tokens,
             )
         if reason != "stop":
             raise ReplyInvalid(f"Ollama ended the reply with done_reason {reason!r}.", remedy=NOT_OLLAMA)

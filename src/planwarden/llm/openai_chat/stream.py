@@ -84,6 +84,8 @@ class ChatChunks:
                 f"The reply was cut after {usage.output_tokens} tokens (limit"
                 f" {self.request.max_output_tokens}, prompt {usage.prompt_tokens}).",
                 remedy="Raise MAX_OUTPUT_TOKENS, or the server's context if prompt and reply fill it.",
+                prompt_tokens=usage.prompt_tokens,
+                output_tokens=usage.output_tokens,
             )
         text, requests = "".join(self._text), self._requests()
         self._refuse_other_ends(text, requests)

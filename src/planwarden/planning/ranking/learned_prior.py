@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from planwarden.planning.ranking.kept import KeptEmbeddings
 from planwarden.planning.ranking.lessons import Lesson, LessonBook, own_lessons
 from planwarden.planning.ranking.ranker import Ranking, rank
 from planwarden.planning.ranking.tool_index import ToolIndex, embedded_text
-from planwarden.planning.ranking.weights import RankerWeights, read_weights
+from planwarden.planning.ranking.weights import SHIPPED, RankerWeights, read_weights
 from planwarden.planning.retrieval_prior import RetrievalPrior
 from planwarden.planning.shortlist import allowed_pairs
 from planwarden.tools.grounding import groundable
@@ -51,12 +52,13 @@ class LearnedPrior:
     def __init__(
         self,
         *,
-        weights: RankerWeights | None = None,
+        weights: RankerWeights | Path | None = None,
         encoder: SentenceEncoder | None = None,
         kept: KeptEmbeddings | None = None,
     ) -> None:
-        """Take what was learned (what ships, when None) and where large indexes are kept."""
-        self._weights = weights
+        """Take what was learned, or its file (what ships, when None), and where large indexes are kept."""
+        self._weights = weights if isinstance(weights, RankerWeights) else None
+        self._file = weights if isinstance(weights, Path) else SHIPPED
         self._encoder = encoder or SentenceEncoder()
         self._kept = kept
         self._retrieval = RetrievalPrior()
@@ -67,7 +69,7 @@ class LearnedPrior:
     def weights(self) -> RankerWeights:
         """Give what was learned, reading it at first use."""
         if self._weights is None:
-            self._weights = read_weights()
+            self._weights = read_weights(self._file)
         return self._weights
 
     def prepare(self, catalog: Catalog) -> None:

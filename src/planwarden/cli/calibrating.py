@@ -1,0 +1,183 @@
+"""`planwarden calibrate`: what a planner model's word is worth, and how sure it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planwarden.app import Planwarden
+from planwarden.app.system import VERSION
+from planwarden.cli.calibration_report import report_document, report_lines
+from planwarden.cli.output import err, plain, print_json, say
+from planwarden.cli.running import AsJson, with_planwarden
+from planwarden.cli.show import show_model
+from planwarden.errors import DataRejected, ModelUnavailable
+
+if TYPE_CHECKING:
+    from planwarden.contracts.calibration import PlannerCalibration
+    from planwarden.evaluation.calibration.calibrate import Calibrated
+    from planwarden.evaluation.calibration.collecting import Asked
+    from planwarden.evaluation.calibration.tasks import CalibrationTask
+    from planwarden.llm.service import LLMService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationWish:
+    """What is to be calibrated on, and where the diagrams go."""
+
+    tasks: tuple[Path, ...] = ()
+    """None: those that ship."""
+    memory: tuple[Path, ...] = ()
+    limit: int | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    found: Calibrated
+    made: PlannerCalibration
+    kept: Path
+    pictures: tuple[Path, ...]
+
+
+def calibrate(
+    model: Annotated[
+        str | None, typer.Option("--planner", metavar="MODEL", help="In place of PLANNER_LLM__MODEL.")
+    ] = None,
+    tasks: Annotated[
+        list[Path] | None,
+        typer.Option("--tasks", metavar="FILE", help="Tasks with gold plans, not those that ship; repeat."),
+    ] = None,
+    memory: Annotated[
+        list[Path] | None,
+        typer.Option("--memory", metavar="FILE", help="Tasks whose plans may be remembered; repeat."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most this many tasks, evenly from each source.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write reliability.png and risk_coverage.png here."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what the planner model's word is worth and how sure it may be, and plan by that from now on."""
+    wish = CalibrationWish(tasks=tuple(tasks or ()), memory=tuple(memory or ()), limit=limit, out=out)
+    overrides = {"planner_llm": {"model": model}} if model else None
+    outcome = with_planwarden(
+        lambda pw: _calibrated(pw, wish, quiet=as_json), as_json=as_json, overrides=overrides
+    )
+    if as_json:
+        told = report_document(outcome.found, outcome.made)
+        print_json({**told, "kept": str(outcome.kept), "pictures": [str(each) for each in outcome.pictures]})
+    else:
+        _show(outcome)
+
+
+async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: bool) -> _Outcome:
+    from planwarden.app.calibration import tools_digest  # noqa: PLC0415 - not quick
+    from planwarden.configuration.calibrations import store_calibration  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.calibration.calibrate import calibrate as fit  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.calibration.calibrate import calibration_of  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.calibration.diagrams import check_drawable  # noqa: PLC0415 - not quick
+    from planwarden.planning.prompt import PROMPT_VERSION  # noqa: PLC0415 - not quick
+
+    if wish.out is not None:
+        check_drawable()  # before minutes of asking
+    world = await planwarden.world()
+    llm = await _reachable(planwarden)
+    if not quiet:
+        show_model("planner", llm.identity)
+    asked = await _ask(planwarden, llm, wish)
+    with err.status("fitting"):
+        found = await asyncio.to_thread(fit, asked)
+        made = calibration_of(
+            found,
+            asked,
+            llm.identity,
+            prompt_version=PROMPT_VERSION,
+            catalog_digest=tools_digest(world.catalog),
+            planwarden_version=VERSION,
+            at=planwarden.clock.now().date().isoformat(),
+        )
+        kept = await asyncio.to_thread(store_calibration, planwarden.settings.planwarden_home, made)
+        pictures = await asyncio.to_thread(_draw, wish.out, found, made.label) if wish.out else ()
+    return _Outcome(found=found, made=made, kept=kept, pictures=pictures)
+
+
+async def _reachable(planwarden: Planwarden) -> LLMService:
+    llm = (await planwarden.models()).planner
+    health = await llm.health()
+    if not (health.reachable and health.present):
+        raise ModelUnavailable(
+            f"The planner model cannot be calibrated: {health.detail}.", remedy=health.remedy
+        )
+    return llm
+
+
+async def _ask(planwarden: Planwarden, llm: LLMService, wish: CalibrationWish) -> tuple[Asked, ...]:
+    from planwarden.app.assembly import make_planner  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.calibration.collecting import ask_all  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.plan_tasks import read_plan_tasks  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.remembered import remembered_plans  # noqa: PLC0415 - not quick
+
+    known = remembered_plans(read_plan_tasks(wish.memory)) if wish.memory else ()
+    with tempfile.TemporaryDirectory(prefix="planwarden-calibrate-") as state:
+        tasks = await asyncio.to_thread(_tasks, wish, Path(state))
+        planner = make_planner(planwarden.settings.planner_llm, llm)
+        try:
+            with err.status(f"0 of {len(tasks)} tasks asked") as shown:
+                done: list[str] = []
+
+                def progress(asked: Asked) -> None:
+                    done.append(asked.task.id)
+                    shown.update(f"{len(done)} of {len(tasks)} tasks asked")
+
+                return await ask_all(tasks, planner, known, progress)
+        finally:
+            planner.close()
+
+
+def _tasks(wish: CalibrationWish, state: Path) -> tuple[CalibrationTask, ...]:
+    """Read the tasks.
+
+    Raises:
+        DataRejected: a file cannot be read, or there are no tasks.
+    """
+    from planwarden.evaluation.calibration.reading import evenly, read_tasks, shipped_tasks  # noqa: PLC0415
+    from planwarden.evaluation.own_benchmark import shipped_world  # noqa: PLC0415 - not quick
+
+    world = shipped_world(state)
+    tasks = read_tasks(wish.tasks, world) if wish.tasks else shipped_tasks(world)
+    if not tasks:
+        raise DataRejected("There are no tasks to calibrate on.", remedy="Name files with --tasks.")
+    return evenly(tasks, wish.limit) if wish.limit else tasks
+
+
+def _draw(folder: Path, found: Calibrated, label: str) -> tuple[Path, ...]:
+    from planwarden.evaluation.calibration.diagrams import Drawn, write_diagrams  # noqa: PLC0415 - not quick
+
+    fit = found.confidence
+    return write_diagrams(folder, Drawn(label=label, after=fit.plans, before=found.raw, cases=fit.cases))
+
+
+def _show(outcome: _Outcome) -> None:
+    made = outcome.made
+    say(f"[dim]{made.tasks} tasks · prompt {made.prompt_version} · {made.at}[/]")
+    say()
+    for line in report_lines(outcome.found, made):
+        say(line)
+    say()
+    for path in outcome.pictures:
+        say(f"[dim]wrote {plain(str(path))}[/]")
+    say(f"[dim]kept in {plain(str(outcome.kept))}; in force from now on[/]")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command()(calibrate)

@@ -1,0 +1,23 @@
+"""The libraries that only training needs, imported when it begins."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from planwarden.errors import SettingsRejected
+
+
+def library(name: str) -> Any:  # noqa: ANN401 - these libraries are not installed where types are checked
+    """Import a library of the `tune` extra.
+
+    Raises:
+        SettingsRejected: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise SettingsRejected(
+            f"Tuning needs {name.partition('.')[0]}, which is not installed ({error}).",
+            remedy="Run `pip install 'planwarden[tune]'`; running Planwarden needs none of it.",
+        ) from error

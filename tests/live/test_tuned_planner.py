@@ -1,0 +1,83 @@
+"""The adapter that ships, on the real weights: it plans in the notation, and nobody else notices it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from planwarden.app.system import SystemClock
+from planwarden.contracts.model import Message
+from planwarden.llm.embedded import adapter, model_file
+from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
+from planwarden.llm.embedded.service import EmbeddedLLM
+from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+PROMPT = (
+    Message(
+        role="system",
+        content='Plan the task with these tools. Answer {"plan":["tool","tool<1"]}; <1 uses the result of'
+        " step 1. If no tool fits: none.\nget_joke: Get a random joke\nencrypt_data: Encrypt data using a key"
+        "\nsearch_restaurants: Search for restaurants by cuisine and place\nget_weather: Weather of a city",
+    ),
+    Message(role="user", content="Encrypt a random joke with the key secret."),
+)
+REQUEST = LLMRequest(messages=PROMPT, max_output_tokens=40, top_logprobs=3)
+
+
+def weights() -> Path:
+    found = model_file.find(platformdirs.user_cache_path("planwarden") / "models")
+    assert found, "run `planwarden models fetch`"
+    return found
+
+
+def shipped() -> adapter.Adapter:
+    found = adapter.shipped(model_file.SMOLLM2.digest)
+    assert found
+    return found
+
+
+def engine(with_adapter: Path | None) -> EmbeddedEngine:
+    options = EngineOptions(path=weights(), n_ctx=512, adapter=with_adapter, listener_key="k" * 32)
+    return EmbeddedEngine(options, check=str)
+
+
+def service(on: EmbeddedEngine, named: str | None = None) -> EmbeddedLLM:
+    return EmbeddedLLM(on, clock=SystemClock(), digest=model_file.SMOLLM2.digest, adapter=named)
+
+
+async def asked(llm: LLMService, request: LLMRequest = REQUEST) -> LLMReply:
+    return await llm.complete(request)
+
+
+@pytest.mark.requirement("TUNE-4")
+async def test_the_tuned_planner_writes_the_notation_unasked_and_agents_get_the_bare_model() -> None:
+    shared, alone = engine(shipped().path), engine(None)
+    planner, agents, bare = service(shared, shipped().digest), service(shared), service(alone)
+    plan = await asked(planner)
+    beside = await asked(agents)
+    without = await asked(bare)
+    for each in (planner, agents, bare):
+        await each.aclose()
+    assert json.loads(plan.text) == {"plan": ["get_joke", "encrypt_data<1"]}
+    assert (beside.text, beside.tokens) == (without.text, without.tokens)
+    assert beside.text != plan.text
+
+
+@pytest.mark.requirement("TUNE-8")
+async def test_a_second_plan_over_the_same_tools_reads_only_the_request_anew() -> None:
+    shared = engine(shipped().path)
+    planner = service(shared, shipped().digest)
+    first = await asked(planner, LLMRequest(messages=PROMPT, max_output_tokens=40, reuse_prompt=True))
+    other = (PROMPT[0], Message(role="user", content="How is the weather in Oslo?"))
+    second = await asked(planner, LLMRequest(messages=other, max_output_tokens=40, reuse_prompt=True))
+    anew = await asked(planner, LLMRequest(messages=other, max_output_tokens=40))
+    await planner.aclose()
+    assert first.usage.cached_tokens == 0
+    assert second.usage.cached_tokens > 0.7 * second.usage.prompt_tokens
+    assert anew.usage.cached_tokens == 0
+    assert second.text == anew.text == '{"plan":["get_weather"]}'

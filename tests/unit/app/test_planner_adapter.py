@@ -1,0 +1,63 @@
+"""What the configuration makes of a planner model with an adapter on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from planwarden.app.assembly import make_planner
+from planwarden.configuration.settings import PlannerModel
+from planwarden.contracts.model import ModelIdentity
+from planwarden.contracts.task import Task
+from planwarden.evaluation.own_benchmark import shipped_world
+from planwarden.llm.service import LLMReply, LLMRequest
+from planwarden.testing.scripted_llm import FunctionLLM
+
+pytestmark = pytest.mark.anyio
+
+DIGEST = "sha256:" + "0" * 64
+
+
+class Adapted(FunctionLLM):
+    """A double whose weights have an adapter on, or not."""
+
+    def __init__(self, adapter: str | None) -> None:
+        self.requests: list[LLMRequest] = []
+        self.adapter = adapter
+        super().__init__(self._reply)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return ModelIdentity(provider="embedded", model="m", digest=DIGEST, adapter=self.adapter)
+
+    def _reply(self, request: LLMRequest) -> str | LLMReply:
+        self.requests.append(request)
+        return '{"plan":["finance.snapshot"]}'
+
+
+async def asked(folder: Path, adapter: str | None, chosen: PlannerModel) -> LLMRequest:
+    llm = Adapted(adapter)
+    world = shipped_world(folder)
+    planner = make_planner(chosen, llm)
+    await planner.plan(Task(prompt="What is the latest price of IBM?"), world.catalog, world.policy)
+    planner.close()
+    return llm.requests[0]
+
+
+@pytest.mark.requirement("TUNE-10")
+async def test_a_model_with_an_adapter_is_shown_no_worked_examples_unless_a_number_is_set(
+    tmp_path: Path,
+) -> None:
+    alone = PlannerModel(mode="model", prompt_budget=2_000)
+    roles = [each.role for each in (await asked(tmp_path, DIGEST, alone)).messages]
+    assert roles == ["system", "user"]
+    assert len((await asked(tmp_path, None, alone)).messages) > 2
+    two = alone.model_copy(update={"examples": 2})
+    assert len((await asked(tmp_path, DIGEST, two)).messages) == 2 + 2 * 2
+
+
+@pytest.mark.requirement("TUNE-8")
+async def test_the_setting_reaches_the_request(tmp_path: Path) -> None:
+    assert not (await asked(tmp_path, None, PlannerModel(mode="model"))).reuse_prompt
+    assert (await asked(tmp_path, None, PlannerModel(mode="model", reuse_prompt=True))).reuse_prompt
