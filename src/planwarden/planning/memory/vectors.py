@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planwarden.contracts.memory import RememberedPlan
-from planwarden.planning.memory.port import PlanMemory
+from planwarden.planning.memory.port import PlanMemory, bounded
 from planwarden.planning.memory.sqlite_file import reading, writing
 
 Floats = NDArray[np.float32]
@@ -119,19 +120,28 @@ class EmbeddedMemory:
 
     async def forget(self, tenant: str, ids: Sequence[str]) -> int:
         """Delete these plans for good, embeddings too."""
+        self._known.clear()
         return await self._memory.forget(tenant, ids)
 
     async def forget_run(self, tenant: str, run_id: str) -> int:
         """Delete what a run taught, embeddings too."""
+        self._known.clear()
         return await self._memory.forget_run(tenant, run_id)
 
     async def forget_all(self, tenant: str, *, at: datetime) -> int:
         """Delete all of a tenant, embeddings too."""
+        self._known.clear()
         return await self._memory.forget_all(tenant, at=at)
 
     async def rebuild(self, lessons: Iterable[RememberedPlan], *, begun: datetime) -> int:
-        """Put these lessons in place of what runs had taught before; the next recall embeds them."""
-        return await self._memory.rebuild(lessons, begun=begun)
+        """Put these lessons in place of what runs had taught before, and embed what a recall could give."""
+        taught = list(lessons)
+        count = await self._memory.rebuild(taught, begun=begun)
+        self._known.clear()
+        by_tenant = sorted(taught, key=lambda plan: plan.tenant)
+        for _, own in groupby(by_tenant, key=lambda plan: plan.tenant):
+            await asyncio.to_thread(self._teach, bounded({plan.id: plan for plan in own}.values()))
+        return count
 
     def _teach(self, plans: Sequence[RememberedPlan]) -> None:
         """Give the embedder what is kept of these plans' requests; make and keep what is not."""
