@@ -103,7 +103,8 @@ def _targets(fused: Sequence[Judged]) -> list[Figure]:
 
 def _never_lowers(found: Crossed, ids: frozenset[str]) -> tuple[Figure, Figure]:
     """Say whether the paired interval of fused minus prior reaches below 0, and whether it is above."""
-    above = difference(_only(found.judged["prior"], ids), found.judged["fused"], "node_f1")
+    prior, fused = _only(found.judged["prior"], ids), found.judged["fused"]
+    above = difference(prior, fused, "node_f1") if fused else None
     low, high = (above.low, above.high) if above else (None, None)
     around = "" if above is None else f"{above.mean:+.3f}, 95 % {above.low:+.3f} to {above.high:+.3f}"
     return (
@@ -158,9 +159,12 @@ def _by_source(
     """Put the node F1 of every contestant side by side, on the tasks that all of them planned."""
     columns: dict[str, dict[str, Estimate]] = {}
     counts: dict[str, int] = {}
-    every = [*((mode, _only(found.judged[mode], ids)) for mode in MODES)]
-    every += [(label, _only(judged, ids)) for label, judged in plain.items()]
+    shown = ids or frozenset(each.task.id for each in found.judged["prior"])
+    every = [*((mode, _only(found.judged[mode], shown)) for mode in MODES)]
+    every += [(label, _only(judged, shown)) for label, judged in plain.items()]
     for label, judged in every:
+        if not judged:
+            continue
         for summary in summarise(judged):
             counts[summary.name] = summary.tasks
             columns.setdefault(summary.name, {})[label] = summary.scores["node_f1"]
@@ -181,6 +185,8 @@ def _paired(name: str, title: str, found: Crossed, ids: frozenset[str]) -> Table
     for other in ("fused", "model"):
         for measure in MEASURES:
             judged = found.judged[other]
+            if not judged:
+                continue
             rows.append(
                 {
                     "difference": f"{other} − prior",
@@ -195,7 +201,7 @@ def _paired(name: str, title: str, found: Crossed, ids: frozenset[str]) -> Table
 def _contestants(found: Crossed, ids: frozenset[str]) -> list[tuple[str, Sequence[Judged]]]:
     prior = found.judged["prior"]
     shown: list[tuple[str, Sequence[Judged]]] = [("prior", prior)]
-    if len(prior) > len(ids):
+    if 0 < len(ids) < len(prior):
         shown.append(("prior, sample", _only(prior, ids)))
     shown += [(mode, found.judged[mode]) for mode in MODES if mode != "prior"]
     return [(label, judged) for label, judged in shown if judged]

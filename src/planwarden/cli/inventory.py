@@ -65,11 +65,15 @@ def init(
 
 def _wants_calibration() -> bool:
     """Ask, where somebody is there to answer."""
-    if not (sys.stdin.isatty() and out.is_terminal):
+    if not _at_a_terminal():
         return False
     say()
     say("What is the planner model's word worth? [bold]planwarden calibrate[/] measures it, in some minutes.")
     return typer.confirm("Calibrate now?", default=False)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and out.is_terminal
 
 
 def agents(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:

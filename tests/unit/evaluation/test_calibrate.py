@@ -1,4 +1,4 @@
-"""Calibration of whole models on the labelled tasks that ship, with doubles that know everything or nothing."""
+"""Calibration of whole models on the tasks that ship, with doubles that know everything or nothing."""
 
 from __future__ import annotations
 
