@@ -62,7 +62,7 @@ async def bench(home: Path, **planner: Any) -> AsyncGenerator[Bench]:
 
     planners, agents = (FakeOllama(service=FunctionLLM(each), models=(MODEL,)) for each in (plan, work))
     memory = planner.pop("memory", "on")
-    planner = {"mode": "model", **planner}
+    planner = {"mode": "model", "reasons": "catalog", **planner}
     async with planners.serve(), agents.serve():
         settings = Settings(
             planner_llm=PlannerModel(
