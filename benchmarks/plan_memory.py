@@ -1,4 +1,4 @@
-"""Recalling and keeping 10,000 remembered plans: from cold, warm, with one that is new; a repeat found.
+"""A memory of 10,000 plans: recalling from cold, warm, with one that is new; keeping, forgetting, a repeat.
 
 PLANWARDEN_BENCH_PLANS sets how many (10,000).
 """
@@ -13,6 +13,7 @@ import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from planwarden.catalog.catalog import build_catalog
@@ -73,18 +74,18 @@ async def main() -> None:
         memory = SqliteMemory(path)
         tracemalloc.start()
         plans = await memory.recall("default", None)
-        print(f"memory for {len(plans)} plans    {tracemalloc.get_traced_memory()[0] / 1e6:8.1f} MB")
+        print(f"memory for {len(plans)} plans       {tracemalloc.get_traced_memory()[0] / 1e6:8.1f} MB")
         tracemalloc.stop()
         warm = [await seconds(lambda: memory.recall("default", None)) for _ in range(50)]
         print(f"recall, nothing new         {statistics.median(warm) * 1e3:8.2f} ms")
         keeping, again = list[float](), list[float]()
         for number in range(10):
             new = known[number].model_copy(update={"at": BEGUN + timedelta(days=400, minutes=number)})
-            keeping.append(await seconds(lambda new=new: memory.remember(new)))
+            keeping.append(await seconds(partial(memory.remember, new)))
             again.append(await seconds(lambda: memory.recall("default", None)))
         print(f"keep one                    {statistics.median(keeping) * 1e3:8.2f} ms")
         print(f"recall, one new             {statistics.median(again) * 1e3:8.1f} ms")
-        task = Task(prompt=known[0].request)
+        task = Task(prompt=plans[0].request)
         began = time.perf_counter()
         found = repeated(task, catalog, policy, plans)
         assert found is not None

@@ -25,6 +25,8 @@ def honesty(found: Crossed) -> Section:
     figures: list[Figure] = []
     for mode in MODES_JUDGED:
         judged = found.judged[mode]
+        if not judged:
+            continue
         stated = cases_of(judged)
         mapped = cross_mapped(judged, found.fold)
         for label, cases in (("as stated", stated), ("mapped by other folds", mapped)):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.planner.bench import Mode
 
@@ -17,18 +17,13 @@ from planwarden.evaluation.labelled import labelled
 from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.evaluation.remembered import remembered_plans
 from planwarden.llm.service import LLMService
+from planwarden.planning.learning.fit import fit_ranker
 from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.planning.prior import PriorSource
 from planwarden.planning.ranking.encoder import SentenceEncoder
+from planwarden.planning.ranking.kept import KeptEmbeddings
 from planwarden.planning.ranking.learned_prior import LearnedPrior
 from planwarden.planning.ranking.weights import RankerWeights
-
-LEARNS_WITH = "lightgbm"
-
-
-def can_fit() -> bool:
-    """Say whether the library is there that fitting needs and planning does not."""
-    return importlib.util.find_spec(LEARNS_WITH) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +33,18 @@ class ProductPlanners:
     settings: PlannerModel
     clock: Clock
     tell: Callable[[str], None]
+    folder: Path
+    """Where indexes of large catalogs are kept; empty at the start, so that the first is the first."""
     encoder: SentenceEncoder = field(default_factory=SentenceEncoder)
 
     def fitted(self, known: Sequence[PlanTask]) -> ProductPlanner:
         """Fit the ranker on the tasks, and remember their plans; nothing else comes into it."""
-        from planwarden.planning.learning.fit import fit_ranker  # noqa: PLC0415 - an extra
-
         weights = fit_ranker([labelled(task) for task in known], self.encoder, progress=self.tell)
         return ProductPlanner(
             settings=self.settings,
             clock=self.clock,
             encoder=self.encoder,
+            folder=self.folder,
             weights=weights,
             remembered=remembered_plans(known),
         )
@@ -56,7 +52,9 @@ class ProductPlanners:
     def shipped(self, *, always_asks: bool = False) -> ProductPlanner:
         """Take the ranker that ships; nothing is remembered."""
         settings = self.settings.model_copy(update={"ask": "always"}) if always_asks else self.settings
-        return ProductPlanner(settings=settings, clock=self.clock, encoder=SentenceEncoder())
+        return ProductPlanner(
+            settings=settings, clock=self.clock, encoder=SentenceEncoder(), folder=self.folder
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +64,14 @@ class ProductPlanner:
     settings: PlannerModel
     clock: Clock
     encoder: SentenceEncoder
+    folder: Path
     weights: RankerWeights | None = None
     """None: those that ship."""
     remembered: tuple[RememberedPlan, ...] = ()
 
     def source(self) -> PriorSource:
         """Give where its priors come from, with nothing indexed in this process yet."""
-        return LearnedPrior(weights=self.weights, encoder=self.encoder)
+        return LearnedPrior(weights=self.weights, encoder=self.encoder, kept=KeptEmbeddings(self.folder))
 
     def planner(self, mode: Mode, llm: LLMService) -> LLMOrchestrationPlanner:
         """Give the planner in a mode, with a model to ask."""

@@ -26,7 +26,7 @@ def draw_all(results: Results, folder: Path) -> tuple[Path, ...]:
         if found is None or not found.rows:
             continue
         kind = next(draw for prefix, draw in KINDS.items() if name.startswith(prefix))
-        canvas = kind(found, title)
+        canvas: Any = kind(found, title)  # its own types are not whole
         canvas.savefig(folder / file, dpi=DPI, metadata={"Software": None})
         drawn.append(folder / file)
     return tuple(drawn)
@@ -95,9 +95,9 @@ KINDS: Final[Mapping[str, Callable[[Table, str], Canvas]]] = {
 }
 
 
-def _canvas(size: tuple[float, float], title: str) -> tuple[Canvas, Any]:
-    canvas = Canvas(figsize=size, layout="constrained")
-    axes = canvas.subplots()
+def _canvas(size: tuple[float, float], title: str) -> tuple[Any, Any]:
+    canvas: Any = Canvas(figsize=size, layout="constrained")
+    axes: Any = canvas.subplots()
     axes.set_title(title, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from benchmarks.planner.bench import Bench, Crossed, Sizes
+from benchmarks.planner.bench import Bench, Sizes
 from benchmarks.planner.comparison import beside_a_framework
 from benchmarks.planner.confidence import honesty
 from benchmarks.planner.footprint import footprint
@@ -31,8 +33,6 @@ DATA = "PLANWARDEN_PLAN_DATA"
 DEFAULT_DATA = Path("../shared/data/plans-dev")
 CONTEXT = 8_192
 """Of the model, in tokens: what SmolLM2 was trained for; a framework's prompt over 60 tools needs it."""
-OVERRIDES = {"planner_llm": {"num_ctx": CONTEXT, "circuit_failures": 0, "retries": 0}}
-"""A model is asked every time, once: neither a pause nor a second try may stand in the seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +48,7 @@ class Wanted:
 
 async def _quality(bench: Bench) -> tuple[Section, ...]:
     section, found = await cross_validated(bench)
-    return section, _honesty(found)
-
-
-def _honesty(found: Crossed) -> Section:
-    return honesty(found)
+    return section, honesty(found)
 
 
 def _alone(part: Callable[[Bench], Awaitable[Section]]) -> Callable[[Bench], Awaitable[tuple[Section, ...]]]:
@@ -87,32 +83,55 @@ async def run_parts(
     sizes = Sizes.read(environment)
     if wanted.limit is not None:
         sizes = replace(sizes, model_tasks=wanted.limit)
-    settings = load_settings(OVERRIDES)
-    async with Planwarden.open(settings) as planwarden:
-        llm = (await planwarden.models()).planner
-        bench = Bench(
-            tasks=tasks,
-            sizes=sizes,
-            llm=llm,
-            makes=ProductPlanners(settings=settings.planner_llm, clock=planwarden.clock, tell=tell),
-            clock=planwarden.clock,
-            tell=tell,
-        )
-        results = _begun(wanted, planwarden, f"{llm.identity.model} ({llm.identity.provider})", sizes)
-        for name in wanted.parts:
-            if name in NEEDS_DATA and not tasks:
-                tell(f"{name}: left out, it needs the dev set")
-                continue
-            began = bench.clock.monotonic()
-            sections = await PARTS[name](bench)
-            took = bench.clock.monotonic() - began
-            for section in sections:
-                timed = section.model_copy(update={"seconds": took})
-                results = _with(results, timed)
-                shown(timed)
-            if wanted.out is not None:
-                wanted.out.write_text(results.model_dump_json(indent=1), "utf-8")
+    with tempfile.TemporaryDirectory(prefix="planwarden-bench-") as folder:
+        settings = load_settings(_overrides(Path(folder), environment))
+        async with Planwarden.open(settings) as planwarden:
+            bench = Bench(
+                tasks=tasks,
+                sizes=sizes,
+                llm=(await planwarden.models()).planner,
+                makes=ProductPlanners(
+                    settings=settings.planner_llm,
+                    clock=planwarden.clock,
+                    tell=tell,
+                    folder=Path(folder) / "indexes",
+                ),
+                clock=planwarden.clock,
+                tell=tell,
+            )
+            return await _measured(bench, wanted, shown)
+
+
+async def _measured(bench: Bench, wanted: Wanted, shown: Callable[[Section], None]) -> Results:
+    results = _begun(bench, wanted)
+    for name in wanted.parts:
+        if name in NEEDS_DATA and not bench.tasks:
+            bench.tell(f"{name}: left out, it needs the dev set")
+            continue
+        began = bench.clock.monotonic()
+        sections = await PARTS[name](bench)
+        took = bench.clock.monotonic() - began
+        for section in sections:
+            timed = section.model_copy(update={"seconds": took})
+            results = _with(results, timed)
+            shown(timed)
+        if wanted.out is not None:
+            wanted.out.write_text(results.model_dump_json(indent=1), "utf-8")
     return results
+
+
+def _overrides(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Take nothing that was stored on this machine; the embedded model where none is named."""
+    # Asked every time, once: neither a pause after failures nor a second try may stand in the seconds.
+    planner: dict[str, Any] = {"num_ctx": CONTEXT, "circuit_failures": 0, "retries": 0}
+    chosen: dict[str, Any] = {"planwarden_home": folder / "home"}
+    for variable, group in (
+        ("PLANNER_LLM__PROVIDER", planner),
+        ("LLM__PROVIDER", chosen.setdefault("llm", {})),
+    ):
+        if not environment.get(variable):
+            group["provider"] = "embedded"
+    return {**chosen, "planner_llm": planner}
 
 
 def dev_tasks(environment: Mapping[str, str], tell: Callable[[str], None]) -> tuple[PlanTask, ...]:
@@ -126,17 +145,18 @@ def dev_tasks(environment: Mapping[str, str], tell: Callable[[str], None]) -> tu
     return ()
 
 
-def _begun(wanted: Wanted, planwarden: Planwarden, model: str, sizes: Sizes) -> Results:
+def _begun(bench: Bench, wanted: Wanted) -> Results:
     before: tuple[Section, ...] = ()
     if wanted.keep and wanted.out is not None and wanted.out.is_file():
         before = Results.model_validate_json(wanted.out.read_bytes()).sections
+    identity = bench.llm.identity
     return Results(
         machine=machine(),
-        model=model,
+        model=f"{identity.model} ({identity.provider})",
         version=VERSION,
         commit=_commit(),
-        measured_on=planwarden.clock.now().date().isoformat(),
-        sizes={name: getattr(sizes, name) for name in Sizes.__dataclass_fields__},
+        measured_on=bench.clock.now().date().isoformat(),
+        sizes={name: getattr(bench.sizes, name) for name in Sizes.__dataclass_fields__},
         sections=before,
     )
 

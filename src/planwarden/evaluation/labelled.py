@@ -17,7 +17,7 @@ ENOUGH_TO_LEARN = 100
 def labelled(task: PlanTask) -> LabelledTask:
     """Give a task as the ranker learns from it, under the names that its catalog gives its tools."""
     catalog, names = catalog_of(task)
-    own = {offered: name for name, offered in reversed(names.items())}
+    own = {offered: name for name, offered in reversed(list(names.items()))}
     return LabelledTask(
         id=task.id,
         source=task.source,

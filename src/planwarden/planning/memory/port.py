@@ -10,8 +10,10 @@ from planwarden.contracts.memory import RememberedPlan
 from planwarden.errors import InputError
 
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
-RECALLED = 10_000
-"""How many plans are recalled at most. What persons taught comes first, so that runs never crowd it out."""
+RECALLED = 2_000
+"""How many plans are recalled at most. What persons taught comes first, so that runs never crowd it out.
+
+More would cost each planning more than it can tell: `benchmarks/plan_memory.py` measures it."""
 
 
 class PlanMemory(Protocol):
