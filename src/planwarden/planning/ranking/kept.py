@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def _read(path: Path, rows: int) -> Floats | None:
     """Give what a file holds; None where there is none, or it holds something else: then it is made anew."""
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
     return found if found.shape == (rows, WIDTH) and found.dtype == np.float32 else None
 
