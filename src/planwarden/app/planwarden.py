@@ -360,7 +360,7 @@ class Planwarden:
 
         key = id(models.planner)
         if key not in self._planners:
-            in_force = calibrations_in_force(self.settings.planwarden_home)
+            in_force = calibrations_in_force(self.settings)
             self._planners[key] = make_planner(
                 self.settings.planner_llm, models.planner, in_force, make_prior(self.settings)
             )
