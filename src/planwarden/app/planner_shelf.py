@@ -24,7 +24,7 @@ class PlannerShelf:
         """Give the planner on these models."""
         key = id(models.planner)
         if key not in self._planners:
-            in_force = calibrations_in_force(self._settings.planwarden_home)
+            in_force = calibrations_in_force(self._settings)
             self._planners[key] = make_planner(
                 self._settings.planner_llm, models.planner, in_force, self._prior
             )
