@@ -20,6 +20,10 @@ def babbling(mind: Mind) -> None:
     mind.server.service = FunctionLLM(lambda _: "lorem ipsum")
 
 
+def no_spec(_name: str) -> None:
+    """Have no library."""
+
+
 def tasks(folder: Path, count: int) -> str:
     """Write tasks of which every second wants the one tool, every second the other."""
     path = folder / "tasks.jsonl"
@@ -95,7 +99,7 @@ def test_what_is_missing_is_said_before_anything_is_asked(
 ) -> None:
     assert mind.server is not None
     cli("calibrate", "--tasks", str(tmp_path / "none.jsonl"), "--json").error(2, "data_rejected")
-    monkeypatch.setattr(diagrams, "find_spec", lambda _: None)
+    monkeypatch.setattr(diagrams, "find_spec", no_spec)
     refused = cli("calibrate", "--tasks", tasks(tmp_path, 2), "--out", str(tmp_path), "--json")
     assert "planwarden[plots]" in refused.error(2, "configuration_error")["remedy"]
     assert mind.server.bodies == []

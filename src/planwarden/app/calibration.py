@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 from planwarden.catalog.catalog import Catalog
@@ -14,6 +17,30 @@ from planwarden.contracts.value import digest
 from planwarden.planning.fusion.defaults import default_calibration
 from planwarden.planning.prompt import PROMPT_VERSION
 
+SHIPPED = Path(str(files("planwarden.planning"))) / "ranking" / "weights" / "ranker.npz"
+"""What the learned ranker reads; named here, for reading its module would bring in all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a calibration was made with and holds for only: with another, the weights would be others."""
+
+    prompt_version: str
+    prior_version: str
+
+
+def basis_in_force(ranker: Path = SHIPPED) -> Basis:
+    """Name the prompt and the prior in force. Blocks.
+
+    Args:
+        ranker: the file of the learned ranker's weights; without it priors are those of retrieval.
+    """
+    try:
+        learned = sha256(ranker.read_bytes()).hexdigest()[:16]
+    except OSError:
+        return Basis(prompt_version=PROMPT_VERSION, prior_version="retrieval")
+    return Basis(prompt_version=PROMPT_VERSION, prior_version=f"ranker {learned}")
+
 
 def calibrations_in_force(home: Path) -> Callable[[ModelIdentity], PlannerCalibration]:
     """Read what was measured here and for the release; give what decides by it, for a planner. Blocks.
@@ -21,44 +48,53 @@ def calibrations_in_force(home: Path) -> Callable[[ModelIdentity], PlannerCalibr
     Raises:
         StoreCorrupt: a calibration that was made here cannot be read.
     """
-    stored, shipped = stored_calibrations(home), shipped_calibrations()
+    stored, shipped, basis = stored_calibrations(home), shipped_calibrations(), basis_in_force()
 
     def in_force(identity: ModelIdentity) -> PlannerCalibration:
-        return decide_calibration(identity, PROMPT_VERSION, stored, shipped)[0]
+        return decide_calibration(identity, basis, stored, shipped)[0]
 
     return in_force
 
 
 def decide_calibration(
     identity: ModelIdentity,
-    prompt_version: str,
+    basis: Basis,
     stored: Sequence[PlannerCalibration],
     shipped: Sequence[PlannerCalibration],
 ) -> tuple[PlannerCalibration, str]:
     """Give the calibration that is in force for a model and prompt, and why, in words for people. Pure.
 
-    One of another prompt is not in force: the model was asked something else then.
+    One made with another prompt or prior is not in force: the model was asked something else, or weighed
+    against something else, then.
 
     Args:
         identity: of the planner's model.
-        prompt_version: of the prompt in force.
+        basis: prompt and prior in force.
         stored: made on this machine.
         shipped: that ship.
     """
     key = measurement_key(identity)
     for where, known in (("here", stored), ("for the release", shipped)):
         for made in known:
-            if (made.model, made.prompt_version) == (key, prompt_version):
+            if made.model == key and basis_of(made) == basis:
                 return made, f"measured {where} on {made.at}, {made.tasks} tasks"
-    default = default_calibration(identity, prompt_version)
+    default = default_calibration(identity, basis.prompt_version)
     older = [made for made in (*stored, *shipped) if made.model == key]
     if older:
-        was = older[0].prompt_version
-        return (
-            default,
-            f"unmeasured: it was measured with prompt {was}, and the prompt is {prompt_version} now",
-        )
+        return default, f"unmeasured: it was measured with another {_changed(basis_of(older[0]), basis)}"
     return default, f"unmeasured: the default for the size class `{default.model}`"
+
+
+def basis_of(made: PlannerCalibration) -> Basis:
+    """Give what a calibration was made with. Pure."""
+    return Basis(prompt_version=made.prompt_version, prior_version=made.prior_version)
+
+
+def _changed(was: Basis, now: Basis) -> str:
+    """Name what is different, with both versions."""
+    if was.prompt_version != now.prompt_version:
+        return f"prompt ({was.prompt_version}, now {now.prompt_version})"
+    return f"prior ({was.prior_version}, now {now.prior_version})"
 
 
 def tools_digest(catalog: Catalog) -> str:

@@ -80,12 +80,11 @@ def calibrate(
 
 
 async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: bool) -> _Outcome:
-    from planwarden.app.calibration import tools_digest  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import basis_in_force, tools_digest  # noqa: PLC0415 - not quick
     from planwarden.configuration.calibrations import store_calibration  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.calibrate import calibrate as fit  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.calibrate import calibration_of  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.diagrams import check_drawable  # noqa: PLC0415 - not quick
-    from planwarden.planning.prompt import PROMPT_VERSION  # noqa: PLC0415 - not quick
 
     if wish.out is not None:
         check_drawable()  # before minutes of asking
@@ -100,7 +99,7 @@ async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: b
             found,
             asked,
             llm.identity,
-            prompt_version=PROMPT_VERSION,
+            basis=basis_in_force(),
             catalog_digest=tools_digest(world.catalog),
             planwarden_version=VERSION,
             at=planwarden.clock.now().date().isoformat(),
@@ -121,7 +120,7 @@ async def _reachable(planwarden: Planwarden) -> LLMService:
 
 
 async def _ask(planwarden: Planwarden, llm: LLMService, wish: CalibrationWish) -> tuple[Asked, ...]:
-    from planwarden.app.assembly import make_planner  # noqa: PLC0415 - not quick
+    from planwarden.app.assembly import make_planner, make_prior  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.collecting import ask_all  # noqa: PLC0415 - not quick
     from planwarden.evaluation.plan_tasks import read_plan_tasks  # noqa: PLC0415 - not quick
     from planwarden.evaluation.remembered import remembered_plans  # noqa: PLC0415 - not quick
@@ -129,7 +128,7 @@ async def _ask(planwarden: Planwarden, llm: LLMService, wish: CalibrationWish) -
     known = remembered_plans(read_plan_tasks(wish.memory)) if wish.memory else ()
     with tempfile.TemporaryDirectory(prefix="planwarden-calibrate-") as state:
         tasks = await asyncio.to_thread(_tasks, wish, Path(state))
-        planner = make_planner(planwarden.settings.planner_llm, llm)
+        planner = make_planner(planwarden.settings.planner_llm, llm, source=make_prior(planwarden.settings))
         try:
             with err.status(f"0 of {len(tasks)} tasks asked") as shown:
                 done: list[str] = []

@@ -36,12 +36,14 @@ class OwnPlanner(StrEnum):
     """What may be measured."""
 
     DEFAULT = "default"
+    PRIOR = "prior"
     MODEL = "model"
 
 
 SETTINGS_OF: Mapping[OwnPlanner, Callable[[PlannerModel], PlannerModel]] = {
     OwnPlanner.DEFAULT: lambda configured: configured,
-    OwnPlanner.MODEL: lambda configured: configured.model_copy(update={"guided": "no"}),
+    OwnPlanner.PRIOR: lambda configured: configured.model_copy(update={"mode": "prior"}),
+    OwnPlanner.MODEL: lambda configured: configured.model_copy(update={"mode": "model"}),
 }
 """What each changes about the planner as it is configured."""
 
@@ -53,7 +55,8 @@ def own(
     planner: Annotated[
         OwnPlanner,
         typer.Option(
-            "--planner", help="default: as configured; model: the model decides alone, constrained."
+            "--planner",
+            help="default: as configured; prior: no model is asked; model: the model decides alone, constrained.",
         ),
     ] = OwnPlanner.DEFAULT,
     model: Annotated[str | None, typer.Option("--model", help="In place of PLANNER_LLM__MODEL.")] = None,

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from planwarden.app.calibration import calibrations_in_force, decide_calibration, tools_digest
+from planwarden.app.calibration import (
+    Basis,
+    basis_in_force,
+    calibrations_in_force,
+    decide_calibration,
+    tools_digest,
+)
 from planwarden.app.diagnosis.calibration import calibration_finding
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.calibrations import (
@@ -23,15 +29,21 @@ from planwarden.planning.prompt import PROMPT_VERSION
 pytestmark = pytest.mark.requirement("CAL-7")
 
 MODEL = ModelIdentity(provider="ollama", model="llama3.2:1b", endpoint="http://127.0.0.1:11434")
+BASIS = basis_in_force()
 
 
 def made(
-    *, model: ModelIdentity = MODEL, prompt: str = PROMPT_VERSION, weight: float = 0.5
+    *,
+    model: ModelIdentity = MODEL,
+    prompt: str = PROMPT_VERSION,
+    prior: str = BASIS.prior_version,
+    weight: float = 0.5,
 ) -> PlannerCalibration:
     return PlannerCalibration(
         model=measurement_key(model),
         label=f"{model.provider} {model.model}",
         prompt_version=prompt,
+        prior_version=prior,
         weights=PlannerWeights(model=weight),
         measured=True,
         tasks=250,
@@ -83,18 +95,30 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_what_was_made_here_goes_before_what_ships_and_that_before_a_default() -> None:
     here, shipped = made(weight=0.9), made(weight=0.1)
-    assert decide_calibration(MODEL, PROMPT_VERSION, [here], [shipped])[0] == here
-    assert decide_calibration(MODEL, PROMPT_VERSION, [], [shipped])[0] == shipped
-    default, because = decide_calibration(MODEL, PROMPT_VERSION, [], [])
+    assert decide_calibration(MODEL, BASIS, [here], [shipped])[0] == here
+    assert decide_calibration(MODEL, BASIS, [], [shipped])[0] == shipped
+    default, because = decide_calibration(MODEL, BASIS, [], [])
     assert not default.measured
     assert "unmeasured" in because
 
 
 def test_a_calibration_of_an_older_prompt_or_another_model_is_not_in_force() -> None:
     older, other = made(prompt="older"), made(model=MODEL.model_copy(update={"model": "other"}))
-    chosen, because = decide_calibration(MODEL, PROMPT_VERSION, [older, other], [])
+    chosen, because = decide_calibration(MODEL, BASIS, [older, other], [])
     assert not chosen.measured
-    assert "older" in because
+    assert "another prompt (older, now " in because
+
+
+def test_a_calibration_beside_another_prior_is_not_in_force(tmp_path: Path) -> None:
+    chosen, because = decide_calibration(MODEL, BASIS, [made(prior="other")], [])
+    assert not chosen.measured
+    assert "another prior (other, now " in because
+    weights = tmp_path / "ranker.npz"
+    assert basis_in_force(weights) == Basis(prompt_version=PROMPT_VERSION, prior_version="retrieval")
+    weights.write_bytes(b"one")
+    one = basis_in_force(weights)
+    weights.write_bytes(b"two")
+    assert one != basis_in_force(weights)
 
 
 def test_what_ships_can_be_read_and_is_measured() -> None:
@@ -123,14 +147,14 @@ def test_the_tools_digest_follows_the_tools_and_not_the_data() -> None:
         ((), "warning", "unmeasured"),
         ((made(),), "ok", "its word is heard; calibration error 0.040, AUROC 0.83"),
         ((made(weight=0.0),), "ok", "its word weighs nothing"),
-        ((made(prompt="older"),), "warning", "measured with prompt older"),
+        ((made(prompt="older"),), "warning", "measured with another prompt (older, now "),
         ((made().model_copy(update={"catalog_digest": "was"}),), "warning", "have changed since"),
     ],
 )
 def test_the_doctor_says_which_calibration_is_in_force_and_what_has_changed(
     stored: tuple[PlannerCalibration, ...], status: str, said: str
 ) -> None:
-    found = calibration_finding(MODEL, PROMPT_VERSION, stored, (), "cat")
+    found = calibration_finding(MODEL, BASIS, stored, (), "cat")
     assert found.status == status
     assert said in found.detail
     assert (found.remedy == "planwarden calibrate --planner llama3.2:1b") == (status == "warning")

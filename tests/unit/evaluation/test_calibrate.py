@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from planwarden.app.assembly import make_planner
+from planwarden.app.calibration import Basis
 from planwarden.configuration.settings import PlannerModel
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelUnavailable
@@ -30,10 +31,14 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> tuple[CalibrationTask, ..
     return evenly(shipped_tasks(shipped_world(tmp_path_factory.mktemp("state"))), TASKS)
 
 
+def nobody(_asked: Asked) -> None:
+    """Hear of each task and say nothing."""
+
+
 def asked_by(tasks: tuple[CalibrationTask, ...], mind: Callable[[LLMRequest], Reply]) -> tuple[Asked, ...]:
     planner = make_planner(PlannerModel(reasons="catalog"), FunctionLLM(mind))
     try:
-        return anyio.run(ask_all, tasks, planner, (), lambda _: None)
+        return anyio.run(ask_all, tasks, planner, (), nobody)
     finally:
         planner.close()
 
@@ -99,7 +104,7 @@ def test_what_is_written_down_is_what_was_found(tasks: tuple[CalibrationTask, ..
         found,
         asked,
         ModelIdentity(provider="ollama", model="m"),
-        prompt_version="p",
+        basis=Basis(prompt_version="p", prior_version="q"),
         catalog_digest="c",
         planwarden_version="v",
         at="2026-11-24",

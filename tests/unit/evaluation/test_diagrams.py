@@ -21,6 +21,10 @@ SURE = sureness(CASES, resamples=20)
 DRAWN = Drawn(label="ollama m", after=SURE, before=SURE, cases=CASES)
 
 
+def no_spec(_name: str) -> None:
+    """Have no library."""
+
+
 def pixels(path: Path) -> tuple[int, int, set[bytes]]:
     """Read width, height and the distinct rows of a PNG, without a library."""
     data = path.read_bytes()
@@ -46,7 +50,7 @@ def test_both_diagrams_are_pictures_with_something_on_them(tmp_path: Path) -> No
 
 
 def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagrams, "find_spec", lambda _: None)
+    monkeypatch.setattr(diagrams, "find_spec", no_spec)
     with pytest.raises(ConfigurationError) as refused:
         write_diagrams(tmp_path, DRAWN)
     assert "planwarden[plots]" in refused.value.remedy

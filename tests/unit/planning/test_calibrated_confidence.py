@@ -9,9 +9,9 @@ import pytest
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
 from planwarden.contracts.calibration import IsotonicMap, PlannerCalibration, PlannerWeights
-from planwarden.contracts.specs import AgentSpec, ToolSpec
+from planwarden.contracts.specs import AgentSpec, JsonSchema, ToolSpec
 from planwarden.contracts.task import Task
-from planwarden.planning.planner import LLMOrchestrationPlanner, Planning, PlannerSettings
+from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings, Planning
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.testing.scripted_llm import FunctionLLM
 
@@ -21,7 +21,7 @@ LEVEL = ((0.0, 0.0), (1.0, 1.0))
 
 
 def tool(name: str, description: str) -> ToolSpec:
-    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    schema: JsonSchema = {"type": "object", "properties": {}, "additionalProperties": False}
     return ToolSpec(name=name, description=description, effect="read", parameters=schema)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def test_the_fitted_sequence_never_falls_and_keeps_the_weighted_mean(
 ) -> None:
     values, weights = [v for v, _ in pairs], [w for _, w in pairs]
     fitted = pool_adjacent_violators(values, weights)
-    assert all(a <= b for a, b in zip(fitted, fitted[1:], strict=False))
+    assert all(a <= b for a, b in pairwise(fitted))
     before = sum(v * w for v, w in pairs)
     after = sum(f * w for f, w in zip(fitted, weights, strict=True))
     assert after == pytest.approx(before, rel=1e-9, abs=1e-6)

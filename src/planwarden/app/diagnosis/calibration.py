@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from planwarden.app.calibration import decide_calibration, tools_digest
+from planwarden.app.calibration import Basis, basis_in_force, decide_calibration, tools_digest
 from planwarden.app.planwarden import Planwarden
 from planwarden.configuration.calibrations import shipped_calibrations, stored_calibrations
 from planwarden.contracts.calibration import PlannerCalibration
 from planwarden.contracts.finding import Finding
 from planwarden.contracts.model import ModelIdentity
-from planwarden.planning.prompt import PROMPT_VERSION
 
 CHECK = "calibration"
 
@@ -27,15 +26,14 @@ async def look_at_calibration(planwarden: Planwarden, identity: ModelIdentity) -
         return Finding(check=CHECK, status="skipped", detail=detail)
     home = planwarden.settings.planwarden_home
     stored = await asyncio.to_thread(stored_calibrations, home)
+    basis = await asyncio.to_thread(basis_in_force)
     world = await planwarden.world()
-    return calibration_finding(
-        identity, PROMPT_VERSION, stored, shipped_calibrations(), tools_digest(world.catalog)
-    )
+    return calibration_finding(identity, basis, stored, shipped_calibrations(), tools_digest(world.catalog))
 
 
 def calibration_finding(
     identity: ModelIdentity,
-    prompt_version: str,
+    basis: Basis,
     stored: tuple[PlannerCalibration, ...],
     shipped: tuple[PlannerCalibration, ...],
     catalog: str,
@@ -44,12 +42,12 @@ def calibration_finding(
 
     Args:
         identity: of the planner's model.
-        prompt_version: of the prompt in force.
+        basis: prompt and prior in force.
         stored: made on this machine.
         shipped: that ship.
         catalog: `tools_digest` of the catalog in force.
     """
-    made, because = decide_calibration(identity, prompt_version, stored, shipped)
+    made, because = decide_calibration(identity, basis, stored, shipped)
     figures = {
         "measured": made.measured,
         "model_weight": made.weights.model,

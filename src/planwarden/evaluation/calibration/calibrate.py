@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from planwarden.app.calibration import Basis
 from planwarden.contracts.calibration import PRIOR_ALONE, IsotonicMap, PlannerCalibration, PlannerWeights
 from planwarden.contracts.measurement import measurement_key
 from planwarden.contracts.model import ModelIdentity
@@ -178,7 +179,7 @@ def calibration_of(
     asked: Sequence[Asked],
     identity: ModelIdentity,
     *,
-    prompt_version: str,
+    basis: Basis,
     catalog_digest: str,
     planwarden_version: str,
     at: str,
@@ -189,7 +190,7 @@ def calibration_of(
         found: weights, maps, figures.
         asked: the tasks.
         identity: of the model.
-        prompt_version: of the prompt that it was asked with.
+        basis: the prompt and the prior that it was asked with.
         catalog_digest: of the catalog in force here.
         planwarden_version: of the program.
         at: the day, as YYYY-MM-DD.
@@ -215,7 +216,8 @@ def calibration_of(
     return PlannerCalibration(
         model=measurement_key(identity),
         label=f"{identity.provider} {identity.model}",
-        prompt_version=prompt_version,
+        prompt_version=basis.prompt_version,
+        prior_version=basis.prior_version,
         weights=found.weights,
         measured=True,
         tasks=len(asked),

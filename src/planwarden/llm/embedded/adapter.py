@@ -55,14 +55,18 @@ class Adapter:
 
 
 def shipped(base: str, wanted: ShippedAdapter = PLANNER) -> Adapter | None:
-    """Give the adapter that ships for these weights, its bytes checked; None for other weights. Blocks.
+    """Give the adapter that ships for these weights, its bytes checked. Blocks.
+
+    None for other weights, and in an installation that was made without it.
 
     Raises:
-        ModelFileRejected: it is not there, or has other bytes than were shipped.
+        ModelFileRejected: it has other bytes than were shipped.
     """
     if base != wanted.base.digest:
         return None
     with as_file(files("planwarden.llm.embedded") / "adapters" / wanted.file_name) as path:
+        if not path.is_file():
+            return None
         digest = model_file.digest_of(path)
     if digest != wanted.digest:
         raise ModelFileRejected(

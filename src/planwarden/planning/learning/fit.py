@@ -41,6 +41,7 @@ Bools = NDArray[np.bool_]
 
 INNER_FOLDS = 4
 TOOL_GROWTH = Growth(trees=300, leaves=15, least_rows=40, seeds=(1, 2))
+FOLD_GROWTH = Growth(trees=300, leaves=15, least_rows=40)
 REPEAT_GROWTH = Growth(trees=120, leaves=7, least_rows=40)
 PAIR_GROWTH = Growth(trees=200, leaves=8, least_rows=20)
 NONE_RIDGE = 1.0
@@ -183,7 +184,7 @@ def _out_of_fold(views: Sequence[_View]) -> list[NDArray[np.float64]]:
         forest = grow(
             np.vstack([view.own.columns for view in others]),
             np.concatenate([view.planned for view in others]),
-            TOOL_GROWTH,
+            FOLD_GROWTH,
         )
         for at, view in enumerate(views):
             if view.fold == fold:

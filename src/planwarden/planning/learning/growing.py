@@ -44,7 +44,7 @@ def grow(rows: Floats, right: NDArray[np.bool_], growth: Growth) -> Forest:
         options = {
             "objective": "binary", "learning_rate": growth.rate, "num_leaves": growth.leaves,
             "max_depth": MAX_DEPTH, "min_data_in_leaf": growth.least_rows, "feature_fraction": 0.5,
-            "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5.0, "verbose": -1, "num_threads": 1,
+            "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5.0, "verbose": -1,
             "seed": seed, "deterministic": True, "force_row_wise": True, "boost_from_average": True,
         }  # fmt: skip
         model = light.train(options, light.Dataset(rows, labels), growth.trees)

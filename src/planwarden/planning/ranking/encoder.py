@@ -30,6 +30,8 @@ MAX_TOKENS = 128
 """Of one text; what is beyond is not read."""
 BATCH_TOKENS = 2_048
 """Tokens worked on at once, padding included."""
+MAX_PADDED = 1.4
+"""How much longer than the shortest text of a batch the longest may be."""
 KEPT_TEXTS = 20_000
 _EPSILON = 1e-12
 
@@ -128,7 +130,7 @@ class _Model:
         start = 0
         while start < len(order):
             end = start + 1
-            while end < len(order) and len(cut[order[end]]) * (end + 1 - start) <= BATCH_TOKENS:
+            while end < len(order) and _goes_with(len(cut[order[end]]), len(cut[order[start]]), end - start):
                 end += 1
             chosen = order[start:end]
             out[chosen] = self._batch([cut[at] for at in chosen])
@@ -149,6 +151,11 @@ class _Model:
             x = layer(x, blocked)
         pooled = (x * there[..., None]).sum(1) / there.sum(1, keepdims=True)
         return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+
+
+def _goes_with(length: int, shortest: int, count: int) -> bool:
+    """Say whether one more text is worth working on together with `count` shorter ones: padding costs too."""
+    return length * (count + 1) <= BATCH_TOKENS and length <= MAX_PADDED * shortest
 
 
 def _load(folder: Path) -> _Model:

@@ -108,11 +108,12 @@ def _votes(recalled: Recalled, voters: NDArray[np.int64]) -> tuple[float, float,
     if not several:
         return 0.5, 0.5, 0.0
     alike: Floats = recalled.alike[several]
-    pull = np.exp((alike - alike[0]) * _VOTE_SHARPNESS)
+    pull: Floats = np.exp((alike - alike.max()) * _VOTE_SHARPNESS)
     links = [len(lessons[at].links) / (len(lessons[at].tools) - 1) for at in several]
-    closely = float(np.average(np.minimum(links, 1.5), weights=pull))
-    at_all = float(np.average([share > 0 for share in links], weights=pull))
-    return closely, at_all, float(recalled.alike[several[0]])
+    closely = float(np.average(np.minimum(np.array(links, np.float32), 1.5), weights=pull))
+    some = np.array([float(share > 0) for share in links], np.float32)
+    at_all = float(np.average(some, weights=pull))
+    return closely, at_all, float(alike.max())
 
 
 def in_order(steps: Steps, before: Pairs) -> list[int]:
