@@ -35,7 +35,7 @@ def tasks(folder: Path, count: int) -> str:
         {
             "id": f"t{n}",
             "source": "mine",
-            "request": f"How is the weather in town {n}, and what is new?",
+            "request": f"How is the weather in town {n}?",
             "tools": tools,
             "gold": {"steps": [{"tool": tools[n % 2]["name"]}], "edges": [], "kind": "parallel"},
         }
