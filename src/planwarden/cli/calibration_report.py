@@ -68,8 +68,10 @@ def _confidence(found: Calibrated) -> Iterator[str]:
     yield f"{'right':<10}{plans.right:.0%} of {plans.cases} plans exactly: the tools and their order"
     yield f"{'error':<10}{_plain(plans.ece)} between said and right (ECE)"
     yield f"{'':<10}[dim]perfect confidence would show {plans.ece_by_chance:.3f}{_before(found)}[/]"
-    ranks = "nothing to rank: all are right, or all wrong" if plans.auroc is None else _plain(plans.auroc)
-    yield f"{'ranking':<10}{ranks} a right plan is surer than a wrong one (AUROC)"
+    if plans.auroc is None:
+        yield f"{'ranking':<10}nothing to rank: all are right, or all wrong"
+    else:
+        yield f"{'ranking':<10}{_plain(plans.auroc)} a right plan is surer than a wrong one (AUROC)"
     yield f"{'Brier':<10}{_plain(plans.brier)}, area under the risk {_plain(plans.aurc)}"
     if not fitted:
         yield "[yellow]Too few plans for a map[/]: confidence stays uncalibrated."
@@ -92,9 +94,7 @@ def _minimum(plans: Sureness) -> str:
 
     point = minimum_for(plans.curve, ACCEPTED)
     if point is None or point.coverage < LEAST_COVERAGE:
-        return (
-            f"No minimum confidence follows a tenth of the plans with at most {ACCEPTED:.0%} of them wrong."
-        )
+        return f"No minimum leaves a tenth of the plans with at most {ACCEPTED:.0%} wrong."
     least = max(0.0, point.confidence - 0.005)
     return (
         f"PLANNER_LLM__MIN_CONFIDENCE={least:.2f} follows {point.coverage:.0%} of the plans, "

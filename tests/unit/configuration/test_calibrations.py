@@ -145,7 +145,7 @@ def test_the_tools_digest_follows_the_tools_and_not_the_data() -> None:
 @pytest.mark.parametrize(
     ("stored", "status", "said"),
     [
-        ((), "warning", "unmeasured"),
+        ((), "ok", "uncalibrated; `planwarden calibrate --planner llama3.2:1b` measures it"),
         ((made(),), "ok", "its word is heard; calibration error 0.040, AUROC 0.83"),
         ((made(weight=0.0),), "ok", "its word weighs nothing"),
         ((made(prompt="older"),), "warning", "measured with another prompt (older, now "),
