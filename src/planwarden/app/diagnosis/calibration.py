@@ -26,7 +26,7 @@ async def look_at_calibration(planwarden: Planwarden, identity: ModelIdentity) -
         return Finding(check=CHECK, status="skipped", detail=detail)
     home = planwarden.settings.planwarden_home
     stored = await asyncio.to_thread(stored_calibrations, home)
-    basis = await asyncio.to_thread(basis_in_force)
+    basis = await asyncio.to_thread(basis_in_force, planwarden.settings.ranker_in_force)
     world = await planwarden.world()
     return calibration_finding(identity, basis, stored, shipped_calibrations(), tools_digest(world.catalog))
 
