@@ -10,7 +10,7 @@ from benchmarks.planner.bench import Mode
 
 from planwarden.app.assembly import make_planner
 from planwarden.app.calibration import calibrations_in_force
-from planwarden.configuration.settings import PlannerModel
+from planwarden.configuration.settings import PlannerModel, Settings
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.evaluation.contestants import PlannerContestant
@@ -77,7 +77,9 @@ class ProductPlanner:
     def planner(self, mode: Mode, llm: LLMService) -> LLMOrchestrationPlanner:
         """Give the planner in a mode, with a model to ask."""
         chosen = self.settings.model_copy(update={"mode": mode})
-        return make_planner(chosen, llm, calibrations_in_force(self.folder), self.source())
+        return make_planner(
+            chosen, llm, calibrations_in_force(Settings(planwarden_home=self.folder)), self.source()
+        )
 
     def contestant(self, mode: Mode, llm: LLMService) -> PlannerContestant:
         """Give the same for tasks that bring their own tools, with what it remembers."""
