@@ -85,7 +85,7 @@ def _figure() -> Figure:
 def _reliability(drawn: Drawn) -> Figure:
     figure = _figure()
     axes, counts = figure.subplots(2, 1, height_ratios=(5, 1), sharex=True)
-    _titled(axes, f"Reliability of plan confidence: {drawn.label}")
+    _titled(axes, f"Reliability of plan confidence\n{drawn.label}")
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle="--", label="perfect", zorder=1)
     raw = drawn.before.bins
     axes.plot(
@@ -127,7 +127,7 @@ def _reliability(drawn: Drawn) -> Figure:
 def _risk(drawn: Drawn) -> Figure:
     figure = _figure()
     axes = figure.subplots()
-    _titled(axes, f"Risk against coverage: {drawn.label}")
+    _titled(axes, f"Risk against coverage\n{drawn.label}")
     curve, base = drawn.after.curve, 1.0 - drawn.after.right
     grid = [(place + 1) / GRID for place in range(GRID)]
     low, high = _band(drawn.cases, grid)
