@@ -29,7 +29,7 @@ def test_every_score_is_printed_and_the_predictions_are_written(cli: Cli, mind: 
     written = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     assert written == [{"id": f"t{n}", "steps": [{"tool": "weather"}], "edges": []} for n in range(2)]
     shown = cli("eval", "plans", tasks(tmp_path), "--limit", "1").out
-    for word in ("node f1", "edge f1", "exact set", "exact plan", "order", "1.000", "planner 1"):
+    for word in ("node f1", "edge f1", "exact set", "exact plan", "order", "1.000", "prior 1"):
         assert word in shown
 
 
@@ -44,7 +44,18 @@ def test_the_model_named_on_the_command_line_is_the_one_that_is_asked(
     cli: Cli, mind: Mind, tmp_path: Path
 ) -> None:
     assert mind.server is not None
-    cli("eval", "plans", tasks(tmp_path), "--limit", "1", "--model", "llama3.1:8b", "--json")
+    cli(
+        "eval",
+        "plans",
+        tasks(tmp_path),
+        "--limit",
+        "1",
+        "--planner",
+        "model",
+        "--model",
+        "llama3.1:8b",
+        "--json",
+    )
     assert mind.server.bodies[-1]["model"] == "llama3.1:8b"
 
 

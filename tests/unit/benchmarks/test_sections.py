@@ -96,7 +96,7 @@ async def test_cross_validation_puts_prior_model_fused_and_plain_retrieval_side_
     assert sorted(each.task.id for each in found.judged["fused"]) == sorted(held_out)
     assert len(found.judged["model"]) == len(held_out) > 3
     tables = {each.name: each for each in section.tables}
-    planners = {row["planner"] for row in tables["cross_validation"].rows}
+    planners = {str(row["planner"]) for row in tables["cross_validation"].rows}
     assert planners == {
         "prior", "prior, sample", "model", "fused", "top 1 (router)", "top 2", "nearest plan",
     }  # fmt: skip
