@@ -87,10 +87,8 @@ def test_offered_tools_become_a_catalog_whatever_they_are_called(tmp_path: Path)
 @pytest.mark.requirement("EVAL-3")
 async def test_the_products_planner_is_measured_on_the_tools_as_they_were_offered(tmp_path: Path) -> None:
     (task,) = tasks(tmp_path, line("a", gold="first aid"))
-    step = {"agent": "general_agent", "tools": ["first_aid"], "fallback_tools": [], "reason": "help"}
-    reply = json.dumps({"steps": [step], "handoff": "sequential"})
-    with ScriptedLLM(reply) as llm:
-        planner = LLMOrchestrationPlanner(llm, PlannerSettings(near=0.0))
+    with ScriptedLLM('{"plan":["first_aid"]}') as llm:
+        planner = LLMOrchestrationPlanner(llm, PlannerSettings(mode="model"))
         contestant = PlannerContestant(planner=planner, clock=TickingClock())
         seen: list[Judged] = []
         (judged,) = await run_benchmark([task], contestant, seen.append)
