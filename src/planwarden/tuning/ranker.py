@@ -72,14 +72,15 @@ def tune_ranker(
         DataRejected: too few tasks, or the file cannot be written.
     """
     known = (*(labelled(task) for task in tasks), *labelled_own(own, catalog))
-    if len(known) < LEAST_TASKS:
+    kept = [task for task in known if not is_held_out(task.id)]
+    judged = [task for task in known if is_held_out(task.id) and task.steps]
+    planned = sum(bool(task.steps) for task in known)
+    if planned < LEAST_TASKS or not judged:
         raise DataRejected(
-            f"{len(known)} tasks are too few to fit a ranker on.",
+            f"{planned} tasks with a plan, {len(judged)} of them held out, are too few to fit a ranker on.",
             remedy=f"Give files with {LEAST_TASKS} tasks at least, or add --own-tasks.",
         )
     encoder = SentenceEncoder()
-    kept = [task for task in known if not is_held_out(task.id)]
-    judged = [task for task in known if is_held_out(task.id) and task.steps]
     trial = fit_ranker(kept, encoder, progress=tell)
     after = _scores(judged, kept, trial, encoder)
     before = _scores(judged, kept, read_weights(in_force), encoder) if in_force else None

@@ -24,6 +24,8 @@ from planwarden.planning.ranking.heard import Heard, hear
 from planwarden.planning.ranking.lessons import Lesson, LessonBook, Recalled, own_lessons, reachable, recall
 from planwarden.planning.ranking.lexicon import PLACES, Lexicon, counted_grams
 from planwarden.planning.ranking.order import (
+    BEFORE,
+    LINKED,
     TOPICS,
     Steps,
     in_order,
@@ -200,9 +202,10 @@ def _fit_order(views: Sequence[_View], prepared: _Prepared) -> tuple[Forest, For
     """Learn from the right plans which steps come before which, then which are linked in that order."""
     shown = [(view, steps) for view in views if len((steps := _steps(view, prepared)).rows) > 1]
     columns = [pair_signals(steps) for _, steps in shown]
-    comes_before = np.concatenate([_relation(view, steps, closed=True) for view, steps in shown])
-    before_forest = grow(np.vstack(columns), comes_before, PAIR_GROWTH)
-    rows: list[Floats] = []
+    closed = [_relation(view, steps, closed=True) for view, steps in shown]
+    none, nothing = np.zeros((0, len(BEFORE)), np.float32), np.zeros(0, bool)
+    before_forest = grow(np.vstack([none, *columns]), np.concatenate([nothing, *closed]), PAIR_GROWTH)
+    rows = [np.zeros((0, len(LINKED)), np.float32)]
     labels: list[bool] = []
     for (view, steps), own in zip(shown, columns, strict=True):
         judged = [float(p) for p in before_forest.probability(own)]

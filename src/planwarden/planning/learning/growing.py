@@ -14,6 +14,8 @@ from planwarden.planning.ranking.forest import Forest
 
 Floats = NDArray[np.float32]
 MAX_DEPTH = 6
+UNTAUGHT = -3.0
+"""Logit where there was nothing to learn from: about 0.05."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +35,12 @@ def grow(rows: Floats, right: NDArray[np.bool_], growth: Growth) -> Forest:
     """Grow a forest that gives the probability that a row is right; deterministic for given seeds.
 
     Args:
-        rows: signals, shape (rows, columns).
+        rows: signals, shape (rows, columns); without any, everything is held for unlikely.
         right: shape (rows,).
         growth: how.
     """
+    if not len(rows):
+        return _taken_over([{"leaf_value": UNTAUGHT}], runs=1)
     light: Any = importlib.import_module("lightgbm")  # only fitting needs it, and it brings SciPy
     labels = right.astype(np.int32)
     trees: list[dict[str, Any]] = []

@@ -62,11 +62,22 @@ def read_forest(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Fores
 
     Raises:
         KeyError: it is not there.
+        ValueError: its arrays make no trees.
     """
-    return Forest(
+    forest = Forest(
         feature=arrays[f"{prefix}.feature"].astype(np.int32),
         threshold=arrays[f"{prefix}.threshold"].astype(np.float32),
         left=arrays[f"{prefix}.left"].astype(np.int32),
         right=arrays[f"{prefix}.right"].astype(np.int32),
         value=arrays[f"{prefix}.value"].astype(np.float32),
     )
+    shape = forest.feature.shape
+    arrays_of = (forest.threshold, forest.left, forest.right, forest.value)
+    if forest.feature.ndim != 2 or not forest.feature.size or any(each.shape != shape for each in arrays_of):
+        msg = f"{prefix} has arrays of different shapes"
+        raise ValueError(msg)
+    inner, places = forest.feature >= 0, np.broadcast_to(np.arange(shape[1]), shape)
+    if any((~((way > places) & (way < shape[1])) & inner).any() for way in (forest.left, forest.right)):
+        msg = f"{prefix} has nodes that lead nowhere"  # or back: then it would never end
+        raise ValueError(msg)
+    return forest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ Floats = NDArray[np.float32]
 
 WORTH_KEEPING = 200
 """Texts from which on a file is quicker than embedding anew."""
-_FORM = "minilm-l6-q8-1"
+FORM = "minilm-l6-q8-1"
+"""Names how embeddings are made: those of another form are of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class KeptEmbeddings:
 
 
 def _name(texts: Sequence[str]) -> str:
-    whole = hashlib.sha256(_FORM.encode())
+    whole = hashlib.sha256(FORM.encode())
     for text in texts:
         whole.update(text.encode("utf-8", "replace") + b"\x00")
     return whole.hexdigest()
@@ -54,7 +56,7 @@ def _read(path: Path, rows: int) -> Floats | None:
     """Give what a file holds; None where there is none, or it holds something else: then it is made anew."""
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
     return found if found.shape == (rows, WIDTH) and found.dtype == np.float32 else None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +13,10 @@ from numpy.typing import NDArray
 
 from planwarden.errors import DataRejected
 from planwarden.planning.ranking.company import COMPANY
+from planwarden.planning.ranking.encoder import WIDTH
 from planwarden.planning.ranking.forest import Forest, read_forest
 from planwarden.planning.ranking.lexicon import PLACES, Lexicon
-from planwarden.planning.ranking.order import BEFORE, LINKED
+from planwarden.planning.ranking.order import BEFORE, LINKED, TOPICS
 from planwarden.planning.ranking.signals import SIGNALS
 
 Floats = NDArray[np.float32]
@@ -80,8 +83,7 @@ def read_weights(path: Path = SHIPPED) -> RankerWeights:
         DataRejected: it is missing, damaged, or of another version of the ranker.
     """
     try:
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = _stored(path)
         forests = {name: read_forest(arrays, name) for name in _COLUMNS}
         weights = RankerWeights(
             lexicon=Lexicon(arrays["rarity"].astype(np.float32)),
@@ -90,15 +92,30 @@ def read_weights(path: Path = SHIPPED) -> RankerWeights:
             none=arrays["none"].astype(np.float32),
             **forests,
         )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataRejected(
             f"The ranker's weights {path} cannot be read: {error}.",
             remedy="Make them anew with `planwarden tune ranker`, or unset PLANNER_LLM__RANKER.",
         ) from error
     wrong = [name for name, columns in _COLUMNS.items() if int(forests[name].feature.max()) >= columns]
-    if wrong or len(weights.lexicon.rarity) != PLACES or len(weights.none) != len(FITTING):
+    shapes = (weights.lexicon.rarity.shape, weights.topics.shape, weights.centre.shape, weights.none.shape)
+    if wrong or shapes != ((PLACES,), (WIDTH, TOPICS), (WIDTH,), (len(FITTING),)):
         raise DataRejected(
             f"The ranker's weights {path} are of another version of Planwarden.",
             remedy="Make them anew with `planwarden tune ranker`, or unset PLANNER_LLM__RANKER.",
         )
     return weights
+
+
+def _stored(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Give the arrays of a file.
+
+    Raises:
+        ValueError: it holds a single array.
+    """
+    with path.open("rb") as file:
+        found = np.load(file, allow_pickle=False)
+        if not isinstance(found, np.lib.npyio.NpzFile):
+            msg = "it is no archive of arrays"
+            raise ValueError(msg)  # noqa: TRY004 - what the file holds, not what the caller gave
+        return {name: found[name] for name in found.files}

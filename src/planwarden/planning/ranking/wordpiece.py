@@ -9,6 +9,10 @@ from functools import lru_cache
 UNKNOWN, START, END = "[UNK]", "[CLS]", "[SEP]"
 MAX_WORD_CHARS = 100
 """A longer word is one unknown token, as in BERT."""
+_CHINESE = (
+    (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2CEAF), (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)  # fmt: skip
 _ASCII_SIGNS = frozenset((*range(33, 48), *range(58, 65), *range(91, 97), *range(123, 127)))
 
 
@@ -51,7 +55,7 @@ def _words(text: str) -> Iterator[str]:
     word: list[str] = []
     for char in unicodedata.normalize("NFD", text.lower()):
         kind = unicodedata.category(char)
-        if kind == "Mn" or char == "\ufffd" or (kind in ("Cc", "Cf") and char not in "\t\n\r"):
+        if kind == "Mn" or char == "\ufffd" or (kind in ("Cc", "Cf", "Co") and char not in "\t\n\r"):
             continue
         alone = _is_sign(char, kind) or _is_chinese(ord(char))
         if alone or char.isspace():
@@ -71,4 +75,4 @@ def _is_sign(char: str, kind: str) -> bool:
 
 
 def _is_chinese(code: int) -> bool:
-    return 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0xF900 <= code <= 0xFAFF
+    return any(first <= code <= last for first, last in _CHINESE)

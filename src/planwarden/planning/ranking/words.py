@@ -45,6 +45,7 @@ def text_words(text: str) -> list[str]:
 def clauses(text: str) -> tuple[str, ...]:
     """Cut a request into the parts that may ask for a tool each; what is quoted stays in one."""
     quoted: list[str] = []
+    text = text.replace("\x00", " ")  # stands for what is quoted, below
 
     def mark(found: re.Match[str]) -> str:
         if len(found[0]) > len(text) / 2:  # a request put in quotation marks as a whole
