@@ -30,7 +30,7 @@ def data_card(tuned: Tuned, learned: Sequence[PlanTask], recipe: Recipe, base: s
         f"- Adapter for the weights {base}, for prompts of version {PROMPT_VERSION}.",
         f"- Trained on {tuned.trained_on} tasks: {counted}. Held out and never trained on: {tuned.held_out}.",
         f"- LoRA of rank {recipe.lora.rank} on all linear layers.",
-        f"- {recipe.epochs} epochs, learning rate {recipe.learning_rate:g}, seed {recipe.seed}.",
+        f"- {_how_long(recipe)}, learning rate {recipe.learning_rate:g}, seed {recipe.seed}.",
         "- Node-F1 on the held-out tasks, the model alone:",
         f"  {_said(verdict.before)} before, {_said(verdict.after)} after; gain {_said(verdict.gain)}.",
         f"- Seconds a plan: {tuned.seconds_before:.2f} before, {tuned.seconds_after:.2f} after.",
@@ -38,6 +38,11 @@ def data_card(tuned: Tuned, learned: Sequence[PlanTask], recipe: Recipe, base: s
         "",
     )
     return "\n".join(lines)
+
+
+def _how_long(recipe: Recipe) -> str:
+    stopped = "" if recipe.most_steps is None else f", stopped after {recipe.most_steps} steps at the latest"
+    return f"{recipe.epochs} epochs{stopped}"
 
 
 def _said(estimate: Estimate) -> str:

@@ -73,8 +73,9 @@ def test_the_card_says_what_was_learned_and_whether_it_helped() -> None:
         seconds_after=1.5,
         installed=None,
     )
-    card = data_card(tuned, [TASK, TASK], Recipe(epochs=3), "sha256:" + "0" * 64)
+    card = data_card(tuned, [TASK, TASK], Recipe(epochs=3, most_steps=2), "sha256:" + "0" * 64)
     assert "mine (2)" in card
+    assert "3 epochs, stopped after 2 steps at the latest" in card
     assert "0.000 (0.000 to 0.000) before, 1.000 (1.000 to 1.000) after" in card
     assert "2.00 before, 1.50 after" in card
     assert "Not installed" in card
