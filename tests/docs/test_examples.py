@@ -148,7 +148,7 @@ def test_a_task_runs_on_a_real_llama_cpp_server(tmp_path: Path) -> None:
     del server
     assert not done.stderr
     assert f"planner: {weights} at http://127.0.0.1" in done.stdout
-    assert re.search(r"^planned by (planner|fallback); (completed|failed): ", done.stdout, re.MULTILINE)
+    assert re.search(r"^planned by (planner|prior|fallback); (completed|failed): ", done.stdout, re.MULTILINE)
 
 
 def test_without_its_server_the_openai_example_says_what_to_do(tmp_path: Path) -> None:
