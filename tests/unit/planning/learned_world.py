@@ -44,7 +44,14 @@ SAID: dict[str, tuple[str, str, tuple[str, str, str]]] = {
     "photos.search": ("Pictures and photographs", "subject", ("Show me pictures of {}", "Find a photograph of {}", "I want to see an image of {}")),
     MAIL: ("Send an e-mail message", "message", ("Write a message to {}", "Mail a greeting to {}", "Send a letter by mail to {}")),
 }  # fmt: skip
-NOTHING = ("Tell me a joke", "Who are you", "Thank you very much", "Good morning", "Sing to me", "Are you sure")
+NOTHING = (
+    "Tell me a joke",
+    "Who are you",
+    "Thank you very much",
+    "Good morning",
+    "Sing to me",
+    "Are you sure",
+)
 
 
 def tool(name: str, description: str, parameter: str, *examples: str) -> ToolSpec:
@@ -103,7 +110,7 @@ def labelled_tasks() -> tuple[LabelledTask, ...]:
 def small_forests(growth: Growth = SMALL) -> Iterator[None]:
     """Grow few trees, so that fitting takes a second; with as few rows in a leaf as small sets have."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("TOOL_GROWTH", "REPEAT_GROWTH", "PAIR_GROWTH"):
+        for name in ("TOOL_GROWTH", "FOLD_GROWTH", "REPEAT_GROWTH", "PAIR_GROWTH"):
             patch.setattr(fit, name, growth)
         yield
 

@@ -17,9 +17,7 @@ from planwarden.planning.ranking.wordpiece import WordPiece
 pytestmark = pytest.mark.requirement("RANK-1")
 
 CUT = WordPiece(
-    {
-        token: at for at, token in enumerate((WEIGHTS / "vocab.txt").read_text("utf-8").split("\n"))
-    }
+    {token: at for at, token in enumerate((WEIGHTS / "vocab.txt").read_text("utf-8").split("\n"))}
 )
 REFERENCE = {
     "What is the weather in Paris tomorrow?": (
