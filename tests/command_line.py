@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from planwarden.cli import main as command_line
 from planwarden.testing.fake_ollama import FakeOllama
 from planwarden.testing.scripted_llm import FunctionLLM
-from surfaces_kit import Cli, Mind, Said, wire_step
+from surfaces_kit import Cli, Mind, Said
 
 MODELS = ("llama3.2:1b", "llama3.1:8b")
 
@@ -51,7 +51,7 @@ def in_a_thread(server: Serves) -> Generator[None]:
 def mind() -> Iterator[Mind]:
     """Serve a fake Ollama for as long as the test runs."""
     mind = Mind(
-        steps=[wire_step("finance_agent", "finance.snapshot")],
+        steps=["finance.snapshot"],
         arguments=[
             {"symbol": "IBM"},
             {"path": "notes.md", "content": "hello"},
@@ -75,6 +75,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PLANWARDEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("PLANWARDEN_CONFIG", raising=False)
     monkeypatch.delenv("PLANWARDEN_WORKSPACE", raising=False)
+    monkeypatch.setenv("PLANNER_LLM__MODE", "model")  # what the fake planner says is what is planned
     for role in ("PLANNER_LLM", "LLM"):
         monkeypatch.setenv(f"{role}__PROVIDER", "ollama")
         monkeypatch.setenv(f"{role}__BASE_URL", "http://127.0.0.1:1")

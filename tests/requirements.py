@@ -234,6 +234,7 @@ REQUIREMENTS: dict[str, str] = {
     "MEM-7": "A recall is bounded and newest first; the same lesson is kept once, as new as its last time.",
     "MEM-8": "No byte of what was forgotten is left in the memory's files; a damaged one names the remedy.",
     "MEM-9": "A run teaches, and the same request after an outage of the model gets its plan.",
+    "MEM-11": "A remembered request is embedded once; the embedding goes with its plan, whoever deletes it.",
     "MEM-10": "`memory add|list|forget|rebuild` do what they say; a mistake is said with its remedy.",
     "NOTE-1": "The planner model can write just what its schema accepts, and names only what it was shown.",
     "CAL-1": "A map of confidence is monotone, keeps what it must, and never leaves 0 to 1.",

@@ -17,7 +17,8 @@ from planwarden.testing.fake_ollama import FakeOllama
 class Mind:
     """What the fake models say, and what they were asked."""
 
-    steps: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    steps: list[str] = field(default_factory=list[str])
+    """The items of its plan, as the notation spells them."""
     arguments: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """For each tool whose parameters these are; the first that fits is said."""
     answer: str = "Here it is."
@@ -33,18 +34,14 @@ class Mind:
         if request.tools and self.calls:
             return self.calls.pop(0)
         schema = json.dumps(request.output_schema or {})
-        if '"handoff"' in schema or '"none"' in schema:
+        if '"plan"' in schema:
             self.planned.append(request.messages[-1].content)
-            return json.dumps({"steps": self.steps, "handoff": "sequential"})
+            return json.dumps({"plan": self.steps, "why": "as it was asked"})
         if request.output_schema:
             known = set(cast("dict[str, Any]", request.output_schema.get("properties") or {}))
             return json.dumps(next(each for each in self.arguments if set(each) <= known))
         self.on_answer()
         return self.answer
-
-
-def wire_step(agent: str, *tools: str, fallbacks: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"agent": agent, "tools": [*tools], "fallback_tools": [*fallbacks], "reason": "as it was asked"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.llm.wrappers.absent import AbsentLLM
 from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.planner import LLMOrchestrationPlanner
+from planwarden.planning.ranking.learned_prior import LearnedPrior
 
 
 async def main() -> None:
@@ -26,7 +27,7 @@ async def main() -> None:
     task = PlanTask.model_validate_json(sys.stdin.read())
     catalog, _ = catalog_of(task)
     nobody = AbsentLLM(ModelIdentity(provider="none", model="none"))
-    planner = LLMOrchestrationPlanner(nobody, PlannerSettings(mode="prior"))
+    planner = LLMOrchestrationPlanner(nobody, PlannerSettings(mode="prior"), LearnedPrior())
     planning = await planner.plan(Task(prompt=task.request), catalog, OFFERED_POLICY)
     ready = time.monotonic()
     plan = planning.decision.plan

@@ -29,7 +29,7 @@ def honesty(found: Crossed) -> Section:
             continue
         stated = cases_of(judged)
         mapped = cross_mapped(judged, found.fold)
-        for label, cases in (("as stated", stated), ("mapped by other folds", mapped)):
+        for label, cases in (("as stated", stated), ("other folds' map", mapped)):
             sure = sureness(cases)
             rows.append(_row(mode, label, sure))
         best = sureness(mapped)
@@ -41,7 +41,8 @@ def honesty(found: Crossed) -> Section:
         notes=(
             "Right: the very tools and the very order (exact plan). Plans of the cross-validation.",
             "As stated: with the map that ships, which may have been fitted on some of these tasks.",
-            "Mapped by other folds: an isotonic map from the plans of the four other folds.",
+            "Other folds' map: an isotonic map fitted to the plans of the four other folds.",
+            "By chance: the ECE that perfect confidence would show. AURC: area under the risk curve.",
         ),
         tables=(table("confidence", "How far confidence can be believed", rows), *tables),
         figures=tuple(figures),
@@ -80,12 +81,12 @@ def _row(mode: Mode, label: str, sure: Sureness) -> dict[str, Cell]:
         "planner": mode,
         "confidence": label,
         "plans": sure.cases,
-        "exactly right": sure.right,
+        "right": sure.right,
         "AUROC": Measured.of(sure.auroc) if sure.auroc else None,
         "ECE": Measured.of(sure.ece),
-        "ECE by chance": sure.ece_by_chance,
+        "by chance": sure.ece_by_chance,
         "Brier": Measured.of(sure.brier),
-        "area under risk": Measured.of(sure.aurc),
+        "AURC": Measured.of(sure.aurc),
     }
 
 

@@ -55,7 +55,7 @@ def figure_lines(figures: Sequence[Figure]) -> Iterator[str]:
         value = NOTHING if each.value is None else f"{said(each.value, 3)}{each.unit}"
         around = "" if each.low is None or each.high is None else f"{each.low:.3f}–{each.high:.3f}"
         bound = f"{'≥' if each.is_at_least else '≤'} {each.target:g}{each.unit}"
-        line = f"{each.name:<{width}}  {value:>10}  {around:<15} {bound:<12} {status(each)}"
+        line = f"{each.name:<{width}}  {value:>9}  {around:<14} {bound:<9} {status(each)}"
         yield line.rstrip()
         if each.note:
             yield f"{'':<{width}}  ({each.note})"

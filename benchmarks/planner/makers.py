@@ -9,7 +9,8 @@ from pathlib import Path
 from benchmarks.planner.bench import Mode
 
 from planwarden.app.assembly import make_planner
-from planwarden.configuration.settings import PlannerModel
+from planwarden.app.calibration import calibrations_in_force
+from planwarden.configuration.settings import PlannerModel, Settings
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.evaluation.contestants import PlannerContestant
@@ -34,7 +35,7 @@ class ProductPlanners:
     clock: Clock
     tell: Callable[[str], None]
     folder: Path
-    """Where indexes of large catalogs are kept; empty at the start, so that the first is the first."""
+    """A home of its own: no measurements or indexes of this machine, so that the first is the first."""
     encoder: SentenceEncoder = field(default_factory=SentenceEncoder)
 
     def fitted(self, known: Sequence[PlanTask]) -> ProductPlanner:
@@ -75,7 +76,10 @@ class ProductPlanner:
 
     def planner(self, mode: Mode, llm: LLMService) -> LLMOrchestrationPlanner:
         """Give the planner in a mode, with a model to ask."""
-        return make_planner(self.settings.model_copy(update={"mode": mode}), llm, source=self.source())
+        chosen = self.settings.model_copy(update={"mode": mode})
+        return make_planner(
+            chosen, llm, calibrations_in_force(Settings(planwarden_home=self.folder)), self.source()
+        )
 
     def contestant(self, mode: Mode, llm: LLMService) -> PlannerContestant:
         """Give the same for tasks that bring their own tools, with what it remembers."""

@@ -94,7 +94,7 @@ async def run_parts(
                     settings=settings.planner_llm,
                     clock=planwarden.clock,
                     tell=tell,
-                    folder=Path(folder) / "indexes",
+                    folder=Path(folder),
                 ),
                 clock=planwarden.clock,
                 tell=tell,

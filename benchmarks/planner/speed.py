@@ -36,11 +36,8 @@ async def latency(bench: Bench) -> Section:
                 }
             )
             if summary.name == "all":
-                name = (
-                    "seconds for a plan, without a model"
-                    if mode == "prior"
-                    else "seconds for a plan, embedded"
-                )
+                behind = "no model" if mode == "prior" else bench.llm.identity.provider
+                name = f"seconds for a plan, {behind}"
                 figures.append(
                     reached_figure(name, summary.cost.seconds, limit, at_most=True, note="median, quartiles")
                 )

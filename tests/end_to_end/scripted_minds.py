@@ -32,7 +32,7 @@ def answer(request: LLMRequest) -> str:
         wanted = next(step for step in task.steps if step.tool == filling[1])
         return json.dumps(wanted.arguments)
     if request.output_schema is not None:
-        return json.dumps({"steps": [_step(each) for each in task.steps], "handoff": "sequential"})
+        return json.dumps({"plan": _items(task, told), "why": "it fits"})
     return _prose(asked, task)
 
 
@@ -40,10 +40,17 @@ def _tasks_in(text: str) -> list[EndToEndTask]:
     return [task for task in TASKS if task.prompt in text]
 
 
-def _step(wanted: Wanted) -> dict[str, object]:
-    domain = wanted.tool.split(".")[0]
-    agent = AGENT_OF.get(wanted.tool) or AGENT_OF[domain]
-    return {"agent": agent, "tools": [wanted.tool], "fallback_tools": [], "reason": "it fits"}
+def _items(task: EndToEndTask, told: str) -> list[str]:
+    """Spell the steps, each using the result of the one before; with an agent where the prompt names one."""
+    return [
+        f"{_agent(wanted, told)}{wanted.tool}{f'<{place}' if place else ''}"
+        for place, wanted in enumerate(task.steps)
+    ]
+
+
+def _agent(wanted: Wanted, told: str) -> str:
+    agent = AGENT_OF.get(wanted.tool) or AGENT_OF[wanted.tool.split(".")[0]]
+    return f"{agent}/" if f"{agent}/{wanted.tool}" in told else ""
 
 
 def _prose(asked: str, task: EndToEndTask) -> str:

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.requirement("E2E-10")]
 async def planwarden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Planwarden]:
     service = FunctionLLM(scripted_minds.answer)
     monkeypatch.setenv("PLANWARDEN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PLANNER_LLM__MODE", "model")  # the scripted model is right: it decides
     monkeypatch.chdir(tmp_path)
     async with FakeOllama(service=service, models=("llama3.2:1b", "llama3.1:8b")).serve() as server:
         for role in ("PLANNER_LLM", "LLM"):

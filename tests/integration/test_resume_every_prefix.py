@@ -69,9 +69,8 @@ def reply(request: LLMRequest) -> str:
     said = request.messages[-1].content
     if request.output_schema is None:
         return f"All is well, {said.count('[s')}."
-    if "steps" in str(request.output_schema):
-        step = '{"agent":"worker","tools":["look"],"fallback_tools":[],"reason":"x"}'
-        return f'{{"steps":[{step}],"handoff":"sequential"}}'
+    if "prefixItems" in str(request.output_schema):
+        return '{"plan":["look"]}'
     return '{"text":"right"}' if "refused" in said else '{"wrong":1}'
 
 

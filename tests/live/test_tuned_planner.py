@@ -14,6 +14,7 @@ from planwarden.llm.embedded import adapter, model_file
 from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
 from planwarden.llm.embedded.service import EmbeddedLLM
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService
+from planwarden.planning.notation.item import read_item
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
@@ -27,6 +28,11 @@ PROMPT = (
     Message(role="user", content="Encrypt a random joke with the key secret."),
 )
 REQUEST = LLMRequest(messages=PROMPT, max_output_tokens=40, top_logprobs=3)
+AGENTS = LLMRequest(
+    messages=(Message(role="user", content="Is Oslo in Norway?"),),
+    output_schema={"enum": ["yes", "no"]},
+    top_logprobs=10,
+)
 
 
 def weights() -> Path:
@@ -59,13 +65,16 @@ async def test_the_tuned_planner_writes_the_notation_unasked_and_agents_get_the_
     shared, alone = engine(shipped().path), engine(None)
     planner, agents, bare = service(shared, shipped().digest), service(shared), service(alone)
     plan = await asked(planner)
-    beside = await asked(agents)
-    without = await asked(bare)
+    beside = await asked(agents, AGENTS)
+    without = await asked(bare, AGENTS)
+    tuned = await asked(planner, AGENTS)
     for each in (planner, agents, bare):
         await each.aclose()
-    assert json.loads(plan.text) == {"plan": ["get_joke", "encrypt_data<1"]}
+    items = [read_item(item) for item in json.loads(plan.text)["plan"]]
+    assert items
+    assert all(item is not None and f"\n{item.tool}:" in PROMPT[0].content for item in items)
     assert (beside.text, beside.tokens) == (without.text, without.tokens)
-    assert beside.text != plan.text
+    assert tuned.tokens != without.tokens
 
 
 @pytest.mark.requirement("TUNE-8")

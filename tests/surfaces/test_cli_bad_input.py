@@ -15,7 +15,7 @@ from planwarden.configuration.settings import load_settings
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.task import MAX_PROMPT_CHARS
 from planwarden.llm.embedded import model_file
-from surfaces_kit import Cli, Mind, plan_file, wire_step
+from surfaces_kit import Cli, Mind, plan_file
 
 TASK = "What is the latest price of IBM?"
 LOOK = {"id": "s1", "agent": "finance_agent", "tools": ["finance.snapshot"]}
@@ -431,7 +431,7 @@ def test_a_run_that_is_not_there_is_said_whatever_its_name(cli: Cli, home: Path,
 
 @pytest.mark.requirement("BAD-1")
 def test_a_model_that_plans_nonsense_still_ends_in_a_valid_plan(cli: Cli, mind: Mind) -> None:
-    mind.steps = [wire_step("oracle_agent", "crystal.ball")]
+    mind.steps = ["oracle_agent/crystal.ball"]
     said = cli("plan", TASK, "--json")
     assert said.code == 0
     plan = PlannerPlan.model_validate_json(said.out)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from planwarden.cli.chat.lines import Lines
-from surfaces_kit import Cli, Mind, wire_step
+from surfaces_kit import Cli, Mind
 
 TASK = "What is the latest price of IBM?"
 WAIT_S = 60
@@ -126,7 +126,7 @@ def test_a_task_that_fails_or_data_that_is_missing_does_not_end_the_chat(cli: Cl
 
 @pytest.mark.requirement("CHAT-4")
 def test_piped_lines_are_never_taken_for_an_approval(cli: Cli, mind: Mind, home: Path) -> None:
-    mind.steps = [wire_step("enterprise_agent", "files.write")]
+    mind.steps = ["files.write"]
     said = cli("chat", stdin=b"Write hello to notes.md\nyes\n/runs")
     assert said.out.count("needs approval") == 1
     assert "planwarden resolve" in said.out
@@ -181,7 +181,7 @@ def test_a_person_talks_recalls_what_was_typed_and_leaves_with_ctrl_d(
 def test_a_person_is_shown_a_call_that_needs_approval_and_says_yes_or_no(
     cli: Cli, mind: Mind, program: list[str], home: Path, said: str, written: bool, status: str
 ) -> None:
-    mind.steps = [wire_step("enterprise_agent", "files.write")]
+    mind.steps = ["files.write"]
     with terminal(program) as screen:
         screen.until("> ")
         screen.type("Write hello to notes.md\n")

@@ -20,7 +20,6 @@ from surfaces_kit import (
     flip_a_payload_byte,
     plan_file,
     spoil_a_payload,
-    wire_step,
 )
 
 TASK = "What is the latest price of IBM?"
@@ -483,8 +482,8 @@ def test_a_plan_keeps_its_names_and_reasons_whole_at_any_width(
     cli: Cli, mind: Mind, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     mind.steps = [
-        wire_step("enterprise_agent", "files.write"),
-        wire_step("finance_agent", "finance.analytics", fallbacks=("finance.snapshot",)),
+        "files.write",
+        "finance.analytics",
     ]
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr("planwarden.cli.output.out._width", width)

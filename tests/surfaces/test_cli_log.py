@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.audit.log import safe_field
-from surfaces_kit import Cli, Mind, plan_file, wire_step
+from surfaces_kit import Cli, Mind, plan_file
 
 TASK = "What is the latest price of IBM?"
 SECRET = "sk-very-secret-0123456789"
@@ -43,7 +43,7 @@ def rungs(found: list[dict[str, Any]]) -> list[tuple[str, str | None, str, str]]
 
 @pytest.mark.requirement("LOG-1")
 def test_a_broken_notation_is_logged_for_a_plan_and_again_for_its_repair(logged: Logged, mind: Mind) -> None:
-    mind.steps = [wire_step(SECRET, "finance.snapshot")]
+    mind.steps = [f"{SECRET}/finance.snapshot"]
     found, out = logged("plan", TASK, "--json")
     assert json.loads(out)["metadata"]["source"] == "fallback"
     assert [(each["rung"], each["inner_rung"]) for each in found] == [("schema", None), ("repair", "schema")]
@@ -60,7 +60,7 @@ def test_a_broken_notation_is_logged_for_a_plan_and_again_for_its_repair(logged:
 def test_what_a_run_refused_is_logged_with_its_id_and_stdout_stays_one_document(
     logged: Logged, mind: Mind
 ) -> None:
-    mind.steps = [wire_step("nobody", SECRET)]
+    mind.steps = [f"nobody/{SECRET}"]
     found, out = logged("run", TASK, "--json")
     assert [each["run_id"] for each in found] == [json.loads(out)["run_id"]] * 2
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from surfaces_kit import Cli, Mind, plan_file, spoil_a_payload, wire_step
+from surfaces_kit import Cli, Mind, plan_file, spoil_a_payload
 
 pytestmark = pytest.mark.requirement("MEM-10")
 
@@ -179,7 +179,7 @@ def test_a_memory_that_cannot_be_used_ends_the_command_with_the_remedy(offline: 
 
 def test_a_repeat_without_a_model_shows_where_its_plan_is_from(cli: Cli, mind: Mind) -> None:
     run = a_run(cli)
-    mind.steps = [wire_step("nobody", "nothing")]
+    mind.steps = ["nobody/nothing"]
     plan = cli("plan", TASK, "--json").json
     assert (plan["metadata"]["source"], plan["steps"][0]["reason"]) == ("cached", f"as in run {run}")
     assert "source cached" in cli("plan", TASK).out

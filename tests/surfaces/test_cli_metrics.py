@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from planwarden.contracts.deviations import DEVIATION_KINDS
-from surfaces_kit import Cli, Mind, flip_a_payload_byte, spoil_a_payload, wire_step
+from surfaces_kit import Cli, Mind, flip_a_payload_byte, spoil_a_payload
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "metrics.md"
 TASK = "What is the latest price of IBM?"
@@ -32,9 +32,9 @@ def value(text: str, name: str, **labels: str) -> float:
 @pytest.mark.requirement("MET-1")
 def test_runs_of_every_kind_are_counted_once(cli: Cli, mind: Mind) -> None:
     assert cli("run", TASK).code == 0
-    mind.steps = [wire_step("enterprise_agent", "files.write")]
+    mind.steps = ["files.write"]
     assert cli("run", "Write hello to notes.md").code == 5
-    mind.steps = [wire_step("nobody", "nothing")]
+    mind.steps = ["nobody/nothing"]
     cli("run", "What is the latest price of MSFT?")  # no repeat: nothing is remembered that could be followed
     cli("run", TASK)
     said = cli("metrics")

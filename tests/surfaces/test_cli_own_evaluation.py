@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from surfaces_kit import Cli, Mind, wire_step
+from surfaces_kit import Cli, Mind
 
 pytestmark = pytest.mark.requirement("OWN-5")
 
 
 def test_every_measure_is_printed_for_people_and_as_json(cli: Cli, mind: Mind) -> None:
-    mind.steps = [wire_step("finance_agent", "finance.snapshot", fallbacks=("finance.analytics",))]
+    mind.steps = ["finance.snapshot"]
     told = cli("eval", "own", "--limit", "6", "--json").json
     assert (told["planner"], told["split"]) == ("default", "held_out")
     assert told["summaries"][0]["name"] == "all"
@@ -29,7 +29,7 @@ def test_every_measure_is_printed_for_people_and_as_json(cli: Cli, mind: Mind) -
 
 def test_the_model_alone_and_a_model_named_here_can_be_measured(cli: Cli, mind: Mind) -> None:
     assert mind.server is not None
-    mind.steps = [wire_step("finance_agent", "finance.snapshot")]
+    mind.steps = ["finance.snapshot"]
     told = cli(
         "eval",
         "own",

@@ -29,10 +29,12 @@ from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.attempt import PlannerSettings
+from planwarden.planning.memory.in_process import InProcessMemory
 from planwarden.planning.memory.port import PlanMemory
+from planwarden.planning.memory.vectors import EmbeddedMemory, SqliteVectors
 from planwarden.planning.planner import Calibrated, LLMOrchestrationPlanner, unmeasured
 from planwarden.planning.prior import PriorSource
-from planwarden.planning.ranking.kept import KeptEmbeddings
+from planwarden.planning.ranking.kept import FORM, KeptEmbeddings
 from planwarden.planning.ranking.learned_prior import LearnedPrior
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
@@ -158,6 +160,13 @@ def _examples(chosen: PlannerModel, llm: LLMService) -> int:
 def make_prior(settings: Settings) -> LearnedPrior:
     """Make what ranks the tools before the model is asked."""
     return LearnedPrior(weights=settings.ranker_in_force, kept=KeptEmbeddings(settings.index_folder))
+
+
+def make_memory(settings: Settings, memory: PlanMemory, prior: LearnedPrior) -> PlanMemory:
+    """Make what planning recalls: nothing where it is off, else with the embeddings that are kept of it."""
+    if settings.planwarden_memory == "off":
+        return InProcessMemory()
+    return EmbeddedMemory(memory, SqliteVectors(settings.memory_path, FORM), prior.encoder)
 
 
 def make_orchestrator(  # noqa: PLR0913 - everything a run is made of

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.calibrations import shipped_calibrations, stored_calibrations
+from planwarden.configuration.settings import Settings
 from planwarden.contracts.calibration import PlannerCalibration
 from planwarden.contracts.measurement import measurement_key
 from planwarden.contracts.model import ModelIdentity
@@ -29,26 +30,28 @@ class Basis:
     prior_version: str
 
 
-def basis_in_force(ranker: Path = SHIPPED) -> Basis:
+def basis_in_force(ranker: Path | None = None) -> Basis:
     """Name the prompt and the prior in force. Blocks.
 
     Args:
-        ranker: the file of the learned ranker's weights; without it priors are those of retrieval.
+        ranker: the file of the learned ranker's weights, None for what ships; where there is no such file,
+            priors are those of retrieval.
     """
     try:
-        learned = sha256(ranker.read_bytes()).hexdigest()[:16]
+        learned = sha256((ranker or SHIPPED).read_bytes()).hexdigest()[:16]
     except OSError:
         return Basis(prompt_version=PROMPT_VERSION, prior_version="retrieval")
     return Basis(prompt_version=PROMPT_VERSION, prior_version=f"ranker {learned}")
 
 
-def calibrations_in_force(home: Path) -> Callable[[ModelIdentity], PlannerCalibration]:
+def calibrations_in_force(settings: Settings) -> Callable[[ModelIdentity], PlannerCalibration]:
     """Read what was measured here and for the release; give what decides by it, for a planner. Blocks.
 
     Raises:
         StoreCorrupt: a calibration that was made here cannot be read.
     """
-    stored, shipped, basis = stored_calibrations(home), shipped_calibrations(), basis_in_force()
+    stored, shipped = stored_calibrations(settings.planwarden_home), shipped_calibrations()
+    basis = basis_in_force(settings.ranker_in_force)
 
     def in_force(identity: ModelIdentity) -> PlannerCalibration:
         return decide_calibration(identity, basis, stored, shipped)[0]

@@ -32,21 +32,20 @@ from planwarden.errors import StoreCorrupt
 from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.port import Journal, RunHead
 from planwarden.journal.sqlite.journal import SqliteJournal
-from planwarden.planning.memory.in_process import InProcessMemory
 from planwarden.planning.memory.lesson import example
-from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.memory.sqlite import SqliteMemory
 
 # The assembly brings in DuckDB, httpx, jsonschema and PyYAML, over half a second of imports: the few methods
 # that need it import it, so that `runs`, `dossier` and `--help` start at once.
 if TYPE_CHECKING:
     from planwarden.app.models import Models, ModelShelf
+    from planwarden.app.planner_shelf import PlannerShelf
     from planwarden.app.trials import Trial
     from planwarden.configuration.catalog_file import AssembledCatalog
     from planwarden.llm.service import LLMService, ModelHealth
     from planwarden.orchestration.orchestrator import Orchestrator, Resolution
     from planwarden.orchestration.run_log import EventListener
-    from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
+    from planwarden.planning.planner import Planning
     from planwarden.tools.tool import Tool
 
 
@@ -65,10 +64,9 @@ class Planwarden:
         self._journal: SqliteJournal | None = None
         self._shelf: ModelShelf | None = None
         self._worlds: dict[tuple[str, ...], AssembledCatalog] = {}
-        self._planners: dict[int, LLMOrchestrationPlanner] = {}
+        self._planners: PlannerShelf | None = None
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
-        self._recalled: PlanMemory = self.memory if settings.planwarden_memory == "on" else InProcessMemory()
 
     @classmethod
     @asynccontextmanager
@@ -88,9 +86,8 @@ class Planwarden:
 
     async def aclose(self) -> None:
         """Close models and journal."""
-        for planner in self._planners.values():
-            planner.close()
-        self._planners.clear()
+        if self._planners is not None:
+            self._planners.close()
         if self._shelf is not None:
             await self._shelf.aclose()
         if self._journal is not None:
@@ -180,9 +177,13 @@ class Planwarden:
         """Plan only: nothing runs, nothing is recorded."""
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)
-        remembered = await self._recalled.recall(prepared.tenant, prepared.conversation)
+        remembered = await self._planner_shelf().memory.recall(prepared.tenant, prepared.conversation)
         models = await self.models()
-        planning = await self._planner(models).plan(prepared, world.catalog, world.policy, remembered)
+        planning = (
+            await self._planner_shelf()
+            .planner(models)
+            .plan(prepared, world.catalog, world.policy, remembered)
+        )
         made = PlannedWith(
             catalog_digest=world.catalog.digest,
             policy_digest=world.policy.digest,
@@ -201,7 +202,7 @@ class Planwarden:
         """
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)  # its mistakes are said before any model is opened
-        await self._recalled.recall(prepared.tenant, prepared.conversation)  # and the memory's
+        await self._planner_shelf().memory.recall(prepared.tenant, prepared.conversation)  # and the memory's
         orchestrator = await self._orchestrator(world, await self.models(world=world))
         return await self._result(await orchestrator.route_task(prepared, plan, listener))
 
@@ -239,7 +240,9 @@ class Planwarden:
 
     async def rebuild_memory(self) -> Rebuilt:
         """Learn from all runs in the journal anew; examples stay, what was forgotten stays forgotten."""
-        return await rebuild(self.memory, await self.journal(), now=self.clock.now())
+        on = self.settings.planwarden_memory == "on"
+        memory = self._planner_shelf().memory if on else self.memory
+        return await rebuild(memory, await self.journal(), now=self.clock.now())
 
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
         """Go on with an interrupted run."""
@@ -327,8 +330,15 @@ class Planwarden:
             self._shelf = ModelShelf(self.settings, self.clock, self.ids)
         return self._shelf
 
+    def _planner_shelf(self) -> PlannerShelf:
+        if self._planners is None:
+            from planwarden.app.planner_shelf import PlannerShelf  # noqa: PLC0415 - heavy; see above
+
+            self._planners = PlannerShelf(self.settings, self.memory)
+        return self._planners
+
     async def _result(self, state: RunState) -> RunResult:
-        await learn(state, self._recalled)
+        await learn(state, self._planner_shelf().memory)
         dossier = await self.dossier(state.run_id)
         path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
@@ -347,24 +357,11 @@ class Planwarden:
             clock=self.clock,
             ids=self.ids,
             models=models,
-            planner=self._planner(models),
+            planner=self._planner_shelf().planner(models),
             world=world,
-            memory=self._recalled,
+            memory=self._planner_shelf().memory,
             chosen=self.settings.llm,
         )
-
-    def _planner(self, models: Models) -> LLMOrchestrationPlanner:
-        """Give the planner on these models; it keeps its retrieval indexes."""
-        from planwarden.app.assembly import make_planner, make_prior  # noqa: PLC0415 - heavy; see above
-        from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - heavy; see above
-
-        key = id(models.planner)
-        if key not in self._planners:
-            in_force = calibrations_in_force(self.settings.planwarden_home)
-            self._planners[key] = make_planner(
-                self.settings.planner_llm, models.planner, in_force, make_prior(self.settings)
-            )
-        return self._planners[key]
 
     async def _prepared(self, task: Task) -> Task:
         """Give the task as it is stored: data paths absolute, with the earlier turns of its conversation."""

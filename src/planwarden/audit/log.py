@@ -39,7 +39,7 @@ logging.getLogger(LOGGER).addHandler(logging.NullHandler())
 _SEGMENT = re.compile(r"([a-z_]{1,40})((?:\[\d{1,4}\])*)")
 _FIELDS = frozenset((
     *PlannerPlan.model_fields, *PlannedAgentStep.model_fields, *PlanMetadata.model_fields,
-    "agents", "handoff", "none", "value",
+    "agents", "plan", "why", "value",
 ))  # fmt: skip
 """The names that may stand in a logged path: the contract's and the notation's."""
 

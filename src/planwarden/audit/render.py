@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from planwarden.contracts.dossier import Dossier, DossierCall, DossierExchange, DossierStep
 from planwarden.contracts.model import ModelIdentity
-from planwarden.contracts.plan import PlanDecision
+from planwarden.contracts.plan import PlanDecision, PlanMetadata
 
 MAX_CELL = 300
 _TROUBLE = ("event", "step", "asked for", "answered by", "why")
@@ -80,12 +80,34 @@ def _plan(decision: PlanDecision | None) -> list[str]:
                 ],
             ),
         ]
+        lines += _decided(meta)
     if decision.refusals:
         rows = [
             (refusal.rung, refusal.reason, refusal.field, refusal.message) for refusal in decision.refusals
         ]
         lines += ["", "Refused on the way:", "", *_table(("rung", "reason", "field", "message"), rows)]
     return lines
+
+
+def _decided(meta: PlanMetadata) -> list[str]:
+    """Say for each choice who decided it, with what each side said."""
+    if not meta.choices:
+        return []
+    share = f", the model's share {meta.model_share:.0%}" if meta.model_share is not None else ""
+    rows = [
+        (
+            choice.step or "–",
+            choice.kind if choice.step or choice.kind == "way_out" else f"{choice.kind} left out",
+            choice.value,
+            choice.decided_by,
+            f"{choice.prior:.2f}",
+            "–" if choice.model is None else f"{choice.model:.2f}",
+            f"{choice.fused:.2f}",
+        )
+        for choice in meta.choices
+    ]
+    head = ("step", "choice", "chosen", "decided by", "prior", "model", "fused")
+    return ["", f"Decided in mode {meta.mode}{share}:", "", *_table(head, rows)]
 
 
 def _steps(steps: Sequence[DossierStep]) -> list[str]:

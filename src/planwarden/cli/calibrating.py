@@ -99,7 +99,7 @@ async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: b
             found,
             asked,
             llm.identity,
-            basis=basis_in_force(),
+            basis=basis_in_force(planwarden.settings.ranker_in_force),
             catalog_digest=tools_digest(world.catalog),
             planwarden_version=VERSION,
             at=planwarden.clock.now().date().isoformat(),

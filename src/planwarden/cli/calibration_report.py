@@ -31,7 +31,7 @@ def report_lines(found: Calibrated, made: PlannerCalibration) -> Iterator[str]:
         ("way out", "a way out", found.ways_out),
     ):
         yield f"{name:<10}{_worth(worth, thing, withdrawn=found.withdrawn)}"
-    yield f"{'node-F1':<10}{found.node_f1_alone.mean:.3f} by retrieval alone, {_with_model(found)}"
+    yield f"{'node-F1':<10}{found.node_f1_alone.mean:.3f} by retrieval alone\n{'':<10}{_with_model(found)}"
     yield f"{'moved':<10}{found.moved:.0%} of the plans are others than without the model"
     if found.unusable:
         yield f"{'':<10}{found.unusable} tasks without a usable reply: there the prior stands"
@@ -44,21 +44,21 @@ def report_lines(found: Calibrated, made: PlannerCalibration) -> Iterator[str]:
 
 def _worth(worth: Worth, thing: str, *, withdrawn: bool) -> str:
     if worth.gain is None:
-        return f"not heard: only {worth.tasks} tasks had such a choice, too few to show anything"
-    gain = f"log-loss gain {_signed(worth.gain)} a task"
+        return f"not heard: only {worth.tasks} tasks had such a choice, too few to show"
+    gain = f"log-loss gain {_signed(worth.gain)}"
     if worth.helps:
         raised = (GIVEN / (1 - GIVEN)) ** worth.whole.model
         own = worth.whole
         said = f"{thing} that it gives {GIVEN:.0%} has its odds raised ×{raised:.1f}"
         return f"{said}\n{'':<10}[dim]weights: prior {own.prior:.2f}, model {own.model:.2f}; {gain}[/]"
     if withdrawn and worth.gain.low > 0:
-        return f"not heard: the plans came out worse with it [dim]({gain})[/]"
-    return f"not heard: it was not shown to help [dim]({gain})[/]"
+        return f"not heard: plans came out worse [dim]({gain})[/]"
+    return f"not heard: not shown to help [dim]({gain})[/]"
 
 
 def _with_model(found: Calibrated) -> str:
     if found.withdrawn:
-        return "and worse with the model"
+        return "worse with the model"
     return f"{found.node_f1.mean:.3f} with the model, {_signed(found.node_f1_gain)}"
 
 
@@ -66,18 +66,17 @@ def _confidence(found: Calibrated) -> Iterator[str]:
     plans = found.confidence.plans
     fitted = bool(found.confidence.plan_points)
     yield f"{'right':<10}{plans.right:.0%} of {plans.cases} plans exactly: the tools and their order"
-    yield (
-        f"{'error':<10}{_plain(plans.ece)} between said and right (ECE); perfect confidence would show"
-        f"\n{'':<10}{plans.ece_by_chance:.3f} on so few plans"
-        + (f", without the map it is {found.raw.ece.mean:.3f}" if fitted else "")
-    )
-    ranks = "nothing to rank: all are right, or all wrong" if plans.auroc is None else _plain(plans.auroc)
-    yield f"{'ranking':<10}{ranks} (AUROC: a right plan is surer than a wrong one so often)"
-    yield f"{'Brier':<10}{_plain(plans.brier)}; area under risk and coverage {_plain(plans.aurc)}"
+    yield f"{'error':<10}{_plain(plans.ece)} between said and right (ECE)"
+    yield f"{'':<10}[dim]perfect confidence would show {plans.ece_by_chance:.3f}{_before(found)}[/]"
+    if plans.auroc is None:
+        yield f"{'ranking':<10}nothing to rank: all are right, or all wrong"
+    else:
+        yield f"{'ranking':<10}{_plain(plans.auroc)} a right plan is surer than a wrong one (AUROC)"
+    yield f"{'Brier':<10}{_plain(plans.brier)}, area under the risk {_plain(plans.aurc)}"
     if not fitted:
         yield "[yellow]Too few plans for a map[/]: confidence stays uncalibrated."
     yield ""
-    yield "[bold]Reliability[/]  [dim]◆ share right, ├─┤ its 95 % interval, | what was said; near is good[/]"
+    yield "[bold]Reliability[/]  [dim]◆ share right, ├─┤ its 95 % interval, | what was said[/]"
     yield from reliability_lines(plans.bins)
     yield ""
     yield "[bold]Risk against coverage[/]  [dim]when only the surest plans are followed[/]"
@@ -85,14 +84,17 @@ def _confidence(found: Calibrated) -> Iterator[str]:
     yield _minimum(plans)
 
 
+def _before(found: Calibrated) -> str:
+    """Say what the map mended, where there is one."""
+    return f"; without the map {found.raw.ece.mean:.3f}" if found.confidence.plan_points else ""
+
+
 def _minimum(plans: Sureness) -> str:
     from planwarden.evaluation.calibration.sureness import minimum_for  # noqa: PLC0415 - not quick
 
     point = minimum_for(plans.curve, ACCEPTED)
     if point is None or point.coverage < LEAST_COVERAGE:
-        return (
-            f"No minimum confidence follows a tenth of the plans with at most {ACCEPTED:.0%} of them wrong."
-        )
+        return f"No minimum leaves a tenth of the plans with at most {ACCEPTED:.0%} wrong."
     least = max(0.0, point.confidence - 0.005)
     return (
         f"PLANNER_LLM__MIN_CONFIDENCE={least:.2f} follows {point.coverage:.0%} of the plans, "

@@ -144,7 +144,7 @@ async def _contestant(
             prior = await asyncio.to_thread(fitted_prior, fitted_on, shown.update)
     else:
         prior = make_prior(planwarden.settings)
-    in_force = calibrations_in_force(planwarden.settings.planwarden_home)
+    in_force = calibrations_in_force(planwarden.settings)
     return PlannerContestant(
         planner=make_planner(chosen, llm, in_force, prior),
         clock=planwarden.clock,

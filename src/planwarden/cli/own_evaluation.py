@@ -56,7 +56,7 @@ def own(
         OwnPlanner,
         typer.Option(
             "--planner",
-            help="default: as configured; prior: no model is asked; model: the model decides alone, constrained.",
+            help="default: as configured; prior: no model is asked; model: it decides alone, constrained.",
         ),
     ] = OwnPlanner.DEFAULT,
     model: Annotated[str | None, typer.Option("--model", help="In place of PLANNER_LLM__MODEL.")] = None,
@@ -96,7 +96,7 @@ async def _attempts(
     planner = make_planner(
         SETTINGS_OF[which](planwarden.settings.planner_llm),
         llm,
-        calibrations_in_force(planwarden.settings.planwarden_home),
+        calibrations_in_force(planwarden.settings),
         make_prior(planwarden.settings),
     )
     try:

@@ -16,7 +16,7 @@ from planwarden.contracts.calls import StepAnswer
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.model import ModelExchange, ModelIdentity
-from planwarden.contracts.plan import PlanDecision, PlannerPlan
+from planwarden.contracts.plan import PlanDecision, PlanMetadata, PlannerPlan
 from planwarden.contracts.run import CallState
 from planwarden.contracts.value import Json
 
@@ -53,6 +53,19 @@ def show_plan(plan: PlannerPlan) -> None:
         parts.append(f"{meta.latency_s:.1f} s, {meta.prompt_tokens} tokens in, {meta.output_tokens} out")
     parts.append(f"confidence {plan.confidence:.2f} ({_method(plan)})")
     say(f"[dim]{' · '.join(parts)}[/]")
+    if meta.mode is not None:
+        say(f"[dim]{who_decided(meta)}[/]")
+
+
+def who_decided(meta: PlanMetadata) -> str:
+    """Say in one line how much of a plan the model decided."""
+    if meta.model is None:
+        return "decided without the model"
+    if meta.mode == "model":
+        return "decided by the model alone"
+    made = [choice for choice in meta.choices if choice.decided_by != "rule"]
+    moved = sum(choice.decided_by == "model" for choice in made)
+    return f"the model's share {meta.model_share or 0.0:.0%}, {moved} of {len(made)} choices moved by it"
 
 
 def _plan_table(plan: PlannerPlan, *, with_reasons: bool) -> Table:

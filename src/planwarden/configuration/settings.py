@@ -102,8 +102,8 @@ class PlannerModel(_Model):
     """The weights of what ranks the tools before the model is asked: `auto` takes those that `planwarden tune
     ranker` wrote, if any, else those that ship; or a file."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
-    """Plans whose confidence is below go to `on_low_confidence`; 0 lets all pass. `planwarden calibrate` makes
-    the confidence of your model a probability of being right, and says which minimum risks what."""
+    """Plans whose confidence is below go to `on_low_confidence`; 0 lets all pass. `planwarden calibrate`
+    makes the confidence of your model a probability of being right, and says which minimum risks what."""
     on_low_confidence: Literal["fallback", "person"] = "fallback"
     """`fallback` follows the fallback plan instead; `person` lets the plan wait for `planwarden resolve`."""
     max_agents: Annotated[int, Field(ge=1, le=4)] = 4

@@ -22,8 +22,8 @@ PlannerMode = Literal["fused", "model", "prior"]
 """`fused`: prior and model together; `model`: the model alone; `prior`: no model is asked."""
 ChoiceKind = Literal["tool", "agent", "fallback", "link", "way_out"]
 DecidedBy = Literal["prior", "model", "both", "rule"]
-"""`both`: each alone would have chosen the same; `model`, `prior`: the one against the other, or the only one
-heard; `rule`: there was nothing to choose."""
+"""`both`: each alone would have chosen the same, or only the two together did; `model`, `prior`: the one
+against the other, or the only one heard; `rule`: there was nothing to choose."""
 
 
 class LiteralValue(Contract):
@@ -113,7 +113,7 @@ class PlanChoice(Contract):
     """None for a choice of the whole plan: a way out, or a tool that was left out."""
     value: Annotated[str, Field(max_length=200)]
     """What was chosen: a tool, an agent, a stand-in, the step whose result is used (`none` for no step), or
-    the way out."""
+    the way out (`none` where a plan was made although the prior alone would have taken one)."""
     decided_by: DecidedBy
     model_share: Probability
     """The model's part in the fused evidence, by absolute contribution to the logit; 0: it was not heard."""

@@ -33,9 +33,7 @@ AGENTS = (
 ASK = ToolPolicy(
     agents={"worker": AgentPolicy(rules=(Rule(name="ask", says="ask", tools=("*",), reason="look first"),))}
 )
-WIRE = (
-    '{"steps":[{"agent":"worker","tools":["look"],"fallback_tools":[],"reason":"x"}],"handoff":"sequential"}'
-)
+WIRE = '{"plan":["look"]}'
 
 
 def a_step(*tools: str, **more: Any) -> PlannedAgentStep:
@@ -45,7 +43,7 @@ def a_step(*tools: str, **more: Any) -> PlannedAgentStep:
 def reply(request: LLMRequest) -> str:
     if request.output_schema is None:
         return "It is 5 [s1.1]."
-    wire = "steps" in str(request.output_schema)
+    wire = "prefixItems" in str(request.output_schema)
     return WIRE if wire else '{"text":"x","override":true}'
 
 
@@ -78,7 +76,7 @@ OUTCOMES: dict[str, tuple[dict[str, Any], PlannedAgentStep | None, str]] = {
         {"planner_llm": FunctionLLM(reply), "planner_settings": UNSURE}, None, "waiting"
     ),
     "in doubt": ({}, a_step("send"), "in_doubt"),
-    "asked": ({"planner_llm": FunctionLLM(lambda _: '{"none":"ask"}')}, None, "asked"),
+    "asked": ({"planner_llm": FunctionLLM(lambda _: '{"plan":["ask"]}')}, None, "asked"),
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from planwarden.configuration.calibrations import (
     store_calibration,
     stored_calibrations,
 )
+from planwarden.configuration.settings import Settings
 from planwarden.contracts.calibration import IsotonicMap, PlannerCalibration, PlannerWeights
 from planwarden.contracts.measurement import measurement_key
 from planwarden.contracts.model import ModelIdentity
@@ -62,7 +63,7 @@ def test_a_calibration_is_read_as_it_was_kept_and_the_next_one_takes_its_place(t
     assert path.name.startswith("ollama-llama3.2-1b-")
     assert [each.weights.model for each in stored_calibrations(tmp_path)].count(0.7) == 1
     assert len(stored_calibrations(tmp_path)) == 2
-    assert calibrations_in_force(tmp_path)(MODEL) == made(weight=0.7)
+    assert calibrations_in_force(Settings(planwarden_home=tmp_path))(MODEL) == made(weight=0.7)
 
 
 def test_names_of_files_are_plain_whatever_the_model_is_called() -> None:
@@ -144,7 +145,7 @@ def test_the_tools_digest_follows_the_tools_and_not_the_data() -> None:
 @pytest.mark.parametrize(
     ("stored", "status", "said"),
     [
-        ((), "warning", "unmeasured"),
+        ((), "ok", "uncalibrated; `planwarden calibrate --planner llama3.2:1b` measures it"),
         ((made(),), "ok", "its word is heard; calibration error 0.040, AUROC 0.83"),
         ((made(weight=0.0),), "ok", "its word weighs nothing"),
         ((made(prompt="older"),), "warning", "measured with another prompt (older, now "),

@@ -45,7 +45,7 @@ def pixels(path: Path) -> tuple[int, int, set[bytes]]:
 def test_both_diagrams_are_pictures_with_something_on_them(tmp_path: Path) -> None:
     for path in write_diagrams(tmp_path / "new" / "folder", DRAWN):
         width, height, rows = pixels(path)
-        assert (width, height) == (960, 840)
+        assert (width, height) == (960, 900)
         assert len(rows) > height / 3
 
 

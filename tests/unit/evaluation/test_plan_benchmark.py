@@ -16,7 +16,8 @@ from planwarden.evaluation.intervals import estimate, macro_estimate
 from planwarden.evaluation.offered import catalog_of
 from planwarden.evaluation.plan_benchmark import Judged, run_benchmark, summarise
 from planwarden.evaluation.plan_tasks import OfferedTool, PlanTask, evenly, read_plan_tasks
-from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings
+from planwarden.planning.attempt import PlannerSettings
+from planwarden.planning.planner import LLMOrchestrationPlanner
 from planwarden.testing.scripted_llm import ScriptedLLM
 from planwarden.testing.ticking_clock import TickingClock
 
@@ -87,10 +88,8 @@ def test_offered_tools_become_a_catalog_whatever_they_are_called(tmp_path: Path)
 @pytest.mark.requirement("EVAL-3")
 async def test_the_products_planner_is_measured_on_the_tools_as_they_were_offered(tmp_path: Path) -> None:
     (task,) = tasks(tmp_path, line("a", gold="first aid"))
-    step = {"agent": "general_agent", "tools": ["first_aid"], "fallback_tools": [], "reason": "help"}
-    reply = json.dumps({"steps": [step], "handoff": "sequential"})
-    with ScriptedLLM(reply) as llm:
-        planner = LLMOrchestrationPlanner(llm, PlannerSettings(near=0.0))
+    with ScriptedLLM(json.dumps({"plan": ["first_aid"]})) as llm:
+        planner = LLMOrchestrationPlanner(llm, PlannerSettings(mode="model"))
         contestant = PlannerContestant(planner=planner, clock=TickingClock())
         seen: list[Judged] = []
         (judged,) = await run_benchmark([task], contestant, seen.append)

@@ -15,9 +15,7 @@ from planwarden.testing.stage import Stage
 from planwarden.tools.tool import Tool
 
 CRASH = RuntimeError("cable pulled")
-WIRE = (
-    '{"steps":[{"agent":"worker","tools":["look"],"fallback_tools":[],"reason":"x"}],"handoff":"sequential"}'
-)
+WIRE = '{"plan":["look"]}'
 
 
 def worker(*tools: str) -> AgentSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -169,6 +170,7 @@ async def test_a_model_whose_word_weighs_moves_the_plan_and_the_record_says_who_
     assert (dropped.decided_by, dropped.step) == ("model", None)
     assert choice(plan, "agent", "finance_agent").decided_by == "rule"
     assert meta.model_share == model_share(meta.choices)
+    assert meta.model_share is not None
     assert 0.5 < meta.model_share < 1.0
     assert all(0.0 <= each.model_share <= 1.0 for each in meta.choices)
 
@@ -198,6 +200,17 @@ async def test_a_way_out_that_the_model_wants_is_taken_by_its_weight() -> None:
     assert (heavy.metadata.way_out, heavy.steps[0].agent) == ("answer_without_tools", "general_agent")
     assert choice(heavy, "way_out", "answer_without_tools").decided_by == "model"
     assert light.metadata.way_out is None
+
+
+@pytest.mark.requirement("FUSE-7")
+async def test_a_plan_made_where_the_prior_alone_would_have_taken_a_way_out_says_so() -> None:
+    lost = replace(KNOWN, none=0.85)
+    with ScriptedLLM((None, certain(wire("finance.snapshot")))) as llm:
+        plan = the_plan(await plan_with(llm, known=lost))
+    assert [step.tools for step in plan.steps] == [("finance.snapshot",)]
+    assert plan.metadata.source == "planner"
+    assert choice(plan, "way_out", "none").decided_by == "model"
+    assert choice(plan, "tool", "finance.snapshot").decided_by == "both"
 
 
 @pytest.mark.requirement("FUSE-6")

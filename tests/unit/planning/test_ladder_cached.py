@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from planning_world import ASKED, GOOD, make_catalog, make_policy, planner, wire, wire_step
+from planning_world import ASKED, GOOD, make_catalog, make_policy, planner, wire
 
 from planwarden.contracts.memory import RememberedPlan, RememberedStep
 from planwarden.contracts.plan import PlannerPlan
@@ -145,7 +145,7 @@ async def test_first_asks_the_model_where_nothing_is_remembered_or_what_is_may_n
     with ScriptedLLM(GOOD) as llm:
         assert the_plan(await plan_with(llm, [], reuse_plans="first")).metadata.source == "planner"
     steps = (RememberedStep(agent="finance_agent", tools=("research.search",)),)
-    with ScriptedLLM(wire(wire_step("ghost", "x")), GONE) as llm:
+    with ScriptedLLM(wire("ghost/x"), GONE) as llm:
         planning = await plan_with(llm, [known(steps=steps)], reuse_plans="first")
     assert the_plan(planning).metadata.source == "fallback"
     assert [rung for rung, _ in rungs(planning)] == ["cache", "schema", "repair"]

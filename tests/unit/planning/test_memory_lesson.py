@@ -25,6 +25,7 @@ from planwarden.contracts.run import RunState
 from planwarden.contracts.specs import AgentSpec
 from planwarden.contracts.task import Exchange, Task
 from planwarden.errors import ModelUnavailable, ToolFailed
+from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.lesson import HARMLESS, example, lesson
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
@@ -34,9 +35,7 @@ from planwarden.tools.tool import Tool
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("MEM-1")]
 
-WIRE = (
-    '{"steps":[{"agent":"worker","tools":["look"],"fallback_tools":[],"reason":"x"}],"handoff":"sequential"}'
-)
+WIRE = '{"plan":["look"]}'
 BROKEN = ToolFailed("Broken.", remedy="Mend it.")
 TASK = Task(prompt="Do it.")
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -53,7 +52,9 @@ def a_stage(*given_tools: Tool, **given: Any) -> Stage:
         AgentSpec(name="worker", description="Works", tools=names),
         AgentSpec(name="general_agent", description="Helps", may_answer_without_tools=True),
     )
-    given = {"agent_llm": FunctionLLM(lambda _: "Done."), "agents": agents, **given}
+    given.setdefault("agent_llm", FunctionLLM(lambda _: "Done."))
+    given.setdefault("agents", agents)
+    given.setdefault("planner_settings", PlannerSettings(mode="model"))
     return Stage(tools={each.spec.name: each for each in tools}, **given)
 
 

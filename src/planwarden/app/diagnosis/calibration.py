@@ -9,6 +9,7 @@ from planwarden.app.planwarden import Planwarden
 from planwarden.configuration.calibrations import shipped_calibrations, stored_calibrations
 from planwarden.contracts.calibration import PlannerCalibration
 from planwarden.contracts.finding import Finding
+from planwarden.contracts.measurement import measurement_key
 from planwarden.contracts.model import ModelIdentity
 
 CHECK = "calibration"
@@ -26,7 +27,7 @@ async def look_at_calibration(planwarden: Planwarden, identity: ModelIdentity) -
         return Finding(check=CHECK, status="skipped", detail=detail)
     home = planwarden.settings.planwarden_home
     stored = await asyncio.to_thread(stored_calibrations, home)
-    basis = await asyncio.to_thread(basis_in_force)
+    basis = await asyncio.to_thread(basis_in_force, planwarden.settings.ranker_in_force)
     world = await planwarden.world()
     return calibration_finding(identity, basis, stored, shipped_calibrations(), tools_digest(world.catalog))
 
@@ -54,14 +55,14 @@ def calibration_finding(
         "prompt_version": made.prompt_version,
         "tasks": made.tasks,
     }
+    remedy = f"planwarden calibrate --planner {identity.model}"
     if not made.measured:
         weight = f"its word weighs {made.weights.model:g} beside the prior's {made.weights.prior:g}"
+        detail = f"{because}; {weight}, and confidence is uncalibrated"
+        if any(known.model == measurement_key(identity) for known in (*stored, *shipped)):
+            return Finding(check=CHECK, status="warning", detail=detail, remedy=remedy, figures={**figures})
         return Finding(
-            check=CHECK,
-            status="warning",
-            detail=f"{because}; {weight}, and confidence is uncalibrated",
-            remedy=f"planwarden calibrate --planner {identity.model}",
-            figures={**figures},
+            check=CHECK, status="ok", detail=f"{detail}; `{remedy}` measures it", figures={**figures}
         )
     says = "its word is heard" if made.weights.model_counts else "its word weighs nothing"
     detail = f"{because}: {says}{_told(made)}"
@@ -70,7 +71,7 @@ def calibration_finding(
             check=CHECK,
             status="warning",
             detail=f"{detail}; agents or tools of the catalog have changed since",
-            remedy=f"planwarden calibrate --planner {identity.model}",
+            remedy=remedy,
             figures={**figures},
         )
     return Finding(check=CHECK, status="ok", detail=detail, figures={**figures})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, SOFT, GOOD, RAW = "#1b2a41", "#8896ab", "#0b7285", "#c2410c"
-SIZE, DPI = (6.4, 5.6), 150
+SIZE, DPI = (6.4, 6.0), 150
 BAND_RESAMPLES = 200
 GRID = 40
 
@@ -85,7 +85,7 @@ def _figure() -> Figure:
 def _reliability(drawn: Drawn) -> Figure:
     figure = _figure()
     axes, counts = figure.subplots(2, 1, height_ratios=(5, 1), sharex=True)
-    _titled(axes, f"Reliability of plan confidence: {drawn.label}")
+    _titled(axes, f"Reliability of plan confidence\n{drawn.label}")
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle="--", label="perfect", zorder=1)
     raw = drawn.before.bins
     axes.plot(
@@ -114,12 +114,11 @@ def _reliability(drawn: Drawn) -> Figure:
         zorder=3,
     )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share of plans exactly right")
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
-    note = f"n = {drawn.after.cases} plans, held out\n{len(bins)} bins of equal mass\nbars: 95 % (Wilson)"
-    axes.text(0.98, 0.03, note, transform=axes.transAxes, ha="right", va="bottom", fontsize=8.5, color=SOFT)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)
+    note = f"n = {drawn.after.cases} plans, held out; {len(bins)} bins of equal mass; bars: 95 % (Wilson)"
     edges = [place / 20 for place in range(21)]
     counts.hist([confidence for confidence, _ in drawn.cases], bins=edges, color=GOOD, alpha=0.55)
-    counts.set(xlabel="confidence", ylabel="plans")
+    counts.set(xlabel=f"confidence\n{note}", ylabel="plans")
     _plain(counts)
     return figure
 
@@ -127,7 +126,7 @@ def _reliability(drawn: Drawn) -> Figure:
 def _risk(drawn: Drawn) -> Figure:
     figure = _figure()
     axes = figure.subplots()
-    _titled(axes, f"Risk against coverage: {drawn.label}")
+    _titled(axes, f"Risk against coverage\n{drawn.label}")
     curve, base = drawn.after.curve, 1.0 - drawn.after.right
     grid = [(place + 1) / GRID for place in range(GRID)]
     low, high = _band(drawn.cases, grid)
@@ -151,10 +150,10 @@ def _risk(drawn: Drawn) -> Figure:
         label=f"best possible, area {area:.3f}",
     )
     _mark_minima(axes, curve)
-    top = min(1.02, max([base, *high]) * 1.25 + 0.02)
+    top = min(1.02, max([base, *high]) * 1.05 + 0.02)
     axes.set(xlim=(0, 1.0), ylim=(0, top), ylabel="share of followed plans that are wrong")
     axes.set_xlabel(f"share of plans followed, the surest first (n = {drawn.after.cases}, held out)")
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)
     return figure
 
 

@@ -35,7 +35,7 @@ class ShippedAdapter:
 
 PLANNER = ShippedAdapter(
     file_name="smollm2-135m-planner.gguf",
-    sha256="0000000000000000000000000000000000000000000000000000000000000000",
+    sha256="c3f2ed72b4bd0f659a56f2664b4be6cc8e8034cd16754f55dc0d831b3a0e5310",
     base=model_file.SMOLLM2,
 )
 

@@ -22,12 +22,16 @@ def best_size(probabilities: Sequence[float], most: int) -> int:
         most: how many may be taken.
     """
     likely = [p for p in probabilities[:CONSIDERED] if p >= LEAST] or list(probabilities[:1])
-    rest = [_count([])] * (len(likely) + 1)
-    for place in range(len(likely) - 1, -1, -1):
-        rest[place] = _one_more(rest[place + 1], likely[place])
+    sizes = min(most, len(likely))
+    missed = [1.0]
+    for p in likely[sizes:]:
+        missed = _one_more(missed, p)
+    rest = {sizes: missed}
+    for size in range(sizes - 1, 0, -1):
+        rest[size] = _one_more(rest[size + 1], likely[size])
     best, best_value = 1, -1.0
-    taken = _count([])
-    for size in range(1, min(most, len(likely)) + 1):
+    taken = [1.0]
+    for size in range(1, sizes + 1):
         taken = _one_more(taken, likely[size - 1])
         value = expected_f1(size, taken, rest[size])
         if value > best_value + 1e-9:
@@ -49,13 +53,6 @@ def expected_f1(size: int, right: Sequence[float], missed: Sequence[float]) -> f
         for misses, q in enumerate(missed)
         if hits
     )
-
-
-def _count(probabilities: Sequence[float]) -> list[float]:
-    counted = [1.0]
-    for p in probabilities:
-        counted = _one_more(counted, p)
-    return counted
 
 
 def _one_more(counted: Sequence[float], p: float) -> list[float]:

@@ -11,7 +11,8 @@ from planwarden.planning.fusion.fuse import Fused, Judged
 
 WAYS_OUT: Mapping[str, WayOut] = {"none": "answer_without_tools", "ask": "ask_user"}
 _NOTHING = "none"
-"""Stands for no link."""
+"""Stands for no link, and for no way out where the prior alone would have taken one."""
+LIKELY = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,21 @@ def _all(draft: Draft, alone: Draft, fused: Fused) -> Iterator[PlanChoice]:
         by = _by(draft.way_out_judged, Sides(prior=prior_says, model=model_says))
         yield _choice("way_out", None, WAYS_OUT[draft.way_out], draft.way_out_judged, by)
         return
-    before = {step.tool for step in alone.steps}
+    if alone.way_out:
+        judged = _against(fused.none if alone.way_out == "none" else fused.ask)
+        yield _choice("way_out", None, _NOTHING, judged, _by(judged, Sides(prior=False, model=True)))
+    before = _wanted_before(alone, fused)
     written = None if fused.evidence is None else {item.tool for item in fused.evidence.items}
     for place, step in enumerate(draft.steps):
         yield from _of_step(place, step, before, written, fused)
     yield from _left_out(draft, before, written, fused)
+
+
+def _wanted_before(alone: Draft, fused: Fused) -> set[str]:
+    """Give the tools of the prior's plan; where it would have taken a way out, those it held for likely."""
+    if alone.steps:
+        return {step.tool for step in alone.steps}
+    return {tool.name for tool in fused.tools if tool.judged.prior >= LIKELY}
 
 
 def _of_step(

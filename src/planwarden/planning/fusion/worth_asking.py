@@ -14,6 +14,8 @@ from planwarden.planning.notation.offer import Offer
 from planwarden.planning.prior import PlanItem, Prior
 
 HIGH = 1.0 - BOUND
+TELLING = 0.02
+"""Tools less likely than this are not shown and hardly move the others: they are left out of the trials."""
 
 
 def worth_asking(prior: Prior, weights: PlannerWeights, offer: Offer, bounds: Bounds) -> bool:
@@ -25,9 +27,10 @@ def worth_asking(prior: Prior, weights: PlannerWeights, offer: Offer, bounds: Bo
     """
     if not weights.model_counts or offer.empty:
         return False
-    alone = compose(fuse(prior, None, weights), bounds)
+    told = replace(prior, tools=tuple(tool for tool in prior.tools if tool.probability >= TELLING))
+    alone = compose(fuse(told, None, weights), bounds)
     return any(
-        compose(fuse(prior, evidence, weights), bounds).names != alone.names
+        compose(fuse(told, evidence, weights), bounds).names != alone.names
         for evidence in _telling(_Asked(alone=alone, offer=offer))
     )
 
@@ -73,9 +76,15 @@ def _telling(asked: _Asked) -> Iterator[ModelEvidence]:
 
 
 def _of_tools(asked: _Asked) -> Iterator[ModelEvidence]:
-    for others in (asked.own, dict.fromkeys(asked.shown, BOUND), dict.fromkeys(asked.shown, HIGH)):
-        for name, said in product(asked.shown, (BOUND, HIGH)):
-            yield replace(asked.affirmed, tools={**others, name: said})
+    """Say and deny each tool, beside the prior's own plan, beside no other and beside all others."""
+    denied, affirmed = dict.fromkeys(asked.shown, BOUND), dict.fromkeys(asked.shown, HIGH)
+    own, base = asked.own, asked.affirmed
+    for tools in (denied, affirmed):
+        yield replace(base, tools=tools)
+    for name in asked.shown:
+        yield replace(base, tools={**own, name: BOUND if own[name] == HIGH else HIGH})
+        yield replace(base, tools={**denied, name: HIGH})
+        yield replace(base, tools={**affirmed, name: BOUND})
 
 
 def _rather(chosen: str, names: tuple[str, ...]) -> dict[str, float]:

@@ -47,6 +47,10 @@ FOLD_GROWTH = Growth(trees=300, leaves=15, least_rows=40)
 REPEAT_GROWTH = Growth(trees=120, leaves=7, least_rows=40)
 PAIR_GROWTH = Growth(trees=200, leaves=8, least_rows=20)
 NONE_RIDGE = 1.0
+NONE_COUNTS = 4.0
+"""How much a task for which nothing fits counts, beside one for which something does: they are few."""
+TAKEN_AWAY_COUNTS = 0.1
+"""How much a task counts whose right tools were taken away."""
 Progress = Callable[[str], None]
 
 
@@ -110,8 +114,8 @@ def fit_ranker(
     alone_rows = np.vstack([view.own.columns for view in fitted])
     planned = np.concatenate([view.planned for view in fitted])
     alone = grow(alone_rows, planned, TOOL_GROWTH)
-    first = _out_of_fold(fitted)
-    rows = [_with_company(view, p) for view, p in zip(fitted, first, strict=True)]
+    others = _fold_forests(fitted, alone)
+    rows = [_with_company(view, others[view.fold].probability(view.own.columns)) for view in fitted]
     together = grow(np.vstack(rows), planned, TOOL_GROWTH)
     repeated = np.concatenate([view.repeated for view in fitted])
     repeats = grow(np.vstack(rows)[planned], repeated[planned], REPEAT_GROWTH)
@@ -127,7 +131,7 @@ def fit_ranker(
         linked=linked,
         topics=prepared.topics,
         centre=prepared.centre,
-        none=_fit_none(views, alone, together),
+        none=_fit_none(views, others),
     )
 
 
@@ -177,21 +181,17 @@ def _views(
             yield _View(task=task, heard=heard, tools=tools, own=own, recalled=recalled)
 
 
-def _out_of_fold(views: Sequence[_View]) -> list[NDArray[np.float64]]:
-    found: list[NDArray[np.float64]] = [np.zeros(0)] * len(views)
+def _fold_forests(views: Sequence[_View], whole: Forest) -> list[Forest]:
+    """Grow for each fold a forest from the other folds; `whole` where there are no others."""
+    forests: list[Forest] = []
     for fold in range(INNER_FOLDS):
         others = [view for view in views if view.fold != fold]
         if not others or len(others) == len(views):
+            forests.append(whole)
             continue
-        forest = grow(
-            np.vstack([view.own.columns for view in others]),
-            np.concatenate([view.planned for view in others]),
-            FOLD_GROWTH,
-        )
-        for at, view in enumerate(views):
-            if view.fold == fold:
-                found[at] = forest.probability(view.own.columns)
-    return found
+        rows = np.vstack([view.own.columns for view in others])
+        forests.append(grow(rows, np.concatenate([view.planned for view in others]), FOLD_GROWTH))
+    return forests
 
 
 def _with_company(view: _View, probability: NDArray[np.float64]) -> Floats:
@@ -235,27 +235,33 @@ def _relation(view: _View, steps: Steps, *, closed: bool) -> Bools:
     return np.array([pair in pairs for pair in steps.pairs])
 
 
-def _fit_none(views: Sequence[_View], alone: Forest, together: Forest) -> Floats:
-    """Learn when nothing fits: from tasks without steps, and from tasks whose right tools are taken away."""
+def _fit_none(views: Sequence[_View], others: Sequence[Forest]) -> Floats:
+    """Learn when nothing fits: from tasks without steps, and from tasks whose right tools are taken away.
+
+    Each task is judged by the forest of the other folds. What is taken away is seldom as near to what is left
+    as in life, so such tasks count little.
+    """
     rows: list[Floats] = []
     nothing: list[bool] = []
+    counts: list[float] = []
     for view in views:
-        keep = [row for row, name in enumerate(view.tools.names) if name not in view.task.steps]
-        for chosen in (list(range(len(view.tools.names))), keep):
-            if len(chosen) < 2 or (chosen is keep and not view.task.steps):
-                continue
-            rows.append(_fitting_of(view, chosen, alone, together))
-            nothing.append(chosen is keep or not view.task.steps)
-    return fit_logistic(np.stack(rows), np.array(nothing), ridge=NONE_RIDGE)
+        everything = list(range(len(view.tools.names)))
+        left = [row for row in everything if view.tools.names[row] not in view.task.steps]
+        shown = [(everything, 1.0 if view.task.steps else NONE_COUNTS)]
+        shown += [(left, TAKEN_AWAY_COUNTS)] if view.task.steps and len(left) > 1 else []
+        for chosen, count in shown:
+            rows.append(_fitting_of(view, chosen, others[view.fold]))
+            nothing.append(chosen is left or not view.task.steps)
+            counts.append(count)
+    weights = np.array(counts, np.float32)
+    return fit_logistic(np.stack(rows), np.array(nothing), ridge=NONE_RIDGE, weights=weights)
 
 
-def _fitting_of(view: _View, chosen: Sequence[int], alone: Forest, together: Forest) -> Floats:
+def _fitting_of(view: _View, chosen: Sequence[int], alone: Forest) -> Floats:
     tools = view.tools.only(chosen)
     book = view.recalled.book
     used = np.zeros(len(book.lessons), bool)
     used[view.recalled.far] = True
     recalled = recall(book, view.heard.embeddings[0], view.heard.letters[0], tools.names, usable=used)
     own = signals(view.heard, tools, recalled)
-    p = alone.probability(own.columns)
-    p = together.probability(np.hstack([own.columns, company(p, own, tools, recalled)]))
-    return fitting(p, own, recalled)
+    return fitting(alone.probability(own.columns), own, recalled)

@@ -19,7 +19,8 @@ Floats = NDArray[np.float32]
 
 WORTH_KEEPING = 200
 """Texts from which on a file is quicker than embedding anew."""
-_FORM = "minilm-l6-q8-1"
+FORM = "minilm-l6-q8-1"
+"""Names how embeddings are made: those of another form are of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class KeptEmbeddings:
 
 
 def _name(texts: Sequence[str]) -> str:
-    whole = hashlib.sha256(_FORM.encode())
+    whole = hashlib.sha256(FORM.encode())
     for text in texts:
         whole.update(text.encode("utf-8", "replace") + b"\x00")
     return whole.hexdigest()

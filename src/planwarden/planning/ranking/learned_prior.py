@@ -59,7 +59,8 @@ class LearnedPrior:
         """Take what was learned, or its file (what ships, when None), and where large indexes are kept."""
         self._weights = weights if isinstance(weights, RankerWeights) else None
         self._file = weights if isinstance(weights, Path) else SHIPPED
-        self._encoder = encoder or SentenceEncoder()
+        self.encoder = encoder or SentenceEncoder()
+        """Embeds catalog, lessons and requests; may be given embeddings that were made before."""
         self._kept = kept
         self._retrieval = RetrievalPrior()
         self._catalogs: OrderedDict[str, _Known] = OrderedDict()
@@ -93,7 +94,7 @@ class LearnedPrior:
         known = self._known(catalog)
         rows = [row for row, name in enumerate(known.tools.names) if name in usable]
         text = self._retrieval.in_context(request)
-        heard = hear(text, self._encoder, self.weights.lexicon)
+        heard = hear(text, self.encoder, self.weights.lexicon)
         book = self._book(catalog, known, lessons_from(request.remembered))
         ranking = rank(heard, known.tools.only(rows), book, self.weights)
         return self._prior(request, heard, ranking, pairs)
@@ -136,7 +137,7 @@ class LearnedPrior:
     ) -> dict[str, tuple[tuple[str, float], ...]]:
         """Say which agents may call each tool; where several may, the likelier by what they are for."""
         texts = [f"{agent.description} {' '.join(agent.capabilities)}" for agent in catalog.agents.values()]
-        alike = self._encoder.encode(texts) @ heard.embeddings[0]
+        alike = self.encoder.encode(texts) @ heard.embeddings[0]
         pull = {
             agent: float(np.exp(_AGENT_SHARPNESS * near)) * (0.05 + sum(likely.get(t, 0.0) for t in own))
             for agent, near in zip(catalog.agents, alike, strict=True)
@@ -155,9 +156,9 @@ class LearnedPrior:
         if key not in self._catalogs:
             tools = tuple(catalog.tools.values())
             if self._kept is not None:
-                self._kept.prepare([embedded_text(tool) for tool in tools], self._encoder)
+                self._kept.prepare([embedded_text(tool) for tool in tools], self.encoder)
             self._catalogs[key] = _Known(
-                tools=ToolIndex.build(tools, self._encoder, self.weights.lexicon),
+                tools=ToolIndex.build(tools, self.encoder, self.weights.lexicon),
                 own_examples=tuple(lesson for tool in tools for lesson in own_lessons(tool)),
             )
             while len(self._catalogs) > KEPT_CATALOGS:
@@ -169,7 +170,7 @@ class LearnedPrior:
         key = (catalog.digest if known.own_examples else "", lessons)
         if key not in self._books:
             self._books[key] = LessonBook.of(
-                (*known.own_examples, *lessons), self._encoder, self.weights.lexicon
+                (*known.own_examples, *lessons), self.encoder, self.weights.lexicon
             )
             while len(self._books) > KEPT_CATALOGS:
                 self._books.popitem(last=False)

@@ -75,7 +75,7 @@ def rank(
         repeats=repeats,
         place=place,
         links=links,
-        none=_none(fitting(probability, own, recalled), weights),
+        none=_none(fitting(alone, own, recalled), weights),
         recalled=recalled,
     )
 
@@ -128,7 +128,13 @@ def _order(
 
 
 def fitting(probability: Probabilities, own: Signals, recalled: Recalled) -> Floats:
-    """Give what tells whether any tool fits: the values of FITTING."""
+    """Give what tells whether any tool fits: the values of FITTING.
+
+    Args:
+        probability: of each tool by itself.
+        own: signals of each tool by itself.
+        recalled: what lessons say.
+    """
     ordered = np.sort(probability)[::-1]
 
     def logit(p: float) -> float:

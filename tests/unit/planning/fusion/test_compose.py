@@ -103,7 +103,7 @@ def test_a_way_out_is_taken_where_it_is_likelier_than_a_plan_and_offered() -> No
 @pytest.mark.requirement("FUSE-5")
 def test_no_more_agents_than_allowed_and_the_least_important_tools_go() -> None:
     agents = {name: ((f"{name}_agent", 1.0),) for name in NAMES}
-    pairs = {f"{name}_agent": (name,) for name in NAMES}
+    pairs: dict[str, tuple[str, ...]] = {f"{name}_agent": (name,) for name in NAMES}
     known = prior(dict(zip(NAMES, (0.9, 0.8, 0.7, 0.6), strict=True)), agents=agents)
     assert set(tools(planned(known, bounds(pairs=pairs, max_agents=2)))) == {"get_joke", "get_time"}
     shared = {**agents, "search": (("search_agent", 0.6), ("get_joke_agent", 0.4))}
@@ -138,10 +138,9 @@ def test_the_model_can_move_an_agent_and_a_stand_in() -> None:
 
 
 SOME = st.dictionaries(st.sampled_from([*NAMES, "ghost", "other"]), st.floats(0, 1), max_size=6)
-PAIRS = st.dictionaries(
-    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), st.floats(0, 1), max_size=12
-)
-ITEMS = st.lists(st.builds(lambda name: PlanItem(tool=name), st.sampled_from([*NAMES, "ghost"])), max_size=6)
+ANY_NAME: st.SearchStrategy[str] = st.sampled_from([*NAMES, "ghost"])
+PAIRS = st.dictionaries(st.tuples(ANY_NAME, ANY_NAME), st.floats(0, 1), max_size=12)
+ITEMS = st.lists(st.builds(PlanItem, tool=ANY_NAME), max_size=6)
 HOLDERS = {"one": ("get_joke", "search"), "two": ("get_time", "search"), "three": ("encrypt",)}
 
 
