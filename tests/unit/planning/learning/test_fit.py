@@ -1,4 +1,4 @@
-"""Fitting the ranker: it learns what the tasks teach, the same each time, and shows no task its own answer."""
+"""Fitting the ranker: it learns what tasks teach, the same each time, and shows no task its own answer."""
 
 from __future__ import annotations
 

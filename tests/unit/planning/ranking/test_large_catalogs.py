@@ -33,6 +33,8 @@ EVERY = (*FILLER[:2_000], *TOOLS, *FILLER[2_000:])
 AGENT = AgentSpec(name="every_agent", description="All of it", tools=tuple(each.name for each in EVERY))
 GENERAL = AgentSpec(name="general_agent", description="Anything", may_answer_without_tools=True)
 LARGE = catalog(EVERY, (AGENT, GENERAL))
+FEWER = AGENT.model_copy(update={"tools": tuple(each.name for each in FILLER[:WORTH_KEEPING])})
+MIDDLE = catalog(FILLER[:WORTH_KEEPING], (FEWER, GENERAL))
 SOME = [f"Text number {n}" for n in range(WORTH_KEEPING)]
 
 
@@ -77,7 +79,7 @@ def test_of_thousands_the_one_that_is_meant_comes_first(source: LearnedPrior, na
 
 def test_at_most_so_many_are_compared_and_those_that_are_meant_are_among_them(weights: RankerWeights) -> None:
     encoder = knowing_the_filler()
-    index = ToolIndex.build(EVERY, encoder, weights.lexicon)
+    index = ToolIndex.build((*FILLER[:300], *TOOLS, *FILLER[300:600]), encoder, weights.lexicon)
     asked = "Will it rain in Oslo, book a room there, and then find a photograph of the town"
     near = index.nearest(hear(asked, encoder, weights.lexicon))
     assert len(near) == MAX_COMPARED
@@ -145,7 +147,7 @@ def test_embeddings_are_read_back_from_disk(tmp_path: Path) -> None:
 
 def test_a_learned_prior_keeps_the_index_of_a_large_catalog(weights: RankerWeights, tmp_path: Path) -> None:
     for encoder in (knowing_the_filler(), Counting()):
-        LearnedPrior(weights=weights, encoder=encoder, kept=KeptEmbeddings(tmp_path)).prepare(LARGE)
+        LearnedPrior(weights=weights, encoder=encoder, kept=KeptEmbeddings(tmp_path)).prepare(MIDDLE)
         made = len(encoder.made)
     assert made == 0
     assert len(list(tmp_path.iterdir())) == 1

@@ -76,7 +76,7 @@ requests = st.one_of(
 
 @pytest.mark.requirement("RANK-3")
 @given(text=requests, travel=st.sampled_from(sorted(SAID)), office=st.sampled_from(["*", "m*", "none.*"]))
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_a_prior_speaks_of_catalog_and_policy_alone_and_in_probabilities(
     source: LearnedPrior, text: str, travel: str, office: str
 ) -> None:

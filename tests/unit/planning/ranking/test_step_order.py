@@ -59,7 +59,7 @@ def steps(
 
 
 @given(rows=st.lists(st.integers(0, len(NAMES) - 1), max_size=6), seed=st.integers(0, 99))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_whatever_is_judged_links_lead_forward_and_are_probabilities(
     encoder: SentenceEncoder, weights: RankerWeights, rows: list[int], seed: int
 ) -> None:
@@ -77,7 +77,7 @@ def test_whatever_is_judged_links_lead_forward_and_are_probabilities(
 
 
 @given(st.lists(st.sampled_from([asking(name, 0) for name in NAMES]), min_size=1, max_size=5))
-@settings(max_examples=25)
+@settings(max_examples=10)
 def test_a_ranking_links_pairs_one_way_only_and_in_probabilities(
     encoder: SentenceEncoder, weights: RankerWeights, asked: list[str]
 ) -> None:

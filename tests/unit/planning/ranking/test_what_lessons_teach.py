@@ -106,7 +106,7 @@ def test_edits_and_recent_plans_outvote_others_that_are_as_alike(
 
 
 def test_a_tools_own_examples_teach(weights: RankerWeights, encoder: SentenceEncoder) -> None:
-    plain = TOOLS[list(t.name for t in TOOLS).index("photos.search")]
+    plain = TOOLS[[t.name for t in TOOLS].index("photos.search")]
     taught = plain.model_copy(update={"examples": (ToolExample(request=TAUGHT),)})
     assert own_lessons(taught) == (Lesson(request=TAUGHT, tools=("photos.search",), weight=EXAMPLE_WEIGHT),)
     others = tuple(each for each in TOOLS if each is not plain)
