@@ -1,4 +1,4 @@
-"""What tests of the ranker share: a dozen tools, labelled tasks over them that follow a rule, small forests."""
+"""What tests of the ranker share: a dozen tools, labelled tasks that follow a rule, small forests."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_fitting_is_deterministic(encoder: SentenceEncoder) -> None:
     tasks = labelled_tasks()[:30]
     told: list[str] = []
     with small_forests(TINY):
-        first = fit_ranker(tasks, encoder, progress=told.append)
+        first = fit_ranker(tasks, SentenceEncoder(), progress=told.append)
         again = fit_ranker(tasks, SentenceEncoder())
         other = fit_ranker(tasks[:-1], encoder)
     assert first.digest == again.digest
@@ -97,7 +97,7 @@ def test_none_is_likelier_once_the_right_tools_are_taken_away(
     assert rose >= 11  # of 12
     served = [ranked(f"{asking(name, 1)}?", encoder, weights).none for name in SAID]
     idle = [ranked(f"{each}, I say", encoder, weights).none for each in NOTHING]
-    assert sum(idle) / len(idle) > 2 * sum(served) / len(served)
+    assert sum(idle) / len(idle) > sum(served) / len(served) + 0.2
 
 
 def test_tasks_of_one_step_each_are_enough(encoder: SentenceEncoder) -> None:

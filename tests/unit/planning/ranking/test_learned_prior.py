@@ -48,7 +48,7 @@ def check(prior: Prior, may: dict[str, set[str]]) -> None:
     for name, agents in prior.agents.items():
         assert agents
         assert all(name in may[agent] for agent, _ in agents)
-        assert sum(p for _, p in agents) == pytest.approx(1.0)
+        assert 0.0 < sum(p for _, p in agents) < 1.0 + 1e-9
         assert [p for _, p in agents] == sorted((p for _, p in agents), reverse=True)
     assert {name for pair in prior.links for name in pair} <= allowed
     assert {name for each in prior.fallbacks.values() for name in each} <= allowed
@@ -187,7 +187,7 @@ def test_a_request_that_no_tool_serves_is_likelier_to_need_none(source: LearnedP
     def none(text: str) -> float:
         return source.prior(PriorRequest(text=text, catalog=CATALOG, policy=EVERYTHING)).none
 
-    assert none(f"{NOTHING[0]}!") > 2 * none(f"{asking(WEATHER, 0)}?")
+    assert none(f"{NOTHING[0]}!") > none(f"{asking(WEATHER, 0)}?") + 0.2
 
 
 @pytest.mark.requirement("RANK-10")
