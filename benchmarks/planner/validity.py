@@ -37,8 +37,8 @@ async def with_hostile_models(bench: Bench) -> Section:
         name="hostile models",
         notes=(
             f"{len(sample)} tasks with tools of their own and {len(own)} over our own catalog, with each.",
-            f"The models draw lots from seed {SEED}. Valid: by the scoring of the plan tasks; over our own",
-            "catalog, by all that is checked before a run. They pose as the real model and are always asked.",
+            f"The models draw lots from seed {SEED}, pose as the real one and are always asked.",
+            "Valid: as plan tasks are scored; over our own catalog, by all that is checked before a run.",
         ),
         tables=(table("hostile", "Plans with models that are worth nothing", rows),),
         figures=(reached_figure("valid, with models that return anything", share, 1.0),),

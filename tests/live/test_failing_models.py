@@ -52,7 +52,10 @@ async def test_the_embedded_model_carries_a_whole_run_in_place_of_a_server_that_
         assert await planwarden.verify(result.run_id) == ()
     assert result.status == "completed"
     assert result.plan is not None
-    assert (result.plan.metadata.source, result.plan.metadata.model) == ("planner", "smollm2-135m-instruct")
+    assert (result.plan.metadata.source, result.plan.metadata.model) == (
+        "planner",
+        "smollm2-135m-instruct+planner",
+    )
     assert [call.call.tool for call in result.state.calls] == ["finance.snapshot"]
     answer = result.answer
     assert answer is not None
