@@ -25,7 +25,7 @@ from planwarden.planning.ranking.weights import RankerWeights
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 SMALL = Growth(trees=40, leaves=7, least_rows=8)
 WHERE = ("Paris", "Oslo", "Cairo", "Lima")
@@ -159,7 +159,7 @@ def labelled_tasks() -> tuple[LabelledTask, ...]:
 
 
 @contextmanager
-def small_forests(growth: Growth = SMALL) -> Iterator[None]:
+def small_forests(growth: Growth = SMALL) -> Generator[None]:
     """Grow few trees, so that fitting takes a second; with as few rows in a leaf as small sets have."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("TOOL_GROWTH", "FOLD_GROWTH", "REPEAT_GROWTH", "PAIR_GROWTH"):

@@ -56,11 +56,12 @@ def _read(path: Path, rows: int) -> Floats | None:
     """Give what a file holds; None where there is none, or it holds something else: then it is made anew."""
     try:
         with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
+            found: Floats = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-    right = isinstance(found, np.ndarray) and found.shape == (rows, WIDTH) and found.dtype == np.float32
-    return found if right else None
+    if not isinstance(found, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance] - a file may hold several
+        return None
+    return found if found.shape == (rows, WIDTH) and found.dtype == np.float32 else None
 
 
 def _write(path: Path, embeddings: Floats) -> None:

@@ -11,7 +11,7 @@ import pytest
 from learned_world import TOOLS, allowing, asking, catalog, tool
 from numpy.typing import NDArray
 
-from planwarden.contracts.specs import AgentSpec
+from planwarden.contracts.specs import AgentSpec, JsonSchema
 from planwarden.errors import DataRejected
 from planwarden.planning.prior import PriorRequest
 from planwarden.planning.ranking.encoder import WIDTH, SentenceEncoder
@@ -202,15 +202,13 @@ def test_the_text_that_a_tool_is_embedded_by_is_its_name_in_words_and_what_it_sa
 
 def test_an_index_reads_any_schema(weights: RankerWeights, encoder: SentenceEncoder) -> None:
     base = TOOLS[0]
-    odd = [
-        base.model_copy(update={"parameters": parameters})
-        for parameters in (
-            {"type": "object"},
-            {"properties": {"x": True}, "required": "x"},
-            {"properties": {"x": {"description": 3}}, "required": ["x"]},
-            {"properties": []},
-        )
-    ]
+    schemas: tuple[JsonSchema, ...] = (
+        {"type": "object"},
+        {"properties": {"x": True}, "required": "x"},
+        {"properties": {"x": {"description": 3}}, "required": ["x"]},
+        {"properties": []},
+    )
+    odd = [base.model_copy(update={"parameters": schema}) for schema in schemas]
     index = ToolIndex.build(odd, encoder, weights.lexicon)
     assert index.counts[:, :2].tolist() == [[0, 0], [0, 1], [1, 1], [0, 0]]
     assert replace(index, names=("a", "b", "c", "d")).only([1]).names == ("b",)

@@ -142,7 +142,7 @@ def test_what_the_request_wants_mailed_is_linked_to_the_mail_and_stands_before_i
     assert said.place[NAMES.index(pair[0])] < said.place[MAILING]
     apart = ranked("How warm is it in Rome. Find a recipe from Oslo.", encoder, weights, lessons=known)
     other = ("weather.forecast", "recipes.find")
-    assert max(apart.links[other], apart.links[other[::-1]]) < 0.4
+    assert max(apart.links[other], apart.links[other[1], other[0]]) < 0.4
 
 
 def test_the_multiset_chosen_has_the_likely_tools_and_repeats_of_those_that_repeat() -> None:
