@@ -1,4 +1,4 @@
-"""What tests of the ranker share: a dozen tools, labelled tasks over them that follow a rule, small forests."""
+"""What tests of the ranker share: a dozen tools, labelled tasks that follow a rule, small forests."""
 
 from __future__ import annotations
 
@@ -25,26 +25,85 @@ from planwarden.planning.ranking.weights import RankerWeights
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 SMALL = Growth(trees=40, leaves=7, least_rows=8)
 WHERE = ("Paris", "Oslo", "Cairo", "Lima")
 MAIL = "mail.send"
 SAID: dict[str, tuple[str, str, tuple[str, str, str]]] = {
-    "weather.forecast": ("Weather forecast of a city", "city", ("Will it rain in {}", "How warm is it in {}", "Give me the weather of {}")),
-    "flights.search": ("Flights to a city", "destination", ("Find a flight to {}", "I want to fly to {}", "Which airlines go to {}")),
-    "hotels.book": ("Book a hotel room", "city", ("Book a room in {}", "Reserve a hotel in {}", "I need a bed for the night in {}")),
-    "music.play": ("Play songs of an artist", "artist", ("Play songs from {}", "Put on some music from {}", "I want to hear a band from {}")),
-    "news.headlines": ("Headlines of today's newspapers", "topic", ("What is in the papers about {}", "Show me the headlines on {}", "Any news from {}")),
-    "recipes.find": ("Recipes for dishes to cook", "dish", ("How do I cook a dish of {}", "Find a recipe from {}", "What can I bake as they do in {}")),
-    "maps.distance": ("Distance on the road between places", "place", ("How far is it to {}", "How many kilometres of road to {}", "Measure the distance to {}")),
-    "currency.convert": ("Exchange rate of two currencies", "currency", ("Convert dollars to the money of {}", "What is the exchange rate in {}", "How much is a euro worth in {}")),
-    "museums.list": ("Museums and their opening hours", "city", ("Which museums are there in {}", "When does the gallery in {} open", "List the exhibitions of {}")),
-    "population.count": ("How many people live in a place", "place", ("How many inhabitants has {}", "How many people live in {}", "What is the population of {}")),
-    "photos.search": ("Pictures and photographs", "subject", ("Show me pictures of {}", "Find a photograph of {}", "I want to see an image of {}")),
-    MAIL: ("Send an e-mail message", "message", ("Write a message to {}", "Mail a greeting to {}", "Send a letter by mail to {}")),
-}  # fmt: skip
-NOTHING = ("Tell me a joke", "Who are you", "Thank you very much", "Good morning", "Sing to me", "Are you sure")
+    "weather.forecast": (
+        "Weather forecast of a city",
+        "city",
+        ("Will it rain in {}", "How warm is it in {}", "Give me the weather of {}"),
+    ),
+    "flights.search": (
+        "Flights to a city",
+        "destination",
+        ("Find a flight to {}", "I want to fly to {}", "Which airlines go to {}"),
+    ),
+    "hotels.book": (
+        "Book a hotel room",
+        "city",
+        ("Book a room in {}", "Reserve a hotel in {}", "I need a bed for the night in {}"),
+    ),
+    "music.play": (
+        "Play songs of an artist",
+        "artist",
+        ("Play songs from {}", "Put on some music from {}", "I want to hear a band from {}"),
+    ),
+    "news.headlines": (
+        "Headlines of today's newspapers",
+        "topic",
+        ("What is in the papers about {}", "Show me the headlines on {}", "Any news from {}"),
+    ),
+    "recipes.find": (
+        "Recipes for dishes to cook",
+        "dish",
+        ("How do I cook a dish of {}", "Find a recipe from {}", "What can I bake as they do in {}"),
+    ),
+    "maps.distance": (
+        "Distance on the road between places",
+        "place",
+        ("How far is it to {}", "How many kilometres of road to {}", "Measure the distance to {}"),
+    ),
+    "currency.convert": (
+        "Exchange rate of two currencies",
+        "currency",
+        (
+            "Convert dollars to the money of {}",
+            "What is the exchange rate in {}",
+            "How much is a euro worth in {}",
+        ),
+    ),
+    "museums.list": (
+        "Museums and their opening hours",
+        "city",
+        ("Which museums are there in {}", "When does the gallery in {} open", "List the exhibitions of {}"),
+    ),
+    "population.count": (
+        "How many people live in a place",
+        "place",
+        ("How many inhabitants has {}", "How many people live in {}", "What is the population of {}"),
+    ),
+    "photos.search": (
+        "Pictures and photographs",
+        "subject",
+        ("Show me pictures of {}", "Find a photograph of {}", "I want to see an image of {}"),
+    ),
+    MAIL: (
+        "Send an e-mail message",
+        "message",
+        ("Write a message to {}", "Mail a greeting to {}", "Send a letter by mail to {}"),
+    ),
+}
+NOTHING = (
+    "Tell me a joke",
+    "Who are you",
+    "Thank you very much",
+    "Good morning",
+    "Sing to me",
+    "Are you sure",
+)
 
 
 def tool(name: str, description: str, parameter: str, *examples: str) -> ToolSpec:
@@ -100,10 +159,10 @@ def labelled_tasks() -> tuple[LabelledTask, ...]:
 
 
 @contextmanager
-def small_forests(growth: Growth = SMALL) -> Iterator[None]:
+def small_forests(growth: Growth = SMALL) -> Generator[None]:
     """Grow few trees, so that fitting takes a second; with as few rows in a leaf as small sets have."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("TOOL_GROWTH", "REPEAT_GROWTH", "PAIR_GROWTH"):
+        for name in ("TOOL_GROWTH", "FOLD_GROWTH", "REPEAT_GROWTH", "PAIR_GROWTH"):
             patch.setattr(fit, name, growth)
         yield
 

@@ -2,7 +2,7 @@
 
 Each task is shown twice: with the lessons of all other tasks, and with those of other sources only, so that
 the ranker learns to use lessons where there are some and to do without where there are none. What the second
-forest sees of the first is out of fold (stacking, Wolpert 1992). Deterministic.
+forest sees of the first is out of fold (stacking, Wolpert 1992). Deterministic, given a fresh encoder.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def read_forest(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Fores
     if forest.feature.ndim != 2 or not forest.feature.size or any(each.shape != shape for each in arrays_of):
         msg = f"{prefix} has arrays of different shapes"
         raise ValueError(msg)
-    inner, places = forest.feature >= 0, np.broadcast_to(np.arange(shape[1]), shape)
+    inner, places = forest.feature >= 0, np.arange(shape[1], dtype=np.int32)[None, :]
     if any((~((way > places) & (way < shape[1])) & inner).any() for way in (forest.left, forest.right)):
         msg = f"{prefix} has nodes that lead nowhere"  # or back: then it would never end
         raise ValueError(msg)

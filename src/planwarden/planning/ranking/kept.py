@@ -55,8 +55,11 @@ def _name(texts: Sequence[str]) -> str:
 def _read(path: Path, rows: int) -> Floats | None:
     """Give what a file holds; None where there is none, or it holds something else: then it is made anew."""
     try:
-        found = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            found: Floats = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    if not isinstance(found, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance] - a file may hold several
         return None
     return found if found.shape == (rows, WIDTH) and found.dtype == np.float32 else None
 

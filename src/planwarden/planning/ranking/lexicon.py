@@ -102,7 +102,9 @@ class GramRows:
         wanted = np.asarray(rows, np.int64)
         lengths = self.lengths[wanted]
         starts = np.repeat(self.starts[wanted], lengths) if len(wanted) else wanted
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        within = np.arange(int(lengths.sum()), dtype=np.int64) - np.repeat(
+            np.cumsum(lengths) - lengths, lengths
+        )
         return GramRows(self.places[starts + within], self.weights[starts + within], lengths)
 
     def likeness(self, dense: Floats) -> Floats:

@@ -24,7 +24,10 @@ pytestmark = pytest.mark.requirement("RANK-2")
         ("Add 2, 3, 4 and show the sum of them", ("Add 2 3 4", "show the sum of them")),
         ("Suche Flüge nach Rom und buche ein Hotel", ("Suche Flüge nach Rom", "buche ein Hotel")),
         ("Cherche un vol pour Rome puis réserve un hôtel", ("Cherche un vol pour Rome", "réserve un hôtel")),
-        ("查找去罗马的航班并告诉我价格。预订那里的一个便宜的酒店房间", ("查找去罗马的航班并告诉我价格", "预订那里的一个便宜的酒店房间")),
+        (
+            "查找去罗马的航班并告诉我价格。预订那里的一个便宜的酒店房间",
+            ("查找去罗马的航班并告诉我价格", "预订那里的一个便宜的酒店房间"),
+        ),
         ("Weather", ("Weather",)),
         ("", ("",)),
     ],

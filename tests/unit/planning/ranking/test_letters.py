@@ -10,7 +10,13 @@ from planwarden.planning.ranking.lexicon import PLACES, GramRows, Lexicon, grams
 pytestmark = pytest.mark.requirement("RANK-11")
 
 EVEN = Lexicon(np.ones(PLACES, np.float32))
-TEXTS = (["weather", "forecast"], [], ["weathers"], ["banana"], ["weather", "forecast", "oslo"])
+TEXTS: tuple[list[str], ...] = (
+    ["weather", "forecast"],
+    [],
+    ["weathers"],
+    ["banana"],
+    ["weather", "forecast", "oslo"],
+)
 ROWS = GramRows.of([EVEN.grams(text) for text in TEXTS])
 
 

@@ -14,7 +14,9 @@ from planwarden.planning.ranking.weights import RankerWeights, read_weights
 pytestmark = pytest.mark.requirement("RANK-6")
 
 
-def stored(weights: RankerWeights, path: Path, **changed: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Path:
+def stored(
+    weights: RankerWeights, path: Path, **changed: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+) -> Path:
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **(weights.arrays() | changed))
     return path
@@ -48,7 +50,9 @@ def test_a_missing_a_cut_and_a_flipped_file_are_refused(weights: RankerWeights, 
     cut, flipped = tmp_path / "cut.npz", tmp_path / "flipped.npz"
     cut.write_bytes(whole[: len(whole) // 2])
     middle = len(whole) // 2
-    flipped.write_bytes(whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 64]) + whole[middle + 64 :])
+    flipped.write_bytes(
+        whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 64]) + whole[middle + 64 :]
+    )
     single = tmp_path / "single.npy"
     np.save(single, np.zeros(3))
     for path in (cut, flipped, single):
