@@ -282,7 +282,7 @@ REQUIREMENTS: dict[str, str] = {
     "RANK-6": "Forests give what LightGBM gives; weights are read as stored, or refused with a remedy.",
     "RANK-7": "Order and links: links lead forward, probabilities lie in 0 to 1, a tool may stand twice.",
     "RANK-8": "Fitting learns what the tasks teach, the same each time, and shows no task its own answer.",
-    "RANK-9": "`planwarden tune ranker` keeps weights only if better; `eval plans` never fits on what it plans.",
+    "RANK-9": "`planwarden tune ranker` keeps only better weights; `eval plans` never fits on what it plans.",
     "RANK-10": "A request in a language that the embeddings do not know goes to plain retrieval.",
     "RANK-11": "Texts are compared to the letter too, rare letters weighing more.",
 }
