@@ -47,8 +47,9 @@ def tasks(folder: Path, count: int) -> str:
 
 @pytest.mark.requirement("CAL-8")
 def test_what_was_found_is_said_drawn_kept_and_in_force(
-    cli: Cli, mind: Mind, home: Path, tmp_path: Path
+    cli: Cli, mind: Mind, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PLANNER_LLM__MODE", "fused")
     pictures = tmp_path / "pictures"
     said = cli("calibrate", "--tasks", tasks(tmp_path, 35), "--limit", "32", "--out", str(pictures))
     assert said.code == 0, said
