@@ -90,9 +90,12 @@ def test_no_texts_have_no_embeddings(encoder: SentenceEncoder) -> None:
 
 
 def test_an_embedding_does_not_depend_on_what_else_is_in_the_batch(encoder: SentenceEncoder) -> None:
-    alone = encoder.encode(["Play a song"])[0]
-    beside = SentenceEncoder().encode(["A much longer text, " * 12, "Play a song", "Hi"])[1]
-    assert beside == pytest.approx(alone, abs=1e-5)
+    texts = [
+        "Play a song" + " and then a second one" * more for more in range(8)
+    ]  # some are padded to others
+    together = SentenceEncoder().encode([*texts, "A much longer text, " * 12])
+    alone = [encoder.encode([text])[0] for text in texts]
+    assert together[: len(texts)] == pytest.approx(np.stack(alone), abs=1e-5)
 
 
 def test_what_is_beyond_the_models_tokens_does_not_change_an_embedding(encoder: SentenceEncoder) -> None:
