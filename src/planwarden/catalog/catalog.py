@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from planwarden.contracts.json_schema import schema_fault
 from planwarden.contracts.specs import AgentSpec, ToolSpec
@@ -22,7 +23,7 @@ class CatalogProblem:
     remedy: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Catalog:
     """Agents and tools by name; every reference between them resolves."""
 
@@ -30,9 +31,9 @@ class Catalog:
     tools: Mapping[str, ToolSpec]
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Name this catalog by its content."""
+        """Name this catalog by its content; worked out once, which takes long for thousands of tools."""
         return digest(
             {
                 "agents": [self.agents[name].model_dump(mode="json") for name in sorted(self.agents)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -50,13 +51,13 @@ class AgentPolicy(Contract):
     """Whether a plan may let this agent answer from the model alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ToolPolicy:
     """Policies by agent. An agent nobody wrote a policy for may call nothing."""
 
     agents: Mapping[str, AgentPolicy] = field(default_factory=dict[str, AgentPolicy])
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Name this policy by its content."""
         return digest({name: policy.model_dump(mode="json") for name, policy in self.agents.items()})

@@ -25,6 +25,7 @@ from planwarden.planning.ranking.tool_index import ToolIndex, embedded_text
 from planwarden.planning.ranking.weights import SHIPPED, RankerWeights, read_weights
 from planwarden.planning.retrieval_prior import RetrievalPrior
 from planwarden.planning.shortlist import allowed_pairs
+from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.function_words import FUNCTION_WORDS
 from planwarden.tools.grounding import groundable
 
@@ -69,6 +70,7 @@ class LearnedPrior:
         self._kept = kept
         self._retrieval = RetrievalPrior()
         self._catalogs: OrderedDict[str, _Known] = OrderedDict()
+        self._pairs: OrderedDict[tuple[str, str], dict[str, tuple[str, ...]]] = OrderedDict()
         self._books: OrderedDict[tuple[str, tuple[Lesson, ...]], LessonBook] = OrderedDict()
 
     @property
@@ -92,7 +94,7 @@ class LearnedPrior:
         """Give what is known of a request."""
         if not _in_english(request.text):
             return self._retrieval.prior(request)
-        catalog, pairs = request.catalog, allowed_pairs(request.catalog, request.policy)
+        catalog, pairs = request.catalog, self._allowed(request.catalog, request.policy)
         usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
         if not usable:
             return Prior(tools=(), agents={}, none=1.0, ask=ASK)
@@ -155,6 +157,16 @@ class LearnedPrior:
             shares = [(agent, share / total) for agent, share in own.items()]
             found[name] = tuple(sorted(shares, key=_falling))
         return found
+
+    def _allowed(self, catalog: Catalog, policy: ToolPolicy) -> dict[str, tuple[str, ...]]:
+        """Give catalog ∩ policy, asking the policy once for each tool of a catalog."""
+        key = (catalog.digest, policy.digest)
+        if key not in self._pairs:
+            self._pairs[key] = allowed_pairs(catalog, policy)
+            while len(self._pairs) > KEPT_CATALOGS:
+                self._pairs.popitem(last=False)
+        self._pairs.move_to_end(key)
+        return self._pairs[key]
 
     def _known(self, catalog: Catalog) -> _Known:
         key = catalog.digest

@@ -66,7 +66,7 @@ class ToolIndex:
         if len(self.names) <= MAX_COMPARED:
             return list(range(len(self.names)))
         meant: Floats = self.embeddings @ heard.embeddings.T
-        said = self.name_letters.likeness(heard.letters[0]) + self.text_letters.likeness(heard.letters[0])
+        said = self.name_letters.likeness(heard.letters[0])
         whole: Floats = (meant[:, 0] + said / 2).astype(np.float32)
         by_clause = [_best(meant[:, at], NEAR_A_CLAUSE) for at in range(1, meant.shape[1])]
         wanted = dict.fromkeys(row for rank in zip(*by_clause, strict=True) for row in rank)
