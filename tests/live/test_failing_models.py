@@ -52,10 +52,11 @@ async def test_the_embedded_model_carries_a_whole_run_in_place_of_a_server_that_
         assert await planwarden.verify(result.run_id) == ()
     assert result.status == "completed"
     assert result.plan is not None
-    assert (result.plan.metadata.source, result.plan.metadata.model) == (
+    assert result.plan.metadata.source in (
         "planner",
-        "smollm2-135m-instruct+planner",
-    )
+        "prior",
+    )  # the model was asked; it may agree with the prior
+    assert result.plan.metadata.model == "smollm2-135m-instruct+planner"
     assert [call.call.tool for call in result.state.calls] == ["finance.snapshot"]
     answer = result.answer
     assert answer is not None
