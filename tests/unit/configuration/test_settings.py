@@ -49,11 +49,17 @@ def another(variable: str) -> Any:
         case float():
             return default / 2 or 0.5
         case str() if get_args(annotation):
-            return next(value for value in get_args(annotation) if value != default)
+            return another_choice(default, get_args(annotation))
         case str():
             return f"{default}-other"
         case _:
             return another_of_no_plain_type(default, annotation)
+
+
+def another_choice(default: str, choices: tuple[Any, ...]) -> Any:
+    """Give another word of the setting; where it takes only one, what it takes beside words."""
+    words = [choice for choice in choices if isinstance(choice, str) and choice != default]
+    return words[0] if words else Path("some/where") if Path in choices else 2
 
 
 def another_of_no_plain_type(default: object, annotation: Any) -> Any:
