@@ -39,7 +39,7 @@ def doctor(tmp_path: Path, *options: str, **environment: str) -> dict[str, dict[
 
 
 def test_the_embedded_model_passes_with_figures_of_its_own(tmp_path: Path) -> None:
-    # Without the adapter, which makes the planner so sure that no seed moves it: docs/guides/doctor.md says so.
+    # Without the adapter, which makes the planner so sure that no seed moves it (docs/guides/doctor.md).
     found = doctor(tmp_path, "--thorough", PLANNER_LLM__ADAPTER="none")
     for name in ("schema", "probabilities", "output limit", "temperature and seed", "context", "memory"):
         assert found[name]["status"] == "ok", found[name]
