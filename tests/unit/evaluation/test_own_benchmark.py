@@ -35,22 +35,16 @@ async def test_the_planner_is_measured_over_the_shipped_catalog_whatever_is_conf
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "planwarden.yaml").write_text("version: 1\nagents: {}\n", "utf-8")
-    step = {
-        "agent": "finance_agent",
-        "tools": ["finance.snapshot"],
-        "fallback_tools": ["finance.analytics"],
-        "reason": "asked",
-    }
     tasks = task_of("AAPL now?"), task_of("it's wrong"), task_of("UTC time")
     replies = (
-        json.dumps({"steps": [step], "handoff": "sequential"}),
-        json.dumps({"none": "ask"}),
+        json.dumps({"plan": ["finance.snapshot"]}),
+        json.dumps({"plan": ["ask"]}),
         ModelUnavailable("gone", remedy="start it"),
     )
     world = shipped_world(tmp_path)
     seen: list[OwnAttempt] = []
     with ScriptedLLM(*replies) as llm:
-        planner = LLMOrchestrationPlanner(llm, PlannerSettings())
+        planner = LLMOrchestrationPlanner(llm, PlannerSettings(mode="model"))
         contestant = OwnContestant(
             planner=planner, catalog=world.catalog, policy=world.policy, clock=TickingClock()
         )
