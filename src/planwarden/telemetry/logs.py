@@ -1,0 +1,135 @@
+"""The structured log: one event per line, ids bound to every line, no secret in any.
+
+Goes to the standard logger `planwarden`, which is silent until a program gives it a handler.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any, Literal, TextIO, cast
+
+import structlog
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from planwarden.telemetry.redaction import Redaction
+
+LOGGER = "planwarden"
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+
+Form = Literal["off", "json", "console"]
+Level = Literal["info", "warning"]
+Event = Literal[
+    "run_started",
+    "run_taken_over",
+    "plan_validation_failed",
+    "plan_decided",
+    "approval_asked",
+    "step_started",
+    "execution_fell",
+    "model_failed",
+    "call_refused",
+    "call_failed",
+    "call_in_doubt",
+    "step_failed",
+    "run_ended",
+    "memory_not_written",
+    "traces_not_exported",
+]
+"""Everything that is ever logged; docs/guides/logs.md says what each means."""
+
+_SECRETS = Redaction()
+"""What is secret in this process. One for all: a line must not hold a secret, whoever writes it."""
+
+
+def hide_secrets(secrets: Iterable[str]) -> None:
+    """Keep these values out of every line that this process logs from now on."""
+    _SECRETS.hide(secrets)
+
+
+def without_secrets(text: str) -> str:
+    """Give a text as a line may hold it."""
+    return _SECRETS.text(text)
+
+
+def bound(**ids: str) -> AbstractContextManager[None]:
+    """Bind ids to every line that is logged inside a `with` block and the tasks begun in it."""
+    return cast("AbstractContextManager[None]", bound_contextvars(**ids))
+
+
+def log(level: Level, event: Event, **fields: object) -> None:
+    """Write one line."""
+    written = _lines.warning if level == "warning" else _lines.info
+    written(event, **fields)
+
+
+def write_log(form: Form, stream: TextIO) -> None:
+    """Send the log to a stream: one JSON object a line, or lines for a person to read."""
+    logger = logging.getLogger(LOGGER)
+    if form == "off" or any(isinstance(handler, _Lines) for handler in logger.handlers):
+        return
+    handler = _Lines(stream)
+    if form == "console":
+        handler.setFormatter(_ForPeople(colors=stream.isatty()))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Our handler, told apart from those that a program adds."""
+
+
+class _ForPeople(logging.Formatter):
+    """Writes the JSON line of a record as people read it."""
+
+    def __init__(self, *, colors: bool) -> None:
+        super().__init__()
+        self._renderer = structlog.dev.ConsoleRenderer(colors=colors)
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "planwarden", None)
+        if not isinstance(fields, dict):
+            return without_secrets(super().format(record))
+        shown = {key: value for key, value in cast("EventDict", fields).items() if value is not None}
+        line = self._renderer(None, "", shown)
+        return line if not _SECRETS.betrayed(line) else _NOT_SHOWN
+
+
+_NOT_SHOWN = '{"event": "line_with_a_secret_left_out"}'
+
+
+def _with_ids(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    event.setdefault("run_id", None)
+    event.setdefault("step_id", None)
+    return event
+
+
+def _without_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    return {key: _SECRETS.value(value, key) for key, value in event.items()}
+
+
+def _written(_logger: WrappedLogger, _name: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:
+    """Write the line; one that would hold a secret all the same is left out, and says so."""
+    line = _as_json(None, "", dict(event))
+    if _SECRETS.betrayed(str(line)):
+        return (_NOT_SHOWN,), {}
+    return (str(line),), {"extra": {LOGGER: event}}
+
+
+_as_json = structlog.processors.JSONRenderer()
+_STEPS: list[Processor] = [
+    structlog.stdlib.filter_by_level,
+    merge_contextvars,
+    _with_ids,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso"),
+    structlog.processors.format_exc_info,
+    _without_secrets,
+    _written,
+]
+_lines: Any = structlog.wrap_logger(
+    logging.getLogger(LOGGER), processors=_STEPS, wrapper_class=structlog.stdlib.BoundLogger
+)
