@@ -62,7 +62,8 @@ class Tracer(Protocol):
             name: the operation, and on what.
             attributes: what is known beforehand.
             kind: `client` for a question to another process.
-            parent: a traceparent, for a span that is opened inside no other.
+            parent: a traceparent; the span is a child of that and not of the one that is open here, to
+                which it only links.
             links: traceparents of what it goes on from.
         """
         ...

@@ -8,7 +8,7 @@ from typing import Literal
 
 import anyio
 
-from planwarden.audit.log import log_event
+from planwarden.audit.log import LoggedRun, log_event
 from planwarden.contracts.clock import Ids
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.facts import (
@@ -34,6 +34,7 @@ from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.run_log import EventListener, RunLog
 from planwarden.orchestration.run_span import note_outcome, run_span
 from planwarden.planning.planner import Planning
+from planwarden.planning.prompt import PROMPT_VERSION
 
 Resolution = Literal["done", "not_done", "approve", "deny"]
 
@@ -177,9 +178,12 @@ class Orchestrator:
         self, lease: Lease, events: tuple[RunEvent, ...], listener: EventListener | None, span: Span
     ) -> RunState:
         state = fold(events)
+        run = LoggedRun(
+            started=state.started, tools=self.executor.world.catalog.tools, prompt_version=PROMPT_VERSION
+        )
 
         def tell(event: RunEvent) -> None:
-            log_event(event, state.started)
+            log_event(event, run)
             if listener is not None:
                 listener(event)
 

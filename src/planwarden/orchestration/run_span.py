@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from planwarden.contracts.run import RunState
 from planwarden.contracts.task import Task
 from planwarden.contracts.tracing import Attributes, Span, Tracer
+from planwarden.telemetry.logs import bound
 
 
 @contextmanager
 def run_span(tracer: Tracer, task: Task, run_id: str, before: RunState | None = None) -> Generator[Span]:
-    """Open the span of this process's part of a run.
+    """Open the span of this process's part of a run, and bind the run's id to what is logged in it.
 
     A run that is gone on with stays in the trace in which it began, beside its first span, with links to
     the spans of all who had it before.
@@ -32,7 +33,7 @@ def run_span(tracer: Tracer, task: Task, run_id: str, before: RunState | None = 
     }
     earlier = before.traces if before else ()
     parent = task.traceparent or (earlier[0] if earlier else None)
-    with tracer.span("invoke_workflow", about, parent=parent, links=earlier) as span:
+    with bound(run_id=run_id), tracer.span("invoke_workflow", about, parent=parent, links=earlier) as span:
         yield span
 
 

@@ -48,7 +48,8 @@ class TracedPlanner:
             "planwarden.catalog.digest": catalog.digest,
             "planwarden.policy.digest": policy.digest,
         }
-        with self._tracer.span("plan", about, parent=task.traceparent) as span:
+        parent = None if self._tracer.current().traceparent else task.traceparent
+        with self._tracer.span("plan", about, parent=parent) as span:
             planning = await self._inner.plan(task, catalog, policy, remembered)
             span.note(_came_of(planning.decision))
             if planning.decision.plan is None and planning.decision.refusals:

@@ -16,6 +16,7 @@ from planwarden.contracts.tracing import Attributes, Tracer
 from planwarden.contracts.value import Json
 from planwarden.runtime.recorder import Recorder
 from planwarden.runtime.tool_run import Failed, Returned, ToolRunner, Unclear
+from planwarden.telemetry.logs import without_secrets
 from planwarden.tools.tool import Tool, ToolContext
 
 
@@ -91,16 +92,20 @@ def traced_tools(run: ToolRunner, tracer: Tracer) -> ToolRunner:
 
 
 def content_traced_tools(run: ToolRunner, tracer: Tracer) -> ToolRunner:
-    """Add arguments and result, in full, to the span that `traced_tools` around it opened."""
+    """Add arguments and result, in full but for secrets, to the span that `traced_tools` around it opened."""
 
     async def traced(
         tool: Tool, spec: ToolSpec, arguments: Mapping[str, Json], context: ToolContext
     ) -> Returned | Failed | Unclear:
         span = tracer.current()
-        span.note({"gen_ai.tool.call.arguments": json.dumps(dict(arguments), ensure_ascii=False)})
+        span.note({"gen_ai.tool.call.arguments": _json(dict(arguments))})
         outcome = await run(tool, spec, arguments, context)
         if isinstance(outcome, Returned):
-            span.note({"gen_ai.tool.call.result": json.dumps(outcome.value, ensure_ascii=False)})
+            span.note({"gen_ai.tool.call.result": _json(outcome.value)})
         return outcome
 
     return traced
+
+
+def _json(value: Json) -> str:
+    return json.dumps(without_secrets(value), ensure_ascii=False)

@@ -49,9 +49,9 @@ def hide_secrets(secrets: Iterable[str]) -> None:
     _SECRETS.hide(secrets)
 
 
-def without_secrets(text: str) -> str:
-    """Give a text as a line may hold it."""
-    return _SECRETS.text(text)
+def without_secrets(value: object) -> object:
+    """Give a value as a line may hold it: JSON, with every secret hidden."""
+    return _SECRETS.value(value)
 
 
 def bound(**ids: str) -> AbstractContextManager[None]:
@@ -92,7 +92,7 @@ class _ForPeople(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "planwarden", None)
         if not isinstance(fields, dict):
-            return without_secrets(super().format(record))
+            return _SECRETS.text(super().format(record))
         shown = {key: value for key, value in cast("EventDict", fields).items() if value is not None}
         line = self._renderer(None, "", shown)
         return line if not _SECRETS.betrayed(line) else _NOT_SHOWN
@@ -101,10 +101,10 @@ class _ForPeople(logging.Formatter):
 _NOT_SHOWN = '{"event": "line_with_a_secret_left_out"}'
 
 
-def _with_ids(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    event.setdefault("run_id", None)
-    event.setdefault("step_id", None)
-    return event
+def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Put what every line has before what only some have."""
+    first = {name: event.pop(name, None) for name in ("timestamp", "level", "event", "run_id", "step_id")}
+    return {**first, **event}
 
 
 def _without_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -123,9 +123,9 @@ _as_json = structlog.processors.JSONRenderer()
 _STEPS: list[Processor] = [
     structlog.stdlib.filter_by_level,
     merge_contextvars,
-    _with_ids,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso"),
+    _in_order,
     structlog.processors.format_exc_info,
     _without_secrets,
     _written,

@@ -12,6 +12,7 @@ from planwarden.contracts.model import Message, ModelIdentity, ToolRequest
 from planwarden.contracts.tracing import Attributes, Tracer
 from planwarden.errors import ReplyIncomplete
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, ModelHealth
+from planwarden.telemetry.logs import without_secrets
 
 _PROVIDERS = {
     "embedded": "llama.cpp",
@@ -62,7 +63,7 @@ class TracedLLM:
 
 
 class ContentTracedLLM:
-    """Adds question and answer, in full, to the span that a `TracedLLM` around it opened."""
+    """Adds question and answer, in full but for secrets, to the span that a `TracedLLM` around it opened."""
 
     def __init__(self, inner: LLMService, tracer: Tracer) -> None:
         """Wrap `inner`, which is closed with this service."""
@@ -142,4 +143,4 @@ def _wanted(wanted: ToolRequest) -> dict[str, object]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(without_secrets(value), ensure_ascii=False)
