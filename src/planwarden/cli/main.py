@@ -18,6 +18,7 @@ from planwarden.cli import (
     measures,
     memory,
     running,
+    runs,
     tools,
     tuning,
 )
@@ -51,6 +52,7 @@ def options(
 
 
 running.register(app)
+runs.register(app)
 chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
