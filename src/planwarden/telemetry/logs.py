@@ -5,7 +5,9 @@ Goes to the standard logger `planwarden`, which is silent until a program gives 
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Literal, TextIO, cast
@@ -101,6 +103,17 @@ class _ForPeople(logging.Formatter):
 _NOT_SHOWN = '{"event": "line_with_a_secret_left_out"}'
 
 
+def _with_trace(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Add the ids of the span that is open here, whoever opened it; nothing where no program traces."""
+    tracing = sys.modules.get("opentelemetry.trace")
+    if tracing is not None:
+        at = tracing.get_current_span().get_span_context()
+        if at.is_valid:
+            event["trace_id"] = f"{at.trace_id:032x}"
+            event["span_id"] = f"{at.span_id:016x}"
+    return event
+
+
 def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Put what every line has before what only some have."""
     first = {name: event.pop(name, None) for name in ("timestamp", "level", "event", "run_id", "step_id")}
@@ -113,16 +126,16 @@ def _without_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> Ev
 
 def _written(_logger: WrappedLogger, _name: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:
     """Write the line; one that would hold a secret all the same is left out, and says so."""
-    line = _as_json(None, "", dict(event))
-    if _SECRETS.betrayed(str(line)):
+    line = json.dumps(event)
+    if _SECRETS.betrayed(line):
         return (_NOT_SHOWN,), {}
-    return (str(line),), {"extra": {LOGGER: event}}
+    return (line,), {"extra": {LOGGER: event}}
 
 
-_as_json = structlog.processors.JSONRenderer()
 _STEPS: list[Processor] = [
     structlog.stdlib.filter_by_level,
     merge_contextvars,
+    _with_trace,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso"),
     _in_order,
@@ -132,4 +145,4 @@ _STEPS: list[Processor] = [
 ]
 _lines: Any = structlog.wrap_logger(
     logging.getLogger(LOGGER), processors=_STEPS, wrapper_class=structlog.stdlib.BoundLogger
-)
+).bind()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from opentelemetry import trace
+from opentelemetry.context import attach, create_key, detach, get_value, set_value
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
@@ -17,42 +18,59 @@ from planwarden.contracts.tracing import (
     is_traceparent,
 )
 from planwarden.contracts.tracing import SpanKind as Kind
-from planwarden.telemetry.logs import bound
 
+_OURS = create_key("planwarden-span")
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
 
 
 class OpenTelemetrySpan:
-    """A span of the SDK, behind the port."""
+    """A span of the SDK, behind the port, opened for a `with` block.
+
+    The SDK's own context managers cost as much again as the span, and each of its attributes a lock.
+    """
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
+        self._noted: dict[str, AttributeValue] = {}
+
+    def __enter__(self) -> Span:
+        self._outside = attach(trace.set_span_in_context(self._span, set_value(_OURS, self)))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is not None:
+            self.fail(failure_code(error))
+        detach(self._outside)
+        self._span.set_attributes(self._noted)
+        self._span.end()
 
     @property
     def traceparent(self) -> str | None:
         """Give its place in the trace."""
-        context = self._span.get_span_context()
-        if not context.is_valid:
-            return None
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        return _traceparent(self._span.get_span_context())
 
     def note(self, attributes: Attributes) -> None:
         """Add attributes."""
-        self._span.set_attributes(_given(attributes))
+        self._noted.update(_given(attributes))
 
     def fail(self, error_type: str) -> None:
         """Say that the work failed."""
-        self._span.set_attribute("error.type", error_type)
+        self._noted["error.type"] = error_type
         self._span.set_status(Status(StatusCode.ERROR, error_type))
 
 
+def _traceparent(at: SpanContext) -> str | None:
+    if not at.is_valid:
+        return None
+    return f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}"
+
+
 class OpenTelemetryTracer:
-    """Opens spans with one of the SDK's tracers; where a line is logged inside, it carries their ids."""
+    """Opens spans with one of the SDK's tracers."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
 
-    @contextmanager
     def span(
         self,
         name: str,
@@ -61,36 +79,23 @@ class OpenTelemetryTracer:
         kind: Kind = "internal",
         parent: str | None = None,
         links: Sequence[str] = (),
-    ) -> Generator[Span]:
+    ) -> AbstractContextManager[Span]:
         """Open a span around a `with` block."""
-        inside = trace.get_current_span().get_span_context()
-        linked = [_place(each) for each in links if is_traceparent(each)]
-        context = None
+        under, linked = None, [_place(each) for each in links if is_traceparent(each)]
         if parent is not None and is_traceparent(parent):
-            context = trace.set_span_in_context(trace.NonRecordingSpan(_place(parent)))
+            inside = trace.get_current_span().get_span_context()
+            under = trace.set_span_in_context(trace.NonRecordingSpan(_place(parent)))
             linked += [inside] if inside.is_valid else []
-        with self._tracer.start_as_current_span(
-            name,
-            context,
-            _KINDS[kind],
-            _given(attributes),
-            [Link(each) for each in linked],
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as opened:
-            span = OpenTelemetrySpan(opened)
-            at = opened.get_span_context()
-            with bound(trace_id=f"{at.trace_id:032x}", span_id=f"{at.span_id:016x}"):
-                try:
-                    yield span
-                except BaseException as error:
-                    span.fail(failure_code(error))
-                    raise
+        return OpenTelemetrySpan(
+            self._tracer.start_span(
+                name, under, _KINDS[kind], _given(attributes), [Link(each) for each in linked]
+            )
+        )
 
     def current(self) -> Span:
-        """Give the innermost span that is open here."""
-        span = trace.get_current_span()
-        return OpenTelemetrySpan(span) if span.get_span_context().is_valid else NO_SPAN
+        """Give the innermost span of ours that is open here."""
+        span = get_value(_OURS)
+        return span if isinstance(span, OpenTelemetrySpan) else NO_SPAN
 
     def headers(self) -> Mapping[str, str]:
         """Give the header by which another process continues it."""

@@ -21,7 +21,7 @@ from opentelemetry.trace import (
 
 Object = Mapping[str, Any]
 
-_SEPARATORS = (",", ":")
+_text = json.encoder.encode_basestring_ascii
 _REMOTE_UNKNOWN = 0x100
 _REMOTE = 0x200
 """Bits of a span's flags that say whether its parent is in another process."""
@@ -39,7 +39,7 @@ class OtlpLines:
         of = (span.resource, span.instrumentation_scope)
         if self._of is None or self._of[0] is not of[0] or self._of[1] is not of[1]:
             self._of, self._before = of, _before(*of)
-        return f"{self._before}{json.dumps(_span(span), separators=_SEPARATORS)}]}}]}}]}}"
+        return f"{self._before}{_span(span)}]}}]}}]}}"
 
 
 def place_of(span: ReadableSpan) -> SpanContext:
@@ -48,63 +48,58 @@ def place_of(span: ReadableSpan) -> SpanContext:
 
 
 def _before(resource: Resource, scope: InstrumentationScope | None) -> str:
-    held = json.dumps({"attributes": _attributes(resource.attributes)}, separators=_SEPARATORS)
-    by = {"name": scope.name, "version": scope.version or ""} if scope else {}
-    named = json.dumps(by, separators=_SEPARATORS)
-    return f'{{"resourceSpans":[{{"resource":{held},"scopeSpans":[{{"scope":{named},"spans":['
+    by = json.dumps({"name": scope.name, "version": scope.version or ""} if scope else {})
+    held = f'{{"attributes":{_attributes(resource.attributes)}}}'
+    return f'{{"resourceSpans":[{{"resource":{held},"scopeSpans":[{{"scope":{by},"spans":['
 
 
-def _span(span: ReadableSpan) -> dict[str, object]:
-    context, parent = place_of(span), span.parent
-    flags = int(context.trace_flags) | _REMOTE_UNKNOWN
-    written: dict[str, object] = {
-        "traceId": f"{context.trace_id:032x}",
-        "spanId": f"{context.span_id:016x}",
-        "name": span.name,
-        "kind": span.kind.value + 1,
-        "startTimeUnixNano": str(span.start_time or 0),
-        "endTimeUnixNano": str(span.end_time or 0),
-        "attributes": _attributes(span.attributes or {}),
-        "flags": flags | _REMOTE if parent is not None and parent.is_remote else flags,
-        "status": _status(span.status),
-    }
+def _span(span: ReadableSpan) -> str:
+    """Write a span. By hand: it is done for every span while a run goes on, and takes a third of the time."""
+    at, parent = place_of(span), span.parent
+    flags = int(at.trace_flags) | _REMOTE_UNKNOWN
+    under = ""
     if parent is not None:
-        written["parentSpanId"] = f"{parent.span_id:016x}"
-    if span.links:
-        written["links"] = [_link(link) for link in span.links]
-    return written
+        flags |= _REMOTE if parent.is_remote else 0
+        under = f'"parentSpanId":"{parent.span_id:016x}",'
+    links = ",".join(
+        f'{{"traceId":"{link.context.trace_id:032x}","spanId":"{link.context.span_id:016x}"}}'
+        for link in span.links
+    )
+    return (
+        f'{{"traceId":"{at.trace_id:032x}","spanId":"{at.span_id:016x}",{under}"name":{_text(span.name)},'
+        f'"kind":{span.kind.value + 1},"startTimeUnixNano":"{span.start_time or 0}",'
+        f'"endTimeUnixNano":"{span.end_time or 0}","flags":{flags},"links":[{links}],'
+        f'"attributes":{_attributes(span.attributes or {})},"status":{_status(span.status)}}}'
+    )
 
 
-def _status(status: Status) -> dict[str, object]:
+def _status(status: Status) -> str:
     if status.status_code is StatusCode.UNSET:
-        return {}
-    message = {"message": status.description} if status.description else {}
-    return {"code": status.status_code.value, **message}
+        return "{}"
+    message = f',"message":{_text(status.description)}' if status.description else ""
+    return f'{{"code":{status.status_code.value}{message}}}'
 
 
-def _link(link: Link) -> dict[str, str]:
-    return {"traceId": f"{link.context.trace_id:032x}", "spanId": f"{link.context.span_id:016x}"}
+def _attributes(attributes: Mapping[str, Any]) -> str:
+    written = [f'{{"key":{_text(key)},"value":{_value(value)}}}' for key, value in attributes.items()]
+    return f"[{','.join(written)}]"
 
 
-def _attributes(attributes: Mapping[str, Any]) -> list[dict[str, object]]:
-    return [{"key": key, "value": _value(value)} for key, value in attributes.items()]
-
-
-def _value(value: object) -> dict[str, object]:
+def _value(value: object) -> str:
     match value:
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value}
         case str():
-            return {"stringValue": value}
+            return f'{{"stringValue":{_text(value)}}}'
+        case bool():
+            return f'{{"boolValue":{"true" if value else "false"}}}'
+        case int():
+            return f'{{"intValue":"{value}"}}'
+        case float():
+            return f'{{"doubleValue":{json.dumps(value)}}}'
         case Sequence():
-            values = [_value(each) for each in cast("Sequence[object]", value)]
-            return {"arrayValue": {"values": values}}
+            values = ",".join(map(_value, cast("Sequence[object]", value)))
+            return f'{{"arrayValue":{{"values":[{values}]}}}}'
         case _:
-            return {"stringValue": str(value)}
+            return f'{{"stringValue":{_text(str(value))}}}'
 
 
 def read_spans(lines: Iterable[str]) -> list[ReadableSpan]:

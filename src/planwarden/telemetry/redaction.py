@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import cast
 from urllib.parse import quote, quote_plus
 
@@ -14,6 +15,8 @@ SHORTEST = 4
 """A shorter value is taken for a placeholder, such as `x`, that servers without keys are given."""
 ANYWHERE = 8
 """A value of so many characters is hidden wherever it stands, a shorter one where it is a word by itself."""
+SHORT = 100
+"""Texts up to so many characters are mostly names and digests, which come again and again."""
 
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:api[_-]?key|authorization|cookie|credentials?|passw(?:or)?d|secret|token)$"
@@ -42,6 +45,7 @@ class Redaction:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: frozenset[str] = frozenset()
         self._pattern: re.Pattern[str] | None = None
+        self._seen = lru_cache(maxsize=1024)(self._hidden)
         self.hide(secrets)
 
     def hide(self, secrets: Iterable[str]) -> None:
@@ -52,6 +56,7 @@ class Redaction:
         self._known |= fresh
         ordered = sorted(self._known, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(_anywhere_or_as_a_word, ordered)))
+        self._seen.cache_clear()
 
     def betrayed(self, text: str) -> bool:
         """Say whether a known secret stands in a text."""
@@ -59,6 +64,9 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """Give a text without secrets."""
+        return self._seen(text) if len(text) <= SHORT else self._hidden(text)
+
+    def _hidden(self, text: str) -> str:
         if self._pattern is not None:
             text = self._pattern.sub(HIDDEN, text)
         for looks, hidden in _LOOKS:
