@@ -1,9 +1,10 @@
 """What telemetry costs: the same runs of no latency with it off, and with traces, logs and metrics on.
 
-Each run plans, and carries out its steps with a model and tools that answer at once, on a real SQLite
-journal. With telemetry on, spans go to a receiver in another process through the spool and the batch
-exporter, the log is written as JSON, and the metrics are scraped once per block by that other process. Blocks
-of both kinds alternate, so that a machine that is busy for a while is so for both; neighbours are compared.
+A run is what `Planwarden.route_task` does, all of it, but for model and tools, which answer at once: catalog,
+ranking, plan, policy, a real SQLite journal on this disk, dossier, memory. With telemetry on, spans go to a
+receiver in another process through the spool and the batch exporter, the log is written as JSON, and that
+other process scrapes the metrics every 15 seconds. Blocks of both kinds alternate, so that a machine that is
+busy for a while is so for both; neighbours are compared.
 
 PLANWARDEN_BENCH_BLOCKS sets how many pairs of blocks (40). Ends with 1 when telemetry adds more than 5 %.
 """
@@ -20,37 +21,25 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from planwarden import Planwarden, load_settings
-from planwarden.app.assembly import make_orchestrator, make_planner
+from planwarden import Planwarden, Task, load_settings
 from planwarden.app.models import Models
-from planwarden.app.system import SystemClock, SystemIds
 from planwarden.app.traces import traced_model
 from planwarden.audit.exposition import prometheus_text
-from planwarden.catalog.catalog import build_catalog
 from planwarden.configuration.catalog_file import AssembledCatalog
-from planwarden.configuration.settings import AgentModel, PlannerModel
-from planwarden.contracts.specs import AgentSpec
-from planwarden.contracts.task import Task
-from planwarden.journal.owner import is_dead, this_process
-from planwarden.journal.sqlite import SqliteJournal
+from planwarden.contracts.facts import RunStarted
 from planwarden.llm.service import LLMRequest
-from planwarden.orchestration.orchestrator import Orchestrator
-from planwarden.planning.memory.in_process import InProcessMemory
-from planwarden.planning.retrieval_prior import RetrievalPrior
 from planwarden.runtime.asking import AgentModels
 from planwarden.telemetry.logs import LOGGER, write_log
-from planwarden.telemetry.tracing import Tracing, TracingSettings, open_tracing
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
 from planwarden.testing.scripted_llm import FunctionLLM
-from planwarden.testing.stage import allow_everything
 
 RUNS = 30
 """In a block; more spans than the exporter sends at a time, so that it sends while runs go on."""
@@ -59,6 +48,18 @@ STEPS = ("look", "read", "count", "write")
 SPANS = 3 + 4 * len(STEPS)
 """Of a run: run, plan and its question; for each step itself, two questions, one call."""
 TASK = Task(prompt="Look, read, count and write.")
+PLANNER = {"mode": "model", "retries": 0}
+"""The model's plan is followed as it is, so that each run is the same."""
+SCRAPED_EVERY_S = 15.0
+"""As Prometheus is often set."""
+CATALOG = """
+version: 1
+agents:
+  general_agent: {description: Works, tools: [look, read, count, write]}
+policies:
+  general_agent:
+    rules: [{name: all, allow: [look, read, count, write], reason: they do nothing}]
+"""
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -110,81 +111,87 @@ def mind(request: LLMRequest) -> str:
     return '{"text": "x"}' if request.output_schema else "Done."
 
 
-async def orchestrator(journal: SqliteJournal, tracing: Tracing) -> Orchestrator:
-    """Put the product together around doubles for models and tools."""
-    tools = {name: CannedTool(name, parameters=ONE_TEXT) for name in STEPS}
-    agents = (AgentSpec(name="worker", description="Works", tools=STEPS),)
-    world = AssembledCatalog(
-        catalog=build_catalog(agents, [tool.spec for tool in tools.values()], {}),
-        policy=allow_everything(agents),
-        tools=tools,
-        left_out={},
-    )
-    llm = traced_model(FunctionLLM(mind), tracing)
-    return make_orchestrator(
-        journal=journal,
-        owner=this_process("bench"),
-        clock=SystemClock(),
-        ids=SystemIds(),
-        models=Models(planner=llm, agents=AgentModels(default=llm)),
-        planner=make_planner(PlannerModel(mode="model", shortlist=8), llm, source=RetrievalPrior()),
-        world=world,
-        memory=InProcessMemory(),
-        chosen=AgentModel(),
-        tracing=tracing,
-    )
+class Instant(Planwarden):
+    """The product, with a model that answers at once."""
+
+    _instant: Models | None = None
+
+    async def models(
+        self,
+        pinned: RunStarted | None = None,  # noqa: ARG002 - the product's signature
+        world: AssembledCatalog | None = None,  # noqa: ARG002 - the product's signature
+    ) -> Models:
+        """Give that model, for planner and agents."""
+        if self._instant is None:
+            llm = traced_model(FunctionLLM(mind), self.tracing)
+            self._instant = Models(planner=llm, agents=AgentModels(default=llm))
+        return self._instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Arm:
     """One way of running: with telemetry or without."""
 
     folder: Path
     receiver: str = ""
     """Address of the other process; empty: everything is off."""
+    scraped_at: float = 0.0
 
     async def block(self, number: int) -> float:
-        """Carry out a block on a new journal; give how long it took, in seconds, delivery included."""
+        """Carry out a block in a new home; give how long it took, in seconds, delivery included."""
         home = self.folder / f"{'on' if self.receiver else 'off'}{number}"
-        clock, owner = SystemClock(), this_process("bench")
         home.mkdir()
-        journal = await SqliteJournal.open(
-            home / "journal.db", clock, SystemIds(), is_dead=partial(is_dead, here=owner)
+        config = home / "planwarden.yaml"
+        config.write_text(CATALOG)
+        telemetry = {"traces": "otlp" if self.receiver else "off"}
+        settings = load_settings(
+            {
+                "planwarden_home": home,
+                "planwarden_config": config,
+                "telemetry": telemetry,
+                "planner_llm": PLANNER,
+            }
         )
-        tracing = self._on(home) if self.receiver else Tracing()
-        front = await orchestrator(journal, tracing)
-        await front.route_task(TASK)  # whatever is made on first use
-        began = time.perf_counter()
-        for run in range(RUNS):
-            if self.receiver and run == RUNS // 2:
-                scraping = asyncio.create_task(asyncio.to_thread(_get, f"{self.receiver}/metrics?{home}"))
-            state = await front.route_task(TASK)
-            assert state.status == "completed", (state.ended, state.decision)
-            assert len(state.calls) == len(STEPS)
-        if tracing.provider is not None:
-            await asyncio.to_thread(tracing.provider.force_flush)
-        took = time.perf_counter() - began
-        if self.receiver:
-            assert b"planwarden_runs_total" in await scraping
-            self._off(tracing)
-        await journal.aclose()
+        tools = [CannedTool(name, parameters=ONE_TEXT) for name in STEPS]
+        planwarden = Instant(settings, tools)
+        with self._logging(home):
+            await planwarden.route_task(TASK)  # whatever is made on first use
+            began = time.perf_counter()
+            scraping = self._scrape(home)
+            for _ in range(RUNS):
+                result = await planwarden.route_task(TASK)
+                assert result.status == "completed"
+                assert len(result.state.calls) == len(STEPS)
+            if planwarden.tracing.provider is not None:
+                await asyncio.to_thread(planwarden.tracing.provider.force_flush)
+            took = time.perf_counter() - began
+        counts = planwarden.tracing.counts
+        assert counts.failed == counts.not_kept == 0
+        assert scraping is None or b"planwarden_runs_total" in await scraping
+        await planwarden.aclose()
         return took
 
-    def _on(self, home: Path) -> Tracing:
-        write_log("json", (home / "log").open("w"))
-        return open_tracing(
-            TracingSettings(
-                destination="otlp", version="0", file=home / "unused", spool=home / "spool", process="bench"
-            )
-        )
+    def _scrape(self, home: Path) -> asyncio.Task[bytes] | None:
+        now = time.monotonic()
+        if not self.receiver or now - self.scraped_at < SCRAPED_EVERY_S:
+            return None
+        self.scraped_at = now
+        return asyncio.create_task(asyncio.to_thread(_get, f"{self.receiver}/metrics?{home}"))
 
-    def _off(self, tracing: Tracing) -> None:
-        tracing.close()
-        assert tracing.counts.failed == tracing.counts.not_kept == 0
+    @contextmanager
+    def _logging(self, home: Path) -> Generator[None]:
+        if not self.receiver:
+            yield
+            return
         logger = logging.getLogger(LOGGER)
-        for handler in logger.handlers[1:]:
-            logger.removeHandler(handler)
-        logger.setLevel(logging.NOTSET)
+        before = list(logger.handlers)
+        with (home / "log").open("w") as stream:
+            write_log("json", stream)
+            try:
+                yield
+            finally:
+                logger.handlers[:] = before
+                logger.setLevel(logging.NOTSET)
 
 
 def _get(address: str) -> bytes:

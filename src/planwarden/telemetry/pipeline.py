@@ -78,10 +78,6 @@ def _otlp(protocol: str) -> SpanExporter:
             f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}, and the library for it is not installed ({error}).",
             remedy=f"Run `pip install {package}`, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
         ) from error
-    except (ValueError, TypeError, OSError) as error:
-        raise SettingsRejected(
-            f"An OTEL_EXPORTER_OTLP_… variable cannot be used: {error}.", remedy="Correct or unset it."
-        ) from error
     return exporter
 
 
