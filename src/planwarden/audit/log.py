@@ -140,7 +140,6 @@ def _log_decision(event: RunEvent, decision: PlanDecision, run: LoggedRun) -> No
         "plan_decided",
         seq=event.seq,
         plan_source=_source(decision),
-        plan_digest=plan.digest() if plan else None,
         steps=len(plan.steps) if plan else 0,
         confidence=plan.confidence if plan else None,
         prompt_version=made.prompt_version,

@@ -73,8 +73,7 @@ def write_log(form: Form, stream: TextIO) -> None:
     if form == "off" or any(isinstance(handler, _Lines) for handler in logger.handlers):
         return
     handler = _Lines(stream)
-    if form == "console":
-        handler.setFormatter(_ForPeople(colors=stream.isatty()))
+    handler.setFormatter(_ForPeople(colors=stream.isatty()) if form == "console" else _Json())
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -82,6 +81,16 @@ def write_log(form: Form, stream: TextIO) -> None:
 
 class _Lines(logging.StreamHandler[TextIO]):
     """Our handler, told apart from those that a program adds."""
+
+
+class _Json(logging.Formatter):
+    """Writes the JSON line of a record; what a plug-in logs under our name becomes one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if hasattr(record, LOGGER) or record.msg == _NOT_SHOWN:
+            return record.getMessage()
+        level, message = record.levelname.lower(), _SECRETS.text(super().format(record))
+        return json.dumps({"level": level, "event": "message", "logger": record.name, "message": message})
 
 
 class _ForPeople(logging.Formatter):
@@ -92,7 +101,7 @@ class _ForPeople(logging.Formatter):
         self._renderer = structlog.dev.ConsoleRenderer(colors=colors)
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = getattr(record, "planwarden", None)
+        fields = getattr(record, LOGGER, None)
         if not isinstance(fields, dict):
             return _SECRETS.text(super().format(record))
         shown = {key: value for key, value in cast("EventDict", fields).items() if value is not None}

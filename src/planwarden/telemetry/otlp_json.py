@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from opentelemetry.sdk.resources import Resource
@@ -22,6 +23,8 @@ from opentelemetry.trace import (
 Object = Mapping[str, Any]
 
 _text = json.encoder.encode_basestring_ascii
+SHORT = 100
+"""Longer texts are content, which does not come again."""
 _REMOTE_UNKNOWN = 0x100
 _REMOTE = 0x200
 """Bits of a span's flags that say whether its parent is in another process."""
@@ -81,8 +84,21 @@ def _status(status: Status) -> str:
 
 
 def _attributes(attributes: Mapping[str, Any]) -> str:
-    written = [f'{{"key":{_text(key)},"value":{_value(value)}}}' for key, value in attributes.items()]
-    return f"[{','.join(written)}]"
+    return f"[{','.join([_attribute(key, value) for key, value in attributes.items()])}]"
+
+
+def _attribute(key: str, value: object) -> str:
+    if isinstance(value, str) and len(value) > SHORT:
+        return _written(key, value)
+    return _remembered(key, value)
+
+
+def _written(key: str, value: object) -> str:
+    return f'{{"key":{_text(key)},"value":{_value(value)}}}'
+
+
+_remembered = lru_cache(maxsize=2048, typed=True)(_written)
+"""Names, models, digests and codes come again with every span."""
 
 
 def _value(value: object) -> str:
