@@ -6,7 +6,8 @@ receiver in another process through the spool and the batch exporter, the log is
 other process scrapes the metrics every 15 seconds. Blocks of both kinds alternate, so that a machine that is
 busy for a while is so for both; neighbours are compared.
 
-PLANWARDEN_BENCH_BLOCKS sets how many pairs of blocks (40). Ends with 1 when telemetry adds more than 5 %.
+PLANWARDEN_BENCH_BLOCKS sets how many pairs of blocks (40). Ends with 1 when telemetry adds more than 5 % in
+the median; of fewer than 20 pairs, in three quarters of them, for so few say little on a busy machine.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ from planwarden.testing.scripted_llm import FunctionLLM
 RUNS = 30
 """In a block; more spans than the exporter sends at a time, so that it sends while runs go on."""
 MOST = 0.05
+ENOUGH = 20
+"""Pairs whose median is taken at its word."""
 STEPS = ("look", "read", "count", "write")
 SPANS = 3 + 4 * len(STEPS)
 """Of a run: run, plan and its question; for each step itself, two questions, one call."""
@@ -176,7 +179,7 @@ class Arm:
         if not self.receiver or now - self.scraped_at < SCRAPED_EVERY_S:
             return None
         self.scraped_at = now
-        return asyncio.create_task(asyncio.to_thread(_get, f"{self.receiver}/metrics?{home}"))
+        return asyncio.create_task(asyncio.to_thread(fetched, f"{self.receiver}/metrics?{home}"))
 
     @contextmanager
     def _logging(self, home: Path) -> Generator[None]:
@@ -194,7 +197,8 @@ class Arm:
                 logger.setLevel(logging.NOTSET)
 
 
-def _get(address: str) -> bytes:
+def fetched(address: str) -> bytes:
+    """Give what the other process answers."""
     with urllib.request.urlopen(address) as answer:
         return answer.read()
 
@@ -221,18 +225,24 @@ def main() -> int:
         os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver
         try:
             off, on = asyncio.run(compare(pairs, Path(folder), receiver))
-            came = int(_get(receiver))
+            came = int(fetched(receiver))
         finally:
             other.terminate()
     more = [with_it / without - 1 for without, with_it in zip(off, on, strict=True)]
-    added = statistics.median(more)
     sent = pairs * (RUNS + 1) * SPANS
     print(f"telemetry: {pairs} pairs of blocks of {RUNS} runs of {len(STEPS)} steps, {SPANS} spans each")
     print(f"  ms per run, off: {_said(off, 1000)}")
     print(f"  ms per run, on:  {_said(on, 1000)}")
     print(f"  added, % of its neighbour: {_said(more, 100)}; at most {MOST:.0%}")
     print(f"  spans received: {came} of {sent}")
-    return 1 if added > MOST or came != sent else 0
+    return 1 if too_much(more) or came != sent else 0
+
+
+def too_much(more: Sequence[float]) -> bool:
+    """Judge what telemetry added, each as a share of its neighbour."""
+    if len(more) >= ENOUGH:
+        return statistics.median(more) > MOST
+    return sum(each > MOST for each in more) > 0.75 * len(more)
 
 
 def _said(values: Sequence[float], scale: float) -> str:

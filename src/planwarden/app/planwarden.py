@@ -197,6 +197,7 @@ class Planwarden:
             policy_digest=world.policy.digest,
             planner_model=models.planner.identity.model,
             prompt_version=PROMPT_VERSION,
+            prompt_digest=planning.exchanges[-1].prompt_digest() if planning.exchanges else None,
         )
         log_planning(planning.decision, made)
         return planning

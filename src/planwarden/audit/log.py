@@ -25,6 +25,7 @@ from planwarden.contracts.facts import (
     StepFailed,
     StepStarted,
 )
+from planwarden.contracts.model import ModelExchange
 from planwarden.contracts.plan import (
     PlanDecision,
     PlanMetadata,
@@ -54,10 +55,12 @@ class PlannedWith:
     """None for a plan that somebody brought along."""
     prompt_version: str | None = None
     """Of the planner's prompt; likewise."""
+    prompt_digest: str | None = None
+    """Of the last prompt that the planner's model was asked; None where none was."""
     run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LoggedRun:
     """What the lines of a run rest on beside its events."""
 
@@ -66,6 +69,8 @@ class LoggedRun:
     """The names in the catalog; another one a model made up, and it is not logged."""
     prompt_version: str
     """Of the planner's prompt."""
+    asked: ModelExchange | None = None
+    """The last exchange with the planner's model that was logged about."""
 
 
 def log_event(event: RunEvent, run: LoggedRun) -> None:
@@ -75,6 +80,9 @@ def log_event(event: RunEvent, run: LoggedRun) -> None:
             log("info", "run_started", seq=event.seq, planner_model=fact.planner.model, **_digests(fact))
         case RunTakenOver() as fact:
             log("info", "run_taken_over", seq=event.seq, **_digests(fact))
+        case ModelAnswered(step=None, exchange=exchange):
+            run.asked = exchange
+            _log_work(event, run.tools)
         case PlanDecided(decision=decision):
             _log_decision(event, decision, run)
         case RunEnded(outcome=outcome, code=code):
@@ -132,6 +140,7 @@ def _log_decision(event: RunEvent, decision: PlanDecision, run: LoggedRun) -> No
         policy_digest=started.policy_digest,
         planner_model=started.planner.model,
         prompt_version=None if _source(decision) == "edited" else run.prompt_version,
+        prompt_digest=run.asked.prompt_digest() if run.asked and decision.refusals else None,
         run_id=event.run_id,
     )
     log_refusals(decision.refusals, made, source=_source(decision))
@@ -177,6 +186,7 @@ def log_refusals(refusals: Sequence[Refusal], made: PlannedWith, *, source: Plan
             plan_source=source,
             planner_model=made.planner_model,
             prompt_version=made.prompt_version,
+            prompt_digest=made.prompt_digest,
             catalog_digest=made.catalog_digest,
             policy_digest=made.policy_digest,
         )

@@ -67,7 +67,7 @@ def a_stage(*results: Any, **given: Any) -> Stage:
 def failed_with(message: str) -> BaseException:
     """Give an error as it is when it was raised."""
     try:
-        raise ValueError(message)
+        raise ValueError(message)  # noqa: TRY301 - it is to have a traceback
     except ValueError as error:
         return error
 
