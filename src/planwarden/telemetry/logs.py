@@ -42,18 +42,18 @@ Event = Literal[
 ]
 """Everything that is ever logged; docs/guides/logs.md says what each means."""
 
-_SECRETS = Redaction()
+SECRETS = Redaction()
 """What is secret in this process. One for all: a line must not hold a secret, whoever writes it."""
 
 
 def hide_secrets(secrets: Iterable[str]) -> None:
     """Keep these values out of every line that this process logs from now on."""
-    _SECRETS.hide(secrets)
+    SECRETS.hide(secrets)
 
 
 def without_secrets(value: object) -> object:
     """Give a value as a line may hold it: JSON, with every secret hidden."""
-    return _SECRETS.value(value)
+    return SECRETS.value(value)
 
 
 def bound(**ids: str) -> AbstractContextManager[None]:
@@ -89,7 +89,7 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         if hasattr(record, LOGGER) or record.msg == _NOT_SHOWN:
             return record.getMessage()
-        level, message = record.levelname.lower(), _SECRETS.text(super().format(record))
+        level, message = record.levelname.lower(), SECRETS.text(super().format(record))
         return json.dumps({"level": level, "event": "message", "logger": record.name, "message": message})
 
 
@@ -103,10 +103,10 @@ class _ForPeople(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, LOGGER, None)
         if not isinstance(fields, dict):
-            return _SECRETS.text(super().format(record))
+            return SECRETS.text(super().format(record))
         shown = {key: value for key, value in cast("EventDict", fields).items() if value is not None}
         line = self._renderer(None, "", shown)
-        return line if not _SECRETS.betrayed(line) else _NOT_SHOWN
+        return line if not SECRETS.betrayed(line) else _NOT_SHOWN
 
 
 _NOT_SHOWN = '{"event": "line_with_a_secret_left_out"}'
@@ -130,13 +130,13 @@ def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict
 
 
 def _without_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    return {key: _SECRETS.value(value, key) for key, value in event.items()}
+    return {key: SECRETS.value(value, key) for key, value in event.items()}
 
 
 def _written(_logger: WrappedLogger, _name: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:
     """Write the line; one that would hold a secret all the same is left out, and says so."""
     line = json.dumps(event)
-    if _SECRETS.betrayed(line):
+    if SECRETS.betrayed(line):
         return (_NOT_SHOWN,), {}
     return (line,), {"extra": {LOGGER: event}}
 

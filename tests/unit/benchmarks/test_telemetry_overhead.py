@@ -5,30 +5,33 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from benchmarks import telemetry_overhead as benchmark
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.requirement("TRC-12")
-async def test_a_pair_of_blocks_is_timed_and_every_span_of_it_arrives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(benchmark, "RUNS", 2)
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     command = [sys.executable, str(benchmark.__file__), "receive"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
-        receiver = f"http://127.0.0.1:{int(other.stdout.readline())}"
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver)
-        try:
-            off, on = await benchmark.compare(1, tmp_path, receiver)
-            came = int(await asyncio.to_thread(benchmark.fetched, receiver))
-        finally:
-            other.terminate()
+        address = f"http://127.0.0.1:{int(other.stdout.readline())}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        yield address
+        other.terminate()
+
+
+@pytest.mark.requirement("TRC-12")
+async def test_a_pair_of_blocks_is_timed_and_every_span_of_it_arrives(
+    receiver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "RUNS", 2)
+    off, on = await benchmark.compare(1, tmp_path, receiver)
+    came = int(await asyncio.to_thread(benchmark.fetched, receiver))
     assert len(off) == len(on) == 1
     assert min(*off, *on) > 0
     assert came == 3 * benchmark.SPANS

@@ -128,7 +128,7 @@ async def test_while_something_traces_a_line_has_the_ids_of_its_span(written: Wr
 def test_no_line_holds_a_secret_of_this_process(secret: str, around: str) -> None:
     logger = logging.getLogger(LOGGER)
     before = (list(logger.handlers), logger.level, logger.propagate)
-    known, module._SECRETS = module._SECRETS, Redaction()
+    known, module.SECRETS = module.SECRETS, Redaction()
     hide_secrets([secret])
     try:
         for form in ("json", "console"):
@@ -142,7 +142,7 @@ def test_no_line_holds_a_secret_of_this_process(secret: str, around: str) -> Non
             assert text.count("\n") >= 3
             assert secret not in text
     finally:
-        module._SECRETS = known
+        module.SECRETS = known
         logger.handlers[:], logger.level, logger.propagate = before
 
 

@@ -21,7 +21,7 @@ TEXT = st.text(max_size=30)
 def events(draw: st.DrawFn) -> tuple[str, Any]:
     """Make a secret, and a value of any shape in which it stands somewhere, by itself or inside a text."""
     secret = draw(SECRETS)
-    holding = st.builds(lambda before, after: f"{before}{secret}{after}", TEXT, TEXT)
+    holding = st.tuples(TEXT, TEXT).map(secret.join)
     leaves = st.one_of(
         holding, holding.map(lambda text: text.encode("utf-8", "replace")), holding.map(ValueError)
     )
