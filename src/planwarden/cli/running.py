@@ -216,7 +216,7 @@ def runs(
     """List the runs in the journal, newest first."""
 
     async def work(planwarden: Planwarden) -> list[dict[str, Any]]:
-        return run_rows(await planwarden.runs(limit=limit))
+        return run_rows(await planwarden.record.runs(limit=limit))
 
     rows = with_planwarden(work, as_json=as_json)
     if as_json:

@@ -17,7 +17,9 @@ from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
 from planwarden.journal.sqlite.examination import WriterFacts, damage, writer_facts
 from planwarden.journal.sqlite.file import open_for_reading, open_for_writing
+from planwarden.journal.sqlite.index import SqliteIndex
 from planwarden.journal.sqlite.record import read_events, read_links, stored_faults
+from planwarden.journal.sqlite.snapshots import SqliteSnapshots
 from planwarden.journal.sqlite.thread import ConnectionThread
 
 _COMMIT_TOGETHER = 256
@@ -41,6 +43,10 @@ class SqliteJournal:
             self._writer = ConnectionThread(
                 path, open_for_writing, transaction="IMMEDIATE", batch=_COMMIT_TOGETHER
             )
+        self.index = SqliteIndex(reader=self._reader, writing=self._writing)
+        """Summaries of all runs, to search and to count by."""
+        self.snapshots = SqliteSnapshots(reader=self._reader, writing=self._writing)
+        """Catalogs and policies as they were when a run began."""
 
     @classmethod
     async def open(
