@@ -17,10 +17,13 @@ _UNSEEN = re.compile(
 )
 
 
-def dossier_markdown(dossier: Dossier) -> str:
-    """Write a dossier as Markdown: what was asked, planned, done, answered, and how it can be checked."""
+def dossier_markdown(dossier: Dossier, *, notice: str = "") -> str:
+    """Write a dossier as Markdown: what was asked, planned, done, answered, and how it can be checked.
+
+    `notice` is what a reader has to know first, such as that it is redacted.
+    """
     sections = (
-        _head(dossier),
+        _head(dossier, notice),
         _plan(dossier.decision),
         _steps(dossier.steps),
         _calls(dossier.calls),
@@ -33,13 +36,14 @@ def dossier_markdown(dossier: Dossier) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def _head(dossier: Dossier) -> list[str]:
+def _head(dossier: Dossier, notice: str) -> list[str]:
     adherence = "–" if dossier.adherence is None else f"{dossier.adherence:.0%}"
     reason = f" ({dossier.outcome_code}: {dossier.outcome_message})" if dossier.outcome_code else ""
     asked_by = f"{dossier.task.principal.kind} {dossier.task.principal.id}, tenant {dossier.task.tenant}"
     lines = [
         f"# Dossier of run {dossier.run_id}",
         "",
+        *([f"> **{notice}**", ""] if notice else []),
         f"- **Status:** {dossier.status}{_cell(reason)}",
         f"- **Adherence:** {adherence}",
         f"- **Asked by:** {_cell(asked_by)}",

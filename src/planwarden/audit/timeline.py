@@ -6,7 +6,7 @@ It says names and times only, no free text, so that a redacted dossier can be sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -92,6 +92,7 @@ class _Reading:
     def close(self) -> None:
         for kind, ref in tuple(self.open):
             self._stop(kind, ref, "open")
+        self.spans = _one_after_the_other(self.spans)
 
     def _exchange(self, seq: int, fact: f.ModelAnswered) -> None:
         begin = max(0.0, self.now_s - fact.exchange.usage.latency_s)
@@ -161,6 +162,19 @@ class _Reading:
             end=end,
         )
         self.spans.append(span)
+
+
+def _one_after_the_other(spans: Sequence[Span]) -> list[Span]:
+    """Put the planner's exchanges, which are recorded together when planning is over, behind each other."""
+    planning = [span for span in spans if span.kind == "planning"]
+    placed = [span for span in spans if span.kind != "planning"]
+    following: Span | None = None
+    for span in reversed(planning):
+        end = span.end_s if following is None else min(span.end_s, following.begin_s)
+        begin = end - (span.end_s - span.begin_s)
+        following = span if begin < 0 else replace(span, begin_s=begin, end_s=end)
+        placed.append(following)
+    return placed
 
 
 def _marks(fact: f.Fact) -> Iterator[tuple[str, str | None]]:

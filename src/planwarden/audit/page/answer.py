@@ -1,9 +1,9 @@
-"""What the answer's sentences rest on: each with the calls it cites, numbers without evidence marked. Pure."""
+"""What the answer's sentences rest on: the calls each cites, and numbers without evidence, marked. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from markupsafe import Markup
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from planwarden.audit.page.element import badge, code, joined, section, tag
 from planwarden.audit.page.tones import BAD, WAIT
 from planwarden.contracts.calls import Citation, StepAnswer
-from planwarden.contracts.dossier import Dossier
+from planwarden.contracts.dossier import Dossier, DossierCall
 from planwarden.language.sentences import sentence_spans
 
 _BRACKETS = re.compile(r"[\[【][^\[\]【】\n]{1,200}[\]】]")
@@ -27,8 +27,7 @@ def answer_section(dossier: Dossier) -> Markup:
     """Show the final answer, sentence by sentence."""
     if dossier.answer is None:
         return section("answer", "Answer", tag("p", "There is none."))
-    tools = {call.id: call.tool for call in dossier.calls if call.id is not None}
-    return section("answer", "Answer", *_flags(dossier.answer), answer_claims(dossier.answer, tools))
+    return section("answer", "Answer", *_flags(dossier.answer), answer_claims(dossier.answer, dossier.calls))
 
 
 def _flags(answer: StepAnswer) -> Iterator[Markup]:
@@ -46,8 +45,9 @@ def _flags(answer: StepAnswer) -> Iterator[Markup]:
         yield tag("p", told, class_="note")
 
 
-def answer_claims(answer: StepAnswer, tools: Mapping[str, str]) -> Markup:
-    """Show an answer's sentences beside the calls that they rest on; `tools` are by call."""
+def answer_claims(answer: StepAnswer, calls: Iterable[DossierCall]) -> Markup:
+    """Show an answer's sentences beside those of the calls that they rest on."""
+    tools = {call.id: call.tool for call in calls if call.id is not None and call.id in answer.evidence}
     sentences = [answer.text[start:end] for start, end in sentence_spans(answer.text)] or [answer.text]
     cited = [[name for name in _ids(sentence) if name in tools] for sentence in sentences]
     if answer.style == "evidence":
@@ -103,11 +103,11 @@ def _linked(group: str, tools: Mapping[str, str]) -> Iterator[str]:
 
 
 def _rests(
-    names: Iterable[str], by: Mapping[str, Citation], tools: Mapping[str, str], *, uncited: bool
+    names: Sequence[str], by: Mapping[str, Citation], tools: Mapping[str, str], *, uncited: bool
 ) -> Iterator[Markup]:
     for name in dict.fromkeys(names):
         told = _BY[by[name].by] if name in by else ""
         link = tag("a", f"{name} {tools[name]}", href=f"#call-{name}")
         yield tag("div", link, tag("span", f" {told}", class_="note") if told else None)
-    if uncited:
+    if uncited and not names:
         yield tag("div", badge("rests on no call", WAIT))

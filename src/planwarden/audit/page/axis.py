@@ -39,18 +39,19 @@ class Axis:
         last = self.stretches[-1]
         return last.x + last.width
 
-    def ticks(self) -> Iterator[tuple[float, float]]:
-        """Give places of round moments, `(x, seconds)`, far enough apart to be labelled."""
+    def ticks(self) -> Iterator[tuple[float, bool, float]]:
+        """Give places to label, far enough apart: `(x, after a pause, seconds from there or the start)`."""
         plain = [stretch for stretch in self.stretches if not stretch.folded]
         shown = sum(stretch.end_s - stretch.begin_s for stretch in plain)
         step = _round_step(shown / TICKS)
         last = -_APART
         for stretch in plain:
-            at = math.ceil(stretch.begin_s / step - 1e-9) * step
-            while at <= stretch.end_s + 1e-12:
-                x = _within(stretch, at)
+            after = stretch.begin_s > 0
+            at = step if after else 0.0
+            while stretch.begin_s + at <= stretch.end_s + 1e-12:
+                x = _within(stretch, stretch.begin_s + at)
                 if x - last >= _APART:
-                    yield x, at
+                    yield x, after, at
                     last = x
                 at += step
 

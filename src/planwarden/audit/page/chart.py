@@ -44,8 +44,8 @@ class _Row:
 def timeline_chart(found: Timeline, agents: dict[str, str]) -> Markup:
     """Draw when what happened; `agents` are by step."""
     rows = _rows(found, agents)
-    busy = [(span.begin_s, span.end_s) for span in found.spans if span.kind not in ("step", "waiting")]
-    axis = make_axis(busy, found.length_s, x=GUTTER, width=WIDTH - GUTTER - 12)
+    busy = [(span.begin_s, span.end_s) for span in found.spans if _is_work(span)]
+    axis = make_axis(busy, found.length_s, x=GUTTER, width=WIDTH - GUTTER - 28)
     height = TOP + ROW * len(rows) + 8
     drawing = tag(
         "svg",
@@ -62,10 +62,16 @@ def timeline_chart(found: Timeline, agents: dict[str, str]) -> Markup:
     return joined((frame, _legend(axis), _table(found)))
 
 
+def _is_work(span: Span) -> bool:
+    """Say whether something was done all the while; what a crash cut off only stayed open."""
+    return span.kind not in ("step", "waiting") and span.end in ("done", "failed")
+
+
 def _said(found: Timeline) -> str:
-    counts = {kind: sum(span.kind == kind for span in found.spans) for kind in _KINDS}
-    told = ", ".join(f"{count} × {_KINDS[kind]}" for kind, count in counts.items() if count)
-    return f"Timeline of {seconds(found.length_s)}: {told or 'nothing took time'}. The table below says the same."
+    counts = [(name, sum(span.kind == kind for span in found.spans)) for kind, name in _KINDS.items()]
+    told = ", ".join(f"{count} × {name}" for name, count in counts if count)
+    length = seconds(found.length_s)
+    return f"Timeline of {length}: {told or 'nothing took time'}. The table below says the same."
 
 
 def _rows(found: Timeline, agents: dict[str, str]) -> list[_Row]:
@@ -100,9 +106,10 @@ def _lanes(label: str, step: str | None, kinds: Sequence[SpanKind], found: Timel
 
 
 def _grid(axis: Axis, height: float) -> Iterable[Markup]:
-    for x, at in axis.ticks():
+    for x, after, at in axis.ticks():
+        label = f"+{seconds(at)}" if after else seconds(at) if at else "0"
         yield tag("line", x1=x, x2=x, y1=TOP - 6, y2=height, class_="grid")
-        yield tag("text", seconds(at) if at else "0", x=x, y=TOP - 11, text_anchor="middle", class_="tick")
+        yield tag("text", label, x=x, y=TOP - 11, text_anchor="middle", class_="tick")
     for stretch in axis.stretches:
         if stretch.folded:
             told = tag("title", f"{seconds(stretch.end_s - stretch.begin_s)} in which nothing was done")
@@ -143,7 +150,13 @@ def _bar(span: Span, y: float, axis: Axis) -> Iterator[Markup]:
         "rect", tag("title", f"{told}: {_ENDS[span.end]}"), class_=f"bar {span.kind} {tone}", **shape, **size
     )
     if not thin and wide > _LABELLED * len(span.label) + 8:
-        yield tag("text", span.label, x=begin + 5, y=y + 15, class_="inbar")
+        yield tag(
+            "text",
+            span.label,
+            x=begin + 5,
+            y=y + 15,
+            class_=f"inbar {'dark' if tone in (BAD, DOUBT) else ''}",
+        )
 
 
 def _legend(axis: Axis) -> Markup:

@@ -31,7 +31,7 @@ def shown(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
-def tag(name: str, *inside: str | None, **attributes: Attribute) -> Markup:
+def tag(name: str, /, *inside: str | None, **attributes: Attribute) -> Markup:
     """Make an element; None is left out, among children and attributes alike.
 
     Args:
@@ -103,8 +103,7 @@ def short_digest(digest: str | None) -> Markup:
     """Show a digest by its first characters; the whole stands in its title."""
     if not digest:
         return tag("span", "–")
-    kind, _, rest = digest.partition(":")
-    return tag("code", f"{rest[:12]}…" if rest else kind, title=digest)
+    return tag("code", f"{digest.rpartition(':')[2][:12]}…", title=digest)
 
 
 def badge(word: str, tone: str) -> Markup:

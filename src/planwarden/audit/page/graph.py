@@ -1,4 +1,4 @@
-"""The plan as a graph: a box for each step, its tools with what became of them, arrows along the data. Pure."""
+"""The plan as a graph: boxes for steps, their tools with what became of them, arrows along the data. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from planwarden.audit.page.element import tag
 from planwarden.audit.page.layout import Box, Layout, Point, lay_out
-from planwarden.audit.page.tones import IDLE, MARKS, STEP_TONES, STEP_WORDS, tool_tone, tool_word
+from planwarden.audit.page.tones import IDLE, MARKS, step_state, tool_tone, tool_word
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.plan import PlannedAgentStep, PlannerPlan
 
@@ -39,11 +39,10 @@ def plan_graph(dossier: Dossier, plan: PlannerPlan) -> Markup:
 
 
 def _said(dossier: Dossier, plan: PlannerPlan) -> str:
-    states = {step.id: step.status for step in dossier.steps}
     parts: list[str] = []
     for step in plan.steps:
         after = f", after {', '.join(step.depends_on)}" if step.depends_on else ""
-        became = STEP_WORDS[states.get(step.id, "pending")]
+        became = step_state(dossier, step.id)[1]
         parts.append(f"{step.id} by {step.agent} with {', '.join(step.tools) or 'no tools'}{after}: {became}")
     return f"Graph of the plan, {len(plan.steps)} steps. {'. '.join(parts)}."
 
@@ -53,18 +52,23 @@ def _tools(step: PlannedAgentStep) -> list[tuple[str, str]]:
 
 
 def _step(dossier: Dossier, step: PlannedAgentStep, box: Box) -> Markup:
-    status = next((each.status for each in dossier.steps if each.id == step.id), "pending")
-    tone = STEP_TONES[status]
+    tone, word = step_state(dossier, step.id)
     x, y = box.x + PAD, box.y
     corner = {"x": box.x, "y": y, "height": box.height, "rx": 8.0}
     frame = tag("rect", width=box.width, class_=f"box {tone}", **corner)
-    word = f"{MARKS[tone]} {STEP_WORDS[status]}"
     inside = tag(
         "g",
         frame,
         tag("title", f"{step.id}, {step.agent}: {step.reason}" if step.reason else step.id),
         tag("text", step.id, x=x, y=y + 22, class_="step"),
-        tag("text", word, x=box.x + box.width - PAD, y=y + 22, class_=f"state {tone}", text_anchor="end"),
+        tag(
+            "text",
+            f"{MARKS[tone]} {word}",
+            x=box.x + box.width - PAD,
+            y=y + 22,
+            class_=f"state {tone}",
+            text_anchor="end",
+        ),
         tag("text", _short(step.agent, 34), x=x, y=y + 40, class_="agent"),
         *_lines(dossier, step, x, y + HEAD + PAD - 2),
     )

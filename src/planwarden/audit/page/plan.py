@@ -49,9 +49,14 @@ def _provenance(plan: PlannerPlan, digest: str | None) -> Markup:
     tone = {"fallback": BAD, "edited": INFO, "cached": INFO}.get(meta.source, OK)
     method = meta.confidence_method
     measured = "calibrated" if method.calibrated else "not calibrated"
+    by = (
+        "as the plan states it"
+        if method.method == "none"
+        else f"by {method.method.replace('_', ' ')}, {measured}"
+    )
     lines: list[tuple[str, Markup]] = [
         ("source", joined((badge(meta.source, tone), f" {_SOURCES[meta.source]}"))),
-        ("confidence", joined((f"{plan.confidence:.2f}, by {method.method.replace('_', ' ')}, {measured}",))),
+        ("confidence", joined((f"{plan.confidence:.2f}, {by}",))),
         ("hand-off", joined((meta.handoff_strategy,))),
     ]
     if meta.way_out is not None:

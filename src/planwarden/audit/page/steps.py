@@ -11,7 +11,7 @@ from planwarden.audit.page.amounts import seconds
 from planwarden.audit.page.answer import answer_claims
 from planwarden.audit.page.element import badge, code, joined, section, short_digest, tag, value
 from planwarden.audit.page.plan import facts
-from planwarden.audit.page.tones import BAD, DOUBT, OK, STEP_TONES, STEP_WORDS, WAIT, call_tone
+from planwarden.audit.page.tones import BAD, DOUBT, OK, WAIT, call_tone, step_state
 from planwarden.contracts.dossier import Dossier, DossierCall, DossierStep
 from planwarden.contracts.value import Json
 from planwarden.contracts.verdict import Verdict
@@ -25,8 +25,7 @@ def steps_section(dossier: Dossier) -> Markup:
 
 
 def _step(dossier: Dossier, step: DossierStep) -> Markup:
-    tone = STEP_TONES[step.status]
-    title = tag("h3", f"{step.id} · {step.agent} ", badge(STEP_WORDS[step.status], tone))
+    title = tag("h3", f"{step.id} · {step.agent} ", badge(*reversed(step_state(dossier, step.id))))
     calls = [call for call in dossier.calls if call.step == step.id]
     return tag(
         "article",
@@ -54,8 +53,8 @@ def _course(step: DossierStep) -> Iterator[Markup]:
 def _answer(dossier: Dossier, step: DossierStep) -> Markup | None:
     if step.answer is None or step.answer == dossier.answer:
         return None
-    tools = {call.id: call.tool for call in dossier.calls if call.id is not None}
-    return tag("details", tag("summary", "What the step answered"), answer_claims(step.answer, tools))
+    claims = answer_claims(step.answer, dossier.calls)
+    return tag("details", tag("summary", "What the step answered"), claims)
 
 
 def _call(call: DossierCall) -> Markup:
@@ -69,7 +68,7 @@ def _call(call: DossierCall) -> Markup:
         title,
         facts(tuple(_facts(call))),
         id=f"call-{call.id}" if call.id else None,
-        class_=f"call {tone}",
+        class_=f"attempt {tone}",
     )
 
 
@@ -80,16 +79,18 @@ def _facts(call: DossierCall) -> Iterator[tuple[str, Markup]]:
         attempt = f", attempt {call.attempt}" if call.attempt > 1 else ""
         took = f", took {seconds(call.duration_s)}" if call.duration_s is not None else ""
         yield "planned as", joined((f"{call.role}{attempt}{took}",))
-    yield "arguments", value(pretty(call.arguments), "arguments")
+    arguments = value(pretty(call.arguments), "arguments") if call.arguments else tag("span", "none")
+    yield "arguments", arguments
     if call.message:
         yield "message", value(call.message, "message")
     if call.result_digest is not None:
         result = call.result if isinstance(call.result, str) else pretty(call.result)
-        yield "result", joined((value(result, "result"), tag("span", short_digest(call.result_digest))))
+        digest = tag("span", "digest ", short_digest(call.result_digest), class_="note")
+        yield "result", joined((value(result, "result"), digest))
     if call.settled_by:
         yield "said by", joined((call.settled_by,))
     if call.idempotency_key:
-        yield "key to the tool", code(call.idempotency_key)
+        yield "key to the tool", short_digest(call.idempotency_key)
 
 
 def _verdict(verdict: Verdict) -> Markup:

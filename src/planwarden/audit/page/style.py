@@ -53,8 +53,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 1rem 0 0; pad
   font-weight: 600; }
 .figures dd small { display: block; color: var(--soft); font-size: .76rem; font-weight: 400; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .6rem 0; }
-.facts dt { color: var(--soft); } .facts dd { margin: 0; min-width: 0; }
-.wide { overflow-x: auto; }
+.facts dt { color: var(--soft); } .facts dd { margin: 0; min-width: 0; } .facts pre { margin: 0 0 .2rem; }
+.wide { overflow-x: auto; margin: .5rem 0 1rem; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; }
 caption { text-align: left; color: var(--soft); font-size: .82rem; padding-bottom: .3rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid
@@ -71,17 +71,20 @@ details { margin: .35rem 0; } summary { cursor: pointer; color: var(--accent); f
 mark { color: var(--bad); background: var(--badbg); border-bottom: 2px solid var(--bad); padding: 0 .15em; }
 .stepcard { margin: 1rem 0; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 8px; }
 .stepcard > h3 { margin-top: 0; }
-.call { margin: .75rem 0 0; padding: .6rem .8rem; border-left: 4px solid var(--line); background: var(--card);
+.attempt { margin: .75rem 0 0; padding: .6rem .8rem; border-left: 4px solid var(--line); background:
+  var(--card);
   border-radius: 0 6px 6px 0; }
-.call.ok { border-left-color: var(--ok); } .call.bad { border-left-color: var(--bad); }
-.call.wait { border-left-color: var(--wait); } .call.doubt { border-left-color: var(--doubt); }
-.call h4 { margin-top: 0; } .call pre { background: var(--paper); }
+.attempt.ok { border-left-color: var(--ok); } .attempt.bad { border-left-color: var(--bad); }
+.attempt.wait { border-left-color: var(--wait); } .attempt.doubt { border-left-color: var(--doubt); }
+.attempt h4 { margin-top: 0; } .attempt pre { background: var(--paper); }
 svg { display: block; max-width: 100%; height: auto; margin: .25rem auto; }
 svg.chart, svg.plot { font-size: 11.5px; } svg.chart { min-width: 46rem; }
 svg text { fill: var(--ink); font-family: system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
 svg a { text-decoration: none; }
 .box { fill: var(--card); stroke: var(--line); stroke-width: 1.5; }
 .box.ok { stroke: var(--ok); fill: var(--okbg); } .box.bad { stroke: var(--bad); fill: var(--badbg); }
+.box.wait { stroke: var(--wait); fill: var(--waitbg); } .box.doubt { stroke: var(--doubt); fill:
+  var(--doubtbg); }
 .box.info { stroke: var(--info); fill: var(--infobg); stroke-dasharray: 6 3; }
 .graph text { font-size: 12.5px; } .graph .step { font-weight: 700; font-size: 14px; }
 .graph .tool { font-family: ui-monospace, Menlo, Consolas, "Liberation Mono", monospace; font-size: 12px; }
@@ -96,7 +99,8 @@ svg text.doubt { fill: var(--doubt); } svg text.idle { fill: var(--idle); } svg 
 .bar.step { fill: var(--step); } .bar.call { fill: var(--call); } .bar.exchange { fill: var(--model); }
 .bar.planning { fill: var(--plan); } .bar.waiting { fill: var(--wait); opacity: .55; }
 .bar.bad { fill: var(--bad); } .bar.doubt { fill: var(--doubt); }
-svg text.inbar { fill: var(--inbar); } .moment { fill: var(--ink); }
+svg text.inbar { fill: var(--inbar); } svg text.inbar.dark { fill: var(--paper); } .moment { fill:
+  var(--ink); }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; color: var(--soft); font-size: .84rem; }
 .key::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-right: .35em;
   border-radius: 2px; background: var(--line); vertical-align: -.05em; }
@@ -117,6 +121,6 @@ figcaption { font-weight: 600; font-size: .95rem; } figcaption small { display: 
 .key.third::before { background: var(--bad); }
 @media print { :root { color-scheme: light; } html { font-size: 11px; } body { max-width: none; padding: 0; }
   nav { display: none; } .wide { overflow: visible; } pre { max-height: none; overflow: visible; }
-  .stepcard, .call, figure, .claim { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  .stepcard, .attempt, figure, .claim { break-inside: avoid; } h2, h3 { break-after: avoid; }
   svg.chart { min-width: 0; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

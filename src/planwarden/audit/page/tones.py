@@ -34,7 +34,18 @@ STEP_WORDS: dict[StepStatus, str] = {
     "answered": "answered",
     "failed": "failed",
 }
-MARKS: dict[str, str] = {OK: "✓", BAD: "✗", WAIT: "⏸", DOUBT: "?", IDLE: "–", INFO: "…"}
+MARKS: dict[str, str] = {OK: "✓", BAD: "✗", WAIT: "‖", DOUBT: "?", IDLE: "–", INFO: "…"}
+
+
+def step_state(dossier: Dossier, step: str) -> tuple[str, str]:
+    """Give tone and word of a step's state; of one that goes on, what it waits for."""
+    status: StepStatus = next((each.status for each in dossier.steps if each.id == step), "pending")
+    calls = {call.status for call in dossier.calls if call.step == step}
+    if status == "running" and "in_doubt" in calls:
+        return DOUBT, "in doubt"
+    if status == "running" and "asked" in calls:
+        return WAIT, "waits"
+    return STEP_TONES[status], STEP_WORDS[status]
 
 
 def call_tone(call: DossierCall) -> str:
