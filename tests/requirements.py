@@ -301,6 +301,5 @@ REQUIREMENTS: dict[str, str] = {
     "HTM-10": "A user's own patterns run in linear time; one that cannot be used is refused with its line.",
     "HTM-11": "A redacted dossier says so in every form, and never passes for a whole one.",
     "HTM-12": "`planwarden dossier show` writes Markdown, JSON or a page, to stdout or to a file.",
-||||||| affa226
     "RBK-1": "Every step of a runbook runs, and prints what its page says.",
 }
