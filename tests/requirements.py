@@ -302,4 +302,10 @@ REQUIREMENTS: dict[str, str] = {
     "HTM-11": "A redacted dossier says so in every form, and never passes for a whole one.",
     "HTM-12": "`planwarden dossier show` writes Markdown, JSON or a page, to stdout or to a file.",
     "RBK-1": "Every step of a runbook runs, and prints what its page says.",
+    "REP-1": "A report's figures are those of counting the runs of its period one by one.",
+    "REP-2": "Latency quantiles are within 2 %, and what a report keeps does not grow with the runs.",
+    "REP-3": "Confidence is held against success in bins with intervals, and too few runs are said to be.",
+    "REP-4": "The period is cut into few slots at round moments that hold each run once.",
+    "REP-5": "The report's page loads and runs nothing; an empty period and a single run read well.",
+    "REP-6": "`planwarden report` prints tables or JSON and writes a page; a period that is none is refused.",
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
-from typing import Any
+from copy import copy
+from typing import Any, cast
 
 import pytest
+from dossier_pages import TAGS, Reading, check_harmless
 from dossier_scenes import SCENES, Scene, a_stage, a_step, carried_out, completed, parallel, scene_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,67 +24,10 @@ HOSTILE = (
     "</pre></title></style><script>alert(1)</script><img src=x onerror=alert(1)>"
     "\"'`&amp;\u202e\x1b[31m\u2066x"
 )
-VOID = {"meta", "br", "hr", "col"}
-TAGS = {
-    *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "article"),
-    *("h1", "h2", "h3", "h4", "p", "a", "ul", "li", "dl", "dt", "dd", "div", "span", "small", "code", "pre"),
-    *("details", "summary", "table", "caption", "thead", "tbody", "tr", "th", "td", "mark"),
-    *("svg", "g", "defs", "marker", "path", "rect", "line", "polygon", "text"),
-}
-
-
-class Reading(HTMLParser):
-    """Reads a page strictly: every element is closed in its order."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str, str | None]] = []
-        self.texts: list[str] = []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.texts.append(data)
-
-    def all(self, tag: str, name: str) -> list[str]:
-        return [value or "" for t, n, value in self.attributes if (t, n) == (tag, name)]
-
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
 
 
 def page_of(scene: Scene, notice: str = "") -> Reading:
     return Reading(dossier_page(scene.dossier, scene.timeline, notice=notice))
-
-
-def check_harmless(page: Reading) -> None:
-    """Nothing on the page runs, loads or sends anything, and its own links lead somewhere."""
-    assert page.tags <= TAGS
-    names = {name for _, name, _ in page.attributes}
-    assert not {name for name in names if name.startswith("on")} | (names & {"src", "style", "srcset"})
-    ids = [value for _, name, value in page.attributes if name == "id"]
-    assert len(set(ids)) == len(ids)
-    links = [value for _, name, value in page.attributes if name == "href"]
-    assert links
-    assert {link and link[1:] for link in links} <= set(ids)
-    assert {link and link[0] for link in links} == {"#"}
-    (policy,) = [value for value in page.all("meta", "content") if "default-src" in value]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert "unsafe" not in policy
 
 
 @pytest.mark.requirement("HTM-2")
@@ -143,49 +87,33 @@ async def test_hostile_text_in_every_place_stays_text() -> None:
 
 def everywhere(dossier: Dossier, text: str) -> Dossier:
     """Put a text into every place of a dossier that may hold any."""
-
-    def spoil(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {key: spoil(each) for key, each in part.items()}
-        if isinstance(part, list):
-            return [spoil(each) for each in part]
-        return text if isinstance(part, str) else part
-
-    whole = dossier.model_dump(mode="json")
-    for field, part in spoil(whole).items():
+    whole: Any = dossier.model_dump(mode="json")
+    for path in leaves(whole):
+        spoilt = replaced(whole, path, text)
         try:
-            whole = Dossier.model_validate(whole | {field: part}).model_dump(mode="json")
+            Dossier.model_validate(spoilt)
         except ValueError:
-            whole = whole | {field: partly(whole[field], field, whole, text)}
+            continue
+        whole = spoilt
     return Dossier.model_validate(whole)
 
 
-def partly(part: Any, field: str, whole: dict[str, Any], text: str) -> Any:
-    """Put a text into those leaves of a field which take it."""
-    for path in leaves(part):
-        spoilt = replaced(part, path, text)
-        try:
-            Dossier.model_validate(whole | {field: spoilt})
-        except ValueError:
-            continue
-        part = spoilt
-    return part
-
-
 def leaves(part: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if isinstance(part, str):
+        return [path]
     if isinstance(part, dict):
-        return [leaf for key, each in part.items() for leaf in leaves(each, (*path, key))]
-    if isinstance(part, list):
-        return [leaf for at, each in enumerate(part) for leaf in leaves(each, (*path, at))]
-    return [path] if isinstance(part, str) else []
+        inner = list(cast("dict[str, Any]", part).items())
+    else:
+        inner = list(enumerate(cast("list[Any]", part))) if isinstance(part, list) else []
+    return [leaf for key, each in inner for leaf in leaves(each, (*path, key))]
 
 
 def replaced(part: Any, path: tuple[Any, ...], text: str) -> Any:
     if not path:
         return text
-    copy = dict(part) if isinstance(part, dict) else list(part)
-    copy[path[0]] = replaced(copy[path[0]], path[1:], text)
-    return copy
+    copied = copy(part)
+    copied[path[0]] = replaced(copied[path[0]], path[1:], text)
+    return copied
 
 
 @pytest.mark.requirement("HTM-3")

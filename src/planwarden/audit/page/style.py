@@ -116,6 +116,8 @@ figcaption { font-weight: 600; font-size: .95rem; } figcaption small { display: 
 .plot .line.second { stroke: var(--wait); } .plot .dot.second { fill: var(--wait); }
 .plot .line.third { stroke: var(--bad); } .plot .dot.third { fill: var(--bad); }
 .plot .band { stroke: var(--accent); stroke-width: 1.5; opacity: .55; } .plot .column { fill: var(--accent); }
+.plot .hollow { fill: var(--paper); stroke: var(--accent); stroke-width: 2; }
+td .plot { margin: .3rem 0; }
 .plot .ideal { stroke: var(--soft); stroke-dasharray: 5 4; fill: none; } .plot .frame { stroke: var(--line); }
 .key.first::before { background: var(--accent); } .key.second::before { background: var(--wait); }
 .key.third::before { background: var(--bad); }

@@ -39,7 +39,8 @@ MARKS: dict[str, str] = {OK: "✓", BAD: "✗", WAIT: "‖", DOUBT: "?", IDLE: "
 
 def step_state(dossier: Dossier, step: str) -> tuple[str, str]:
     """Give tone and word of a step's state; of one that goes on, what it waits for."""
-    status: StepStatus = next((each.status for each in dossier.steps if each.id == step), "pending")
+    begun = next((each for each in dossier.steps if each.id == step), None)
+    status = "pending" if begun is None else begun.status
     calls = {call.status for call in dossier.calls if call.step == step}
     if status == "running" and "in_doubt" in calls:
         return DOUBT, "in doubt"
