@@ -21,6 +21,11 @@ _BY: dict[Literal["model", "matched", "rendered"], str] = {
     "matched": "matched by the runtime: this call alone holds its numbers and quotes",
     "rendered": "the call's own result",
 }
+_RENDERED = {
+    "answer_style": "this model's own words are not used",
+    "unsupported_numbers": "its words held numbers without evidence",
+    "stand_in": "a stand-in answered, whose own words are not used",
+}
 
 
 def answer_section(dossier: Dossier) -> Markup:
@@ -41,7 +46,8 @@ def _flags(answer: StepAnswer) -> Iterator[Markup]:
         told = joined(part for each in answer.unknown_citations for part in (code(each), " "))
         yield tag("p", badge("cited, but not there", BAD), " ", told)
     if answer.rendered_because:
-        told = f"Rendered from what the tools returned, not written by a model ({answer.rendered_because})."
+        because = _RENDERED.get(answer.rendered_because, f"of {answer.rendered_because}")
+        told = f"Rendered from what the tools returned, not written by a model, because {because}."
         yield tag("p", told, class_="note")
 
 

@@ -28,10 +28,10 @@ class Sketch:
 
     def quantile(self, share: float) -> float | None:
         """Give the duration that this share of all is at most; None of nothing."""
-        rank, seen = share * (self.counts.total() - 1), 0
+        rank, seen = max(1, math.ceil(share * self.counts.total())), 0
         for place in sorted(self.counts):
             seen += self.counts[place]
-            if seen > rank:
+            if seen >= rank:
                 return 2 * _GROWTH**place / (_GROWTH + 1)
         return None
 
