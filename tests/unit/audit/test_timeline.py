@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from dossier_scenes import SCENES, approved_then_in_doubt, crashed_and_resumed, parallel, settled
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planwarden.audit.page.axis import make_axis
@@ -98,6 +98,8 @@ busy_times = st.lists(st.tuples(moments, moments).map(lambda pair: (min(pair), m
 
 @pytest.mark.requirement("HTM-6")
 @given(busy=busy_times, more=moments)
+@example(busy=[(0.0, 1e-320)], more=0.0)
+@example(busy=[(0.0, 1e-40)], more=5e5)
 def test_the_axis_keeps_order_and_stays_within_its_width(
     busy: list[tuple[float, float]], more: float
 ) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 FOLD = 54.0
 """Width of a folded pause."""
 TICKS = 7
+_LEAST_S = 1e-9
 _APART = 52.0
 """Least distance of two labels."""
 
@@ -47,13 +48,12 @@ class Axis:
         last = -_APART
         for stretch in plain:
             after = stretch.begin_s > 0
-            at = step if after else 0.0
-            while stretch.begin_s + at <= stretch.end_s + 1e-12:
-                x = _within(stretch, stretch.begin_s + at)
+            length = stretch.end_s - stretch.begin_s
+            for number in range(int(after), math.floor(length / step + 1e-9) + 1):
+                x = _within(stretch, stretch.begin_s + number * step)
                 if x - last >= _APART:
-                    yield x, after, at
+                    yield x, after, number * step
                     last = x
-                at += step
 
 
 def _within(stretch: Stretch, at_s: float) -> float:
@@ -64,8 +64,7 @@ def _within(stretch: Stretch, at_s: float) -> float:
 
 def _round_step(rough: float) -> float:
     """Give the round number (1, 2 or 5 times a power of ten) at or above."""
-    if rough <= 0:
-        return 1.0
+    rough = max(rough, _LEAST_S)
     power = 10.0 ** math.floor(math.log10(rough))
     return next(power * times for times in (1, 2, 5, 10) if power * times >= rough * (1 - 1e-9))
 
