@@ -16,6 +16,7 @@ from planwarden.audit.page.amounts import seconds
 from planwarden.audit.page.dossier_page import dossier_page
 from planwarden.audit.page.element import shown, tag, value
 from planwarden.audit.page.layout import GAP, lay_out
+from planwarden.audit.render import dossier_markdown
 from planwarden.contracts.dossier import Dossier
 
 pytestmark = pytest.mark.anyio
@@ -213,3 +214,25 @@ async def test_a_rendered_result_of_several_sentences_rests_on_its_call_in_all_o
 )  # fmt: skip
 def test_durations_are_said_in_their_largest_units(amount: float | None, said: str) -> None:
     assert seconds(amount) == said
+
+
+@pytest.mark.requirement("HTM-2")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("waiting for the plan", "for approval of the plan"),
+        ("approved, then in doubt", "somebody has to say whether this call happened: s2.1 of mail.send"),
+        ("refused", "nothing_allowed: 'general_agent' may do nothing here"),
+        ("cancelled", "cancelled by ann"),
+        ("failed", "tool_first_policy_violation"),
+    ],
+)
+async def test_markdown_and_page_say_at_once_why_a_run_stands_as_it_does(name: str, said: str) -> None:
+    scene = await SCENES[name][0]()
+    markdown = dossier_markdown(scene.dossier)
+    status = next(line for line in markdown.splitlines() if line.startswith("- **Status:**"))
+    assert said in status
+    assert f"{scene.dossier.status} (" in status
+    assert said in page_of(scene).text
+    if not scene.dossier.steps:
+        assert "None: nothing was done." in markdown

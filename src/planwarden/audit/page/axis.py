@@ -11,6 +11,7 @@ FOLD = 54.0
 """Width of a folded pause."""
 TICKS = 7
 _LEAST_S = 1e-9
+"""Less than the record can tell apart."""
 _APART = 52.0
 """Least distance of two labels."""
 
@@ -93,7 +94,7 @@ def make_axis(busy: Sequence[tuple[float, float]], length_s: float, *, x: float,
     cuts = sorted({0.0, edges[-1], *(edge for pause in pauses for edge in pause)})
     spans = list(itertools.pairwise(cuts)) or [(0.0, max(length_s, 0.001))]
     open_s = sum(end - begin for begin, end in spans if (begin, end) not in pauses)
-    scale = (width - FOLD * len(pauses)) / open_s if open_s > 0 else 0.0
+    scale = (width - FOLD * len(pauses)) / max(open_s, _LEAST_S)
     stretches: list[Stretch] = []
     for begin, end in spans:
         folded = (begin, end) in pauses

@@ -11,6 +11,7 @@ from planwarden.audit.page.element import badge, code, joined, section, short_di
 from planwarden.audit.page.plan import facts
 from planwarden.audit.page.steps import pretty
 from planwarden.audit.page.tones import BAD, IDLE, OK
+from planwarden.audit.render import no_deviation
 from planwarden.contracts.dossier import Dossier, DossierApproval, DossierExchange
 from planwarden.contracts.model import ModelIdentity
 
@@ -47,9 +48,7 @@ def deviations_section(dossier: Dossier) -> Markup:
     """Show how the run departed from its plan."""
     title = "Deviations"
     if not dossier.deviations:
-        over = dossier.status in ("completed", "failed", "refused", "cancelled", "asked")
-        told = "None: what was done was what was planned." if over else "None so far."
-        return section("deviations", title, tag("p", told))
+        return section("deviations", title, tag("p", no_deviation(dossier)))
     rows = [
         (
             tag("a", str(each.seq), href=f"#event-{each.seq}"),

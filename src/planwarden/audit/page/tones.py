@@ -19,8 +19,8 @@ RUN_TONES: dict[RunStatus, str] = {
 }
 RUN_WORDS: dict[RunStatus, str] = {
     "running": "running, or interrupted",
-    "waiting": "waits for a person's approval",
-    "in_doubt": "in doubt: a person has to say whether a call happened",
+    "waiting": "waits",
+    "in_doubt": "in doubt",
     "completed": "completed",
     "failed": "failed",
     "refused": "refused: plan or policy allow nothing",
