@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from planwarden.app import Planwarden
-from planwarden.audit.metrics import Totals
+from planwarden.audit.metrics.totals import Totals
 from planwarden.cli.output import tell
 from planwarden.cli.running import with_planwarden
 
@@ -17,7 +17,7 @@ def metrics() -> None:
         return await planwarden.record.metrics()
 
     # Imported here, for it brings in prometheus_client, which the other commands start faster without.
-    from planwarden.audit.exposition import prometheus_text  # noqa: PLC0415 - see above
+    from planwarden.audit.metrics.exposition import prometheus_text  # noqa: PLC0415 - see above
 
     totals = with_planwarden(work, as_json=False)
     typer.echo(prometheus_text(totals), nl=False)

@@ -1,0 +1,68 @@
+"""Totals as text for Prometheus; docs/guides/metrics.md says what each metric means. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from planwarden.audit.metrics.declared import METRICS
+from planwarden.audit.metrics.totals import Totals
+
+PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TEXT = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_WANTS_OPENMETRICS = re.compile(
+    r"(?:^|,)\s*application/openmetrics-text\s*(?=;|,|$)(?![^,]*version=(?!1\.0\.0\b))(?![^,]*;\s*q=0(?:\.0*)?\s*(?:,|;|$))"
+)
+
+
+def families(totals: Totals) -> Iterator[Metric]:
+    """Give every metric with its samples."""
+    for each in METRICS.values():
+        if each.kind == "histogram":
+            histogram = HistogramMetricFamily(each.name, each.told, labels=each.labels)
+            for labels in each.values:
+                spread = totals.spread(each.name, *labels)
+                histogram.add_metric(labels, buckets=spread.buckets, sum_value=spread.total)
+            yield histogram
+            continue
+        kind = CounterMetricFamily if each.kind == "counter" else GaugeMetricFamily
+        family = kind(each.name, each.told, labels=each.labels)
+        for labels in each.values:
+            family.add_metric(labels, totals.of(each.name, *labels))
+        yield family
+
+
+def prometheus_text(totals: Totals) -> str:
+    """Write the Prometheus text format, version 0.0.4."""
+    return generate_latest(_registry(totals)).decode()
+
+
+def openmetrics_text(totals: Totals) -> str:
+    """Write OpenMetrics, version 1.0.0."""
+    return generate_openmetrics(_registry(totals)).decode()
+
+
+def wants_openmetrics(accept: str) -> bool:
+    """Tell from an `Accept` header whether OpenMetrics 1.0.0 is asked for; Prometheus asks for it by name."""
+    return _WANTS_OPENMETRICS.search(accept.lower()) is not None
+
+
+def _registry(totals: Totals) -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Constant(tuple(families(totals))))
+    return registry
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Constant(Collector):
+    metrics: tuple[Metric, ...]
+
+    def collect(self) -> tuple[Metric, ...]:
+        """Give what was counted."""
+        return self.metrics
