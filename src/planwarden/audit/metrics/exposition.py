@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from planwarden.audit.metrics.declared import METRICS
@@ -45,7 +46,8 @@ def prometheus_text(totals: Totals) -> str:
 
 def openmetrics_text(totals: Totals) -> str:
     """Write OpenMetrics, version 1.0.0."""
-    return generate_openmetrics(_registry(totals)).decode()
+    written = cast("bytes", openmetrics.generate_latest(_registry(totals)))  # pyright: ignore[reportUnknownMemberType] - untyped there
+    return written.decode()
 
 
 def wants_openmetrics(accept: str) -> bool:
