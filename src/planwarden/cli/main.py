@@ -17,7 +17,9 @@ from planwarden.cli import (
     inventory,
     measures,
     memory,
+    replay,
     running,
+    runs,
     tools,
     tuning,
 )
@@ -51,6 +53,8 @@ def options(
 
 
 running.register(app)
+runs.register(app)
+replay.register(app)
 chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
