@@ -6,8 +6,8 @@ h11 reads and writes the protocol; each connection carries one request, and is c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -123,16 +123,18 @@ class _Client:
         """Read the request, have it answered, close."""
         await self._closing(self._exchange())
 
-    async def _closing(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
-        """Do the work within its time; a client that is gone or too slow is let go."""
+    async def _closing(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work and close, within the time for both; a client that is gone or too slow is cut off."""
         try:
             async with asyncio.timeout(self.bounds.request_s + self.bounds.answer_s):
-                with suppress(ConnectionError, TimeoutError):
-                    await work
-        except TimeoutError:
+                await work
+                self.writer.close()
+                await self.writer.wait_closed()
+        except (ConnectionError, TimeoutError):
             self.writer.transport.abort()
-        finally:
-            self.writer.close()
+        except BaseException:
+            self.writer.transport.abort()
+            raise
 
     async def _exchange(self) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -17,9 +16,6 @@ from planwarden.audit.metrics.totals import Totals
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TEXT = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-_WANTS_OPENMETRICS = re.compile(
-    r"(?:^|,)\s*application/openmetrics-text\s*(?=;|,|$)(?![^,]*version=(?!1\.0\.0\b))(?![^,]*;\s*q=0(?:\.0*)?\s*(?:,|;|$))"
-)
 
 
 def families(totals: Totals) -> Iterator[Metric]:
@@ -52,7 +48,13 @@ def openmetrics_text(totals: Totals) -> str:
 
 def wants_openmetrics(accept: str) -> bool:
     """Tell from an `Accept` header whether OpenMetrics 1.0.0 is asked for; Prometheus asks for it by name."""
-    return _WANTS_OPENMETRICS.search(accept.lower()) is not None
+    for part in accept.lower().split(","):
+        kind, *rest = (piece.strip() for piece in part.split(";"))
+        given = {name: value for name, _, value in (piece.partition("=") for piece in rest)}
+        wanted = kind == "application/openmetrics-text" and given.get("version", "1.0.0") == "1.0.0"
+        if wanted and given.get("q", "1").strip("0.") != "":
+            return True
+    return False
 
 
 def _registry(totals: Totals) -> CollectorRegistry:
