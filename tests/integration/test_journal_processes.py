@@ -128,3 +128,23 @@ async def test_processes_that_make_the_same_journal_at_once_all_end_up_in_one(tm
         assert sorted(hear(process) for process in (one, two, three)) == ["held", "held", "won 2"]
         await journal.aclose()
     assert [file.name for file in path.parent.iterdir() if not file.name.startswith(path.name)] == []
+
+
+SHORT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM runs'); c.close()"
+"""Another process that opens the file, looks, and closes: as the last one it would take the log away."""
+
+
+@pytest.mark.requirement("JRN-8")
+async def test_a_process_that_comes_and_goes_leaves_a_living_one_its_log(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    ours = await open_journal(path)
+    lease, _ = await ours.create("r1", "default", HERE, [said("begun")])
+    again, only_reading = await open_journal(path), await open_journal(path, read_only=True)
+    await again.aclose()
+    await only_reading.aclose()
+    subprocess.run([sys.executable, "-c", SHORT, str(path)], check=True, timeout=60)
+    assert path.with_name(f"{path.name}-wal").exists()
+    await ours.append(lease, [said("after it had gone")])
+    with worker("look", path) as process:  # sees what is on disk, not what we believe is
+        assert hear(process) == "2 events, 0 faults"
+    await ours.aclose()
