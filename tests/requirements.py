@@ -290,4 +290,12 @@ REQUIREMENTS: dict[str, str] = {
     "IDX-3": "The index is derived: it covers every event before it answers, and can be made anew.",
     "IDX-4": "Catalog and policy of a run can be had back by their digests, and replayed.",
     "RBK-1": "Every step of a runbook runs, and prints what its page says.",
+    "MET-4": "No counter falls while runs go on and end, when payloads are erased, or by starting anew.",
+    "MET-5": "What waits for a person, since when, and what no living process works on, is in gauges.",
+    "MET-6": "`metrics --listen` answers a scraper within bounds, on loopback, and ends in order.",
+    "MET-7": "Each look reads only runs that are new or not over, and counts every run exactly once.",
+    "MET-8": "A journal that breaks, goes or is replaced is 503, said once; metrics recover by themselves.",
+    "MET-9": "Alerts are tested both ways, read only what is exposed, and name a page that says what to do.",
+    "MET-10": "The dashboard asks only for what is exposed, and shows every metric.",
+    "MET-11": "The compose file pins its images, mounts what is there and opens nothing beyond loopback.",
 }

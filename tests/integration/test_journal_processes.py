@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 from journal_worker import HERE, LEASE_S, open_journal, said
 
@@ -142,7 +143,7 @@ async def test_a_process_that_comes_and_goes_leaves_a_living_one_its_log(tmp_pat
     again, only_reading = await open_journal(path), await open_journal(path, read_only=True)
     await again.aclose()
     await only_reading.aclose()
-    subprocess.run([sys.executable, "-c", SHORT, str(path)], check=True, timeout=60)
+    await anyio.run_process([sys.executable, "-c", SHORT, str(path)])
     assert path.with_name(f"{path.name}-wal").exists()
     await ours.append(lease, [said("after it had gone")])
     with worker("look", path) as process:  # sees what is on disk, not what we believe is

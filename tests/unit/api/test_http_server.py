@@ -1,12 +1,12 @@
-"""The small server, over real sockets: what a well-meaning client gets, and what a hostile one cannot take."""
+"""The small server, over real sockets: what a good client gets, and what a hostile one cannot take."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from contextlib import asynccontextmanager
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 

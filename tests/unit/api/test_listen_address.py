@@ -31,7 +31,8 @@ def test_an_address_is_read_written_and_told_from_loopback(text: str, host: str,
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":9464", "9464", "host", "host:", "host:65536", "::1:9464", "[::1]", "a b:1", "host:1:2", "h:-1"]
+    "text",
+    ["", ":9464", "9464", "host", "host:", "host:65536", "::1:9464", "[::1]", "a b:1", "host:1:2", "h:-1"],
 )
 def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(AddressUnusable, match=r"127\.0\.0\.1:9464"):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from planwarden.audit.metrics.declared import METRICS
@@ -20,11 +23,9 @@ PROMETHEUS_3 = (
 @pytest.mark.requirement("MET-2")
 @pytest.mark.parametrize("form", ["text", "openmetrics"])
 def test_every_declared_combination_of_labels_is_in_either_form_and_no_other(form: str) -> None:
-    read = (
-        read_text(prometheus_text(Totals()))
-        if form == "text"
-        else read_openmetrics(openmetrics_text(Totals()))
-    )
+    read: Iterable[Metric] = read_text(prometheus_text(Totals()))
+    if form == "openmetrics":
+        read = openmetrics.text_string_to_metric_families(openmetrics_text(Totals()))  # pyright: ignore[reportUnknownMemberType] - untyped there
     shown = {
         (family.name, tuple(sample.labels[label] for label in METRICS[family.name].labels))
         for family in read

@@ -58,7 +58,7 @@ def asked(error: str | None = None) -> f.ModelAnswered:
 
 
 def an_eventful_run() -> list[RunEvent]:
-    """A repair, a fallback plan, approvals, a call in doubt that is made again, a tool that fails, a cancel."""
+    """Make one with repair, fallback plan, approvals, a call in doubt made again, a failure, a cancel."""
     steps = (PlannedAgentStep(id="s1", agent="a", tools=("save", "look"), fallback_tools=("spare",)),)
     plan = PlannerPlan(steps=steps, metadata=PlanMetadata(source="fallback"))
     refusals = (
@@ -104,9 +104,7 @@ def totals_after(events: Sequence[RunEvent]) -> Totals:
 
 
 def never_falling(totals: Totals) -> dict[object, float]:
-    counters = {
-        key: value for key, value in totals.counts.items() if METRICS[key[0]].kind == "counter"
-    }
+    counters = {key: value for key, value in totals.counts.items() if METRICS[key[0]].kind == "counter"}
     buckets = {
         (*key, bound): count for key, spread in totals.spreads.items() for bound, count in spread.buckets
     }
@@ -205,7 +203,9 @@ def summaries(draw: st.DrawFn) -> RunSummary:
         planner_latency_s=draw(st.none() | st.integers(0, 100)),
         adherence=draw(st.sampled_from((None, 0.0, 0.5, 1.0))),
         plan_waits=status == "waiting",
-        deviations=draw(st.dictionaries(st.sampled_from(("tool_failed", "policy_denied")), st.integers(0, 3))),
+        deviations=draw(
+            st.dictionaries(st.sampled_from(("tool_failed", "policy_denied")), st.integers(0, 3))
+        ),
         updated_at=START + timedelta(seconds=draw(st.integers(0, 10_000))),
     )
 
