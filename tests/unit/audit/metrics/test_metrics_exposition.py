@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import pytest
 from prometheus_client.core import Metric
@@ -25,7 +26,8 @@ PROMETHEUS_3 = (
 def test_every_declared_combination_of_labels_is_in_either_form_and_no_other(form: str) -> None:
     read: Iterable[Metric] = read_text(prometheus_text(Totals()))
     if form == "openmetrics":
-        read = openmetrics.text_string_to_metric_families(openmetrics_text(Totals()))  # pyright: ignore[reportUnknownMemberType] - untyped there
+        families = openmetrics.text_string_to_metric_families(openmetrics_text(Totals()))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped there
+        read = cast("Iterable[Metric]", families)
     shown = {
         (family.name, tuple(sample.labels[label] for label in METRICS[family.name].labels))
         for family in read
