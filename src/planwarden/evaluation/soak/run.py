@@ -278,7 +278,7 @@ def _bring_wrong(stage: Stage) -> None:
 
 def _limits(rng: Random, plan: PlannerPlan | None) -> TaskLimits:
     """Choose a run's budgets; steps run together only where they can be told apart."""
-    tools = [step.tools for step in plan.steps] if plan else []
+    tools = [tool for step in plan.steps for tool in (*step.tools, *step.fallback_tools)] if plan else []
     apart = bool(tools) and len(set(tools)) == len(tools)
     return TaskLimits(
         max_tool_calls=rng.choice((4, 16, 32)),

@@ -27,6 +27,8 @@ from planwarden.runtime.next_action import FillAndCall, next_planned
 from planwarden.testing.scripted_llm import asking
 
 FILLS_IN = re.compile(r"^Fill in the arguments of the tool (\S+) for")
+WORKS = "The plan of this step uses, in this order: "
+SHOWN = re.compile(r"\[s\d+\.\d+\]")
 EARLY = "It is done, and no tool was needed: the answer is 4711."
 SPENT = 10_000_000
 """Tokens that a reply says it took, where the budget is to be passed."""
@@ -60,23 +62,32 @@ class AgentMind:
 
     def reply(self, request: LLMRequest) -> LLMReply:
         """Answer one request."""
-        step = self._step(request)
+        text = request.messages[0].content
+        fills_in = FILLS_IN.search(text)
+        if fills_in is None and WORKS not in text:
+            cited = dict.fromkeys(SHOWN.findall(request.messages[-1].content))
+            return _said(f"That is what I found {' '.join(cited)}.")
+        step = self._step(text, fills_in[1] if fills_in else "")
         step_id = step.planned.id
         self.asked[step_id] += 1
         rng = Random(f"{self.seed}/{step_id}/{self.asked[step_id]}")
-        if step.is_free:
+        if fills_in is None:
             return self._turn(step, request.messages, rng)
-        if request.output_schema is not None:
-            return self._arguments(step, request, rng)
-        return _said(f"That is what I found {_cited(step)}.")
+        return self._arguments(step, fills_in[1], rng)
 
-    def _step(self, request: LLMRequest) -> StepState:
-        """Say which step asks: of those that run together, the one whose tools stand in the request."""
+    def _step(self, text: str, tool: str) -> StepState:
+        """Say which step asks: of those at work, the one whose tools stand in the request."""
         state = self.history.state
-        running = [step for step in state.steps.values() if step.status == "running"] if state else []
-        text = request.messages[0].content
-        told = [step for step in running if ", ".join(step.planned.tools) in text]
-        return (told or running)[0]
+        at_work = [
+            step for step in (state.steps.values() if state else ()) if step.status == "running" and not step.open_call
+        ]
+        told = [
+            step
+            for step in at_work
+            if tool in (*step.planned.tools, *step.planned.fallback_tools)
+            or f"{WORKS}{', '.join(step.planned.tools)}. " in text
+        ]
+        return (told or at_work)[0]
 
     # ---- free execution ------------------------------------------------------------------------------
 
@@ -189,10 +200,8 @@ class AgentMind:
 
     # ---- directed execution --------------------------------------------------------------------------
 
-    def _arguments(self, step: StepState, request: LLMRequest, rng: Random) -> LLMReply:
+    def _arguments(self, step: StepState, tool: str, rng: Random) -> LLMReply:
         """Fill in arguments, or what is none."""
-        found = FILLS_IN.search(request.messages[0].content)
-        tool = found[1] if found else step.planned.tools[0]
         if self._tries(step, rng):
             place = Place(
                 world=self.world,

@@ -107,6 +107,8 @@ class Watch:
         if watched is not None:
             if (tool, arguments) in watched.asks:
                 watched.asks.remove((tool, arguments))
+            if watched.newest(tool) == "not_done":  # it is the same call again
+                watched.ran = [each for each in watched.ran if (each.tool, each.came) != (tool, "not_done")]
             watched.ran.append(run)
         return run
 
