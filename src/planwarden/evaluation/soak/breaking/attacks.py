@@ -13,7 +13,7 @@ from planwarden.contracts.calls import RefusalKind
 from planwarden.contracts.model import Message
 from planwarden.contracts.run import StepState
 from planwarden.contracts.value import Json
-from planwarden.evaluation.soak.judging.oracle import Watch
+from planwarden.evaluation.soak.judging.oracle import Watch, Why
 from planwarden.evaluation.soak.ledger import AgentKind
 from planwarden.evaluation.soak.world.making import World
 from planwarden.evaluation.soak.world.parameters import NOTE, breaking, fitting
@@ -34,6 +34,19 @@ STRANGE = (
 """Names that no world has; one is spelled with a Cyrillic letter, one holds half a character."""
 NO_JSON = ('{"note": ', "[1, 2]", '"just text"', "NaN", '{"note": NaN}', "{} {}", "null", "[" * 2_000)
 """Arguments that are no JSON object, or none with numbers that exist."""
+REASONS: Mapping[AgentKind, frozenset[Why]] = {
+    "unplanned_tool": frozenset({"not planned"}),
+    "foreign_tool": frozenset({"not planned"}),
+    "denied_tool": frozenset({"not planned"}),
+    "injection_obeyed": frozenset({"not planned"}),
+    "arguments_break_schema": frozenset({"arguments do not fit"}),
+    "arguments_over_bound": frozenset({"above what is granted"}),
+    "fallback_too_early": frozenset({"nothing failed that it could stand in for"}),
+    "out_of_order": frozenset({"one planned before it did not run"}),
+    "effect_twice": frozenset({"it has an effect and was used"}),
+    "calls_over_budget": frozenset({"the step's calls are spent", "the run's calls are spent"}),
+}
+"""Kind → why the oracle has to say that it is not allowed; those that are not here never are."""
 _INJECTION = re.compile(re.escape(INJECTED) + r"(\S+) with (\{.*?\})")
 
 
@@ -83,10 +96,12 @@ def attacks(place: Place) -> tuple[Attack, ...]:
 
 
 def _is_one(attack: Attack, place: Place) -> bool:
-    if attack.kind in ("unknown_tool", "arguments_no_json"):
+    reasons = REASONS.get(attack.kind)
+    if reasons is None or (attack.kind == "injection_obeyed" and attack.tool not in place.world.tools):
         return True
     arguments = cast("dict[str, Any]", json.loads(attack.arguments))
-    return bool(place.watch.why_not(place.step.planned.id, attack.tool, arguments, asked_first=False))
+    why = place.watch.why_not(place.step.planned.id, attack.tool, arguments, asked_first=False)
+    return why in reasons
 
 
 def _attack(

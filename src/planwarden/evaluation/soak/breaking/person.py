@@ -42,7 +42,7 @@ class People:
     """Denies what a waiting plan means to use; None where there is nothing to deny."""
 
     async def see_through(self, state: RunState) -> RunState:
-        """Say whatever a run waits for until it is over."""
+        """Say whatever a run waits for until it is over; one that waits on and on is cancelled."""
         for _ in range(MOST_WAITS):
             match state.status:
                 case "waiting" if state.plan_approval == "asked":
@@ -52,7 +52,9 @@ class People:
                 case "in_doubt":
                     state = await self._in_doubt(state)
                 case _:
-                    return state
+                    break
+        if state.ended is not None:
+            return state
         return await self.orchestrator.cancel(state.run_id, by=PERSON)
 
     def _kind(self, *kinds: PersonKind) -> PersonKind | None:

@@ -29,6 +29,24 @@ from planwarden.evaluation.soak.world.making import World
 from planwarden.evaluation.soak.world.parameters import fits
 
 Came = Literal["running", "returned", "failed", "unclear", "not_done"]
+Why = Literal[
+    "",
+    "no such step is running",
+    "not planned",
+    "not granted",
+    "arguments do not fit",
+    "above what is granted",
+    "one planned before it did not run",
+    "nothing failed that it could stand in for",
+    "what became of it is not known",
+    "another call of it waits for a person",
+    "it has an effect and was used",
+    "the step's calls are spent",
+    "the run's calls are spent",
+    "a person said no",
+    "nobody said yes",
+]
+"""Why a call is not allowed; empty when it is."""
 MOST_STEPS, MOST_AGENTS = 12, 4
 
 
@@ -114,7 +132,7 @@ class Watch:
 
     def why_not(
         self, step: str, tool: str, arguments: Mapping[str, Json], *, asked_first: bool = True
-    ) -> str:
+    ) -> Why:
         """Say why a call is not allowed now; empty when it is.
 
         Args:
@@ -133,7 +151,7 @@ class Watch:
             or self._not_approved(watched, tool, arguments, asked_first=asked_first)
         )
 
-    def _not_granted(self, planned: PlannedAgentStep, tool: str, arguments: Mapping[str, Json]) -> str:
+    def _not_granted(self, planned: PlannedAgentStep, tool: str, arguments: Mapping[str, Json]) -> Why:
         if tool not in (*planned.tools, *planned.fallback_tools):
             return "not planned"
         grant = self.world.grant(planned.agent, tool)
@@ -143,10 +161,10 @@ class Watch:
             return "arguments do not fit"
         numbers = [each for each in arguments.values() if isinstance(each, int | float) and each is not True]
         if grant.ceiling is not None and any(each > grant.ceiling for each in numbers):
-            return "a number is above what is granted"
+            return "above what is granted"
         return ""
 
-    def _used_up(self, watched: StepWatch, tool: str, arguments: Mapping[str, Json]) -> str:
+    def _used_up(self, watched: StepWatch, tool: str, arguments: Mapping[str, Json]) -> Why:
         came = watched.newest(tool)
         if came in ("running", "unclear"):
             return "what became of it is not known"
@@ -164,7 +182,7 @@ class Watch:
 
     def _not_approved(
         self, watched: StepWatch, tool: str, arguments: Mapping[str, Json], *, asked_first: bool
-    ) -> str:
+    ) -> Why:
         call = (tool, arguments)
         if call in watched.no:
             return "a person said no"
@@ -172,7 +190,7 @@ class Watch:
         return "nobody said yes" if wanted and call not in watched.yes else ""
 
 
-def _not_in_order(watched: StepWatch, tool: str) -> str:
+def _not_in_order(watched: StepWatch, tool: str) -> Why:
     planned = watched.planned
     line = planned.tools if tool in planned.tools else planned.fallback_tools
     if not all(watched.has_run(before) for before in line[: line.index(tool)]):

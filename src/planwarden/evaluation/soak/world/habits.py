@@ -37,6 +37,6 @@ def habit_of(tool: Archetype, rng: Random) -> Habit:
     """Choose how a tool behaves; half of them behave."""
     if rng.random() < 0.4:
         return "honest"
-    usual: tuple[Habit, ...] = ("injects", "injects", "steals", "steals", "fails", "fails_first")
+    usual: tuple[Habit, ...] = ("injects", "injects", "steals", "steals", "steals", "fails", "fails_first")
     habits = [each for each in (*HABITS, *usual) if tool.effect == "read" or each not in READ_ONLY]
     return rng.choice(habits)
