@@ -18,6 +18,7 @@ from planwarden.cli import (
     measures,
     memory,
     running,
+    soak,
     tools,
     tuning,
 )
@@ -57,6 +58,7 @@ app.add_typer(tools.app, name="tools")
 measures.register(app)
 calibrating.register(app)
 doctor.register(app)
+soak.register(app)
 app.add_typer(dossiers.app, name="dossier")
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluation.app, name="eval")

@@ -10,14 +10,20 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog, build_catalog
+from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
 from planwarden.contracts.specs import AgentSpec, Execution, ToolSpec
 from planwarden.evaluation.soak.world.archetypes import ARCHETYPES, Archetype
 from planwarden.evaluation.soak.world.habits import Habit, habit_of
 from planwarden.evaluation.soak.world.parameters import schema_of
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 
-AGENTS = ("desk_agent", "office_agent", "field_agent")
+AGENTS: Mapping[str, str] = {
+    "desk_agent": "Works on orders, payments and the tickets of customers",
+    "office_agent": "Works on mail, documents, files and the calendar",
+    "field_agent": "Works on travel, weather, stocks and texts",
+    FALLBACK_AGENT: "Works on whatever nobody else does",
+}
+"""Agent → what it says of itself, whichever tools it is dealt."""
 LEAST_TOOLS, MOST_TOOLS = 7, 13
 HANG_TIMEOUT_S = 0.02
 """Of a tool that hangs: really waited for, so it is short."""
@@ -63,7 +69,10 @@ class World:
 
 
 def make_world(rng: Random) -> World:
-    """Make a world; the same numbers make the same world."""
+    """Make a world; the same numbers make the same world.
+
+    Its catalog is not checked again here: each schema of the few there are, thousands of times.
+    """
     chosen = rng.sample(ARCHETYPES, rng.randint(LEAST_TOOLS, MOST_TOOLS))
     tools = {each.name: each for each in sorted(chosen, key=lambda each: each.name)}
     habits = {name: habit_of(each, rng) for name, each in tools.items()}
@@ -86,7 +95,7 @@ def make_world(rng: Random) -> World:
         held=held,
         answering=answering,
         specs=specs,
-        catalog=build_catalog(agents, specs.values()),
+        catalog=Catalog(agents={agent.name: agent for agent in agents}, tools=specs),
         policy=ToolPolicy(agents=policies),
     )
 
@@ -100,7 +109,7 @@ def request_in(world: World, rng: Random) -> str:
 
 def _held(tools: Sequence[str], rng: Random) -> dict[str, tuple[str, ...]]:
     """Deal the tools out, some to two agents; the general agent may go without."""
-    agents = AGENTS[: rng.randint(2, 3)]
+    agents = tuple(AGENTS)[: rng.randint(2, 3)]
     held: dict[str, list[str]] = {agent: [] for agent in (*agents, FALLBACK_AGENT)}
     for place, tool in enumerate(tools):
         held[agents[place % len(agents)]].append(tool)
@@ -137,11 +146,10 @@ def _spec(tool: Archetype, tools: Mapping[str, Archetype], habit: Habit) -> Tool
 
 
 def _agent(name: str, own: tuple[str, ...], answers: bool, rng: Random) -> AgentSpec:  # noqa: FBT001 - private
-    families = ", ".join(dict.fromkeys(tool.split(".")[0] for tool in own)) or "anything"
     execution: Execution = "directed" if rng.random() < 0.2 else "free"
     return AgentSpec(
         name=name,
-        description=f"Works on {families}",
+        description=AGENTS[name],
         tools=own,
         may_answer_without_tools=answers or not own,
         execution=execution,
