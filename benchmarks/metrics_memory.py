@@ -60,7 +60,7 @@ async def measure(settings: Settings) -> tuple[int, float]:
     """Give how many runs were counted and how long it took, in seconds."""
     async with Planwarden.open(settings) as planwarden:
         began = time.monotonic()
-        totals = await planwarden.metrics()
+        totals = await planwarden.record.metrics()
         return sum(totals.outcomes.values()), time.monotonic() - began
 
 

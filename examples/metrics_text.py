@@ -14,7 +14,7 @@ from planwarden.audit.exposition import prometheus_text
 async def main() -> int:
     """Print the metrics over every run; give an exit code."""
     async with Planwarden.open() as pw:
-        totals = await pw.metrics()
+        totals = await pw.record.metrics()
     print(prometheus_text(totals), end="")
     if totals.damaged:
         print(f"{totals.damaged} damaged runs are left out: see `planwarden runs`", file=sys.stderr)

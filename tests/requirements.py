@@ -285,4 +285,9 @@ REQUIREMENTS: dict[str, str] = {
     "RANK-9": "`planwarden tune ranker` keeps only better weights; `eval plans` never fits on what it plans.",
     "RANK-10": "A request in a language that the embeddings do not know goes to plain retrieval.",
     "RANK-11": "Texts are compared to the letter too, rare letters weighing more.",
+    "IDX-1": "A run is summed up in names and numbers, and nothing said in it gets in there.",
+    "IDX-2": "Runs are found by tenant, agent, tool, deviation, status and time, newest first.",
+    "IDX-3": "The index is derived: it covers every event before it answers, and can be made anew.",
+    "IDX-4": "Catalog and policy of a run can be had back by their digests, and replayed.",
+    "RBK-1": "Every step of a runbook runs, and prints what its page says.",
 }

@@ -46,7 +46,7 @@ async def carry_out(planwarden: Planwarden, task: EndToEndTask) -> Judgement:
     events = await (await planwarden.journal()).read(result.run_id)
     breaches = [
         *_breaches(result, events),
-        *(fault.problem for fault in await planwarden.verify(result.run_id)),
+        *(fault.problem for fault in await planwarden.record.verify(result.run_id)),
     ]
     world = await planwarden.world(data)
     breaches += [

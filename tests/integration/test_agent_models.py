@@ -106,4 +106,4 @@ async def test_a_model_that_cannot_be_had_stops_the_run_before_it_begins(tmp_pat
         async with Planwarden.open(given) as planwarden:
             with pytest.raises(ModelUnavailable, match="No answer from http://127"):
                 await planwarden.route_task(TASK)
-            assert await planwarden.runs() == ()
+            assert await planwarden.record.runs() == ()

@@ -209,7 +209,7 @@ async def test_a_damaged_memory_is_said_before_a_run_begins(tmp_path: Path) -> N
         for work in (there.run, there.pw.plan_task):
             with pytest.raises(StoreCorrupt, match=r"memory\.db is damaged"):
                 await work(PRICE)
-        assert len(await there.pw.runs()) == 1
+        assert len(await there.pw.record.runs()) == 1
 
 
 async def test_a_memory_that_cannot_be_written_spoils_no_run_and_a_rebuild_mends_it(

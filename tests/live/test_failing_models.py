@@ -49,7 +49,7 @@ async def test_the_embedded_model_carries_a_whole_run_in_place_of_a_server_that_
     ):
         server.strike(fault)
         result = await planwarden.route_task(TASK)
-        assert await planwarden.verify(result.run_id) == ()
+        assert await planwarden.record.verify(result.run_id) == ()
     assert result.status == "completed"
     assert result.plan is not None
     assert result.plan.metadata.source in (

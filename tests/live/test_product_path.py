@@ -41,7 +41,7 @@ async def test_a_price_question_over_the_users_own_table_is_answered_from_it_wit
         result = await planwarden.route_task(
             Task(prompt="What is the latest price of OMEGA?", data=("quotes.csv",))
         )
-        faults = await planwarden.verify(result.run_id)
+        faults = await planwarden.record.verify(result.run_id)
     assert result.status == "completed"
     assert result.answer is not None
     assert "736.5" in result.answer.text

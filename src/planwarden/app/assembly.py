@@ -25,6 +25,7 @@ from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.plan import PlannerPlan, Refusal
 from planwarden.errors import PlanDenied, PlanRejected
 from planwarden.journal.port import Journal, Owner
+from planwarden.journal.snapshot import Snapshot
 from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
@@ -112,6 +113,15 @@ def empty_world() -> AssembledCatalog:
     """Give a world in which nothing can be called: enough to end a run."""
     catalog = Catalog(agents={}, tools={})
     return AssembledCatalog(catalog=catalog, policy=ToolPolicy(), tools={}, left_out={})
+
+
+def snapshots_of(world: AssembledCatalog) -> tuple[Snapshot, Snapshot]:
+    """Give catalog and policy as the record keeps them, under the digests that a run names."""
+    catalog, policy = world.catalog, world.policy
+    return (
+        Snapshot(digest=catalog.digest, kind="catalog", body=catalog.body),
+        Snapshot(digest=policy.digest, kind="policy", body=policy.body),
+    )
 
 
 def make_planner(

@@ -11,26 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from planwarden.app.conversation import with_earlier_turns
-from planwarden.app.remembering import PAGE, Rebuilt, learn, rebuild
+from planwarden.app.record import Record
+from planwarden.app.remembering import Rebuilt, learn, rebuild
+from planwarden.app.replay import PlannedAgain, plan_again, planning_inputs
 from planwarden.app.result import RunResult
 from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
-from planwarden.audit.export import file_faults, write_dossier
+from planwarden.audit.export import write_dossier
 from planwarden.audit.log import PlannedWith, log_planning
-from planwarden.audit.metrics import Totals
 from planwarden.configuration.settings import Settings, load_settings
-from planwarden.contracts.dossier import Dossier
-from planwarden.contracts.event import ChainFault
 from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.fold import fold
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.run import RunState
+from planwarden.contracts.summary import summarise
 from planwarden.contracts.task import Task
 from planwarden.contracts.value import Json
-from planwarden.errors import StoreCorrupt
 from planwarden.journal.owner import is_dead, this_process
-from planwarden.journal.port import Journal, RunHead
 from planwarden.journal.sqlite.journal import SqliteJournal
 from planwarden.planning.memory.lesson import example
 from planwarden.planning.memory.sqlite import SqliteMemory
@@ -65,6 +63,8 @@ class Planwarden:
         self._shelf: ModelShelf | None = None
         self._worlds: dict[tuple[str, ...], AssembledCatalog] = {}
         self._planners: PlannerShelf | None = None
+        self.record = Record(journal=self.journal, dossier_folder=settings.dossier_folder)
+        """Dossiers, verification, search and totals over the runs in the journal."""
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
 
@@ -244,6 +244,21 @@ class Planwarden:
         memory = self._planner_shelf().memory if on else self.memory
         return await rebuild(memory, await self.journal(), now=self.clock.now())
 
+    async def plan_again(self, run_id: str) -> PlannedAgain | None:
+        """Plan a run's task again as it was planned then: same task, catalog, policy, provider.
+
+        None where there is nothing to plan again: a plan was brought along, or none was decided.
+
+        Raises:
+            RunNotFound: no such run.
+            SnapshotMissing: catalog or policy of the run were not kept.
+        """
+        inputs = await planning_inputs(await self.journal(), run_id, self._planner_shelf().memory)
+        if inputs is None:
+            return None
+        models = await self.models(inputs.started)
+        return await plan_again(inputs, self._planner_shelf().planner(models), models.planner.identity)
+
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
         """Go on with an interrupted run."""
         orchestrator = await self._orchestrator_of(run_id)
@@ -279,48 +294,6 @@ class Planwarden:
         """Have a run stopped by the process that runs it, within about a second."""
         await (await self.journal()).post(run_id, CancelRequested(by=by))
 
-    async def runs(
-        self, *, limit: int = 50, conversation: str | None = None
-    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
-        """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
-        journal = await self.journal()
-        heads = await journal.heads(limit=limit, conversation=conversation)
-        return tuple([(head, await self._state_or_damage(journal, head.run_id)) for head in heads])
-
-    @staticmethod
-    async def _state_or_damage(journal: Journal, run_id: str) -> RunState | StoreCorrupt:
-        try:
-            return fold(await journal.read(run_id))
-        except StoreCorrupt as damage:
-            return damage
-
-    async def metrics(self) -> Totals:
-        """Add up every run in the journal, one at a time; damaged ones are only counted."""
-        journal, totals, place = await self.journal(), Totals(), 0
-        while page := await journal.runs_after(place, limit=PAGE):
-            for _, run_id in page:
-                state = await self._state_or_damage(journal, run_id)
-                totals = totals.plus_damaged() if isinstance(state, StoreCorrupt) else totals.plus(state)
-            place = page[-1][0]
-        return totals
-
-    async def dossier(self, run_id: str) -> Dossier:
-        """Build a run's dossier from its journal."""
-        journal = await self.journal()
-        return build_dossier(await journal.read(run_id), await journal.links(run_id))
-
-    async def verify(self, run_id: str) -> tuple[ChainFault, ...]:
-        """Find every place where a run's record is not what was written: chain, payloads, exported file."""
-        journal = await self.journal()
-        faults = await journal.verify(run_id)
-        if faults:
-            return faults
-        try:
-            dossier = await self.dossier(run_id)
-        except StoreCorrupt as error:
-            return (ChainFault(run_id=run_id, seq=None, problem=error.message),)
-        return await asyncio.to_thread(file_faults, self.settings.dossier_folder, dossier)
-
     # ---- inside --------------------------------------------------------------------------------------
 
     def _model_shelf(self) -> ModelShelf:
@@ -339,7 +312,10 @@ class Planwarden:
 
     async def _result(self, state: RunState) -> RunResult:
         await learn(state, self._planner_shelf().memory)
-        dossier = await self.dossier(state.run_id)
+        journal = await self.journal()
+        events = await journal.read(state.run_id)
+        await journal.index.put([summarise(events)])
+        dossier = build_dossier(events, await journal.links(state.run_id))
         path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
 
@@ -349,10 +325,12 @@ class Planwarden:
         return await self._orchestrator(world, await self.models(started, world))
 
     async def _orchestrator(self, world: AssembledCatalog, models: Models) -> Orchestrator:
-        from planwarden.app.assembly import make_orchestrator  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.assembly import make_orchestrator, snapshots_of  # noqa: PLC0415 - heavy; see above
 
+        journal = await self.journal()
+        await journal.snapshots.keep(snapshots_of(world))
         return make_orchestrator(
-            journal=await self.journal(),
+            journal=journal,
             owner=self._owner,
             clock=self.clock,
             ids=self.ids,

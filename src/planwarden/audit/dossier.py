@@ -137,7 +137,13 @@ def _approvals(events: Iterable[RunEvent]) -> Iterable[DossierApproval]:
 def _exchanges(events: Iterable[RunEvent]) -> Iterable[DossierExchange]:
     for event in events:
         if isinstance(event.fact, f.ModelAnswered):
-            yield DossierExchange(seq=event.seq, step=event.fact.step, exchange=event.fact.exchange)
+            exchange = event.fact.exchange
+            yield DossierExchange(
+                seq=event.seq,
+                step=event.fact.step,
+                prompt_digest=exchange.prompt_digest(),
+                exchange=exchange,
+            )
 
 
 def _event(link: EventLink) -> DossierEvent:

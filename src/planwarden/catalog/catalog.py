@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from planwarden.contracts.json_schema import schema_fault
 from planwarden.contracts.specs import AgentSpec, ToolSpec
-from planwarden.contracts.value import digest
+from planwarden.contracts.value import Contract, canonical_json, digest_bytes
 from planwarden.errors import CatalogRejected
 
 FALLBACK_AGENT = "general_agent"
@@ -33,11 +34,19 @@ class Catalog:
 
     @cached_property
     def digest(self) -> str:
-        """Name this catalog by its content; worked out once, which takes long for thousands of tools."""
-        return digest(
+        """Name this catalog by its content, the order too, in which a planner model is shown it.
+
+        Worked out once, for it takes long for thousands of tools.
+        """
+        return digest_bytes(self.body)
+
+    @cached_property
+    def body(self) -> bytes:
+        """Write this catalog as canonical JSON; `read_catalog` reads it back."""
+        return canonical_json(
             {
-                "agents": [self.agents[name].model_dump(mode="json") for name in sorted(self.agents)],
-                "tools": [self.tools[name].model_dump(mode="json") for name in sorted(self.tools)],
+                "agents": [agent.model_dump(mode="json") for agent in self.agents.values()],
+                "tools": [tool.model_dump(mode="json") for tool in self.tools.values()],
                 "aliases": dict(self.aliases),
             }
         )
@@ -50,6 +59,30 @@ class Catalog:
         """Give the names of the agent's tools; empty for an agent that is not there."""
         spec = self.agents.get(agent)
         return spec.tools if spec else ()
+
+
+class _Body(Contract):
+    agents: tuple[AgentSpec, ...]
+    tools: tuple[ToolSpec, ...]
+    aliases: dict[str, str]
+
+
+def read_catalog(body: bytes) -> Catalog:
+    """Read a catalog back from its canonical JSON: the very same, with the same digest.
+
+    Raises:
+        ValueError: these bytes are not a catalog as this Planwarden writes one.
+    """
+    read = _Body.model_validate(json.loads(body.decode("utf-8", "surrogatepass")))
+    catalog = Catalog(
+        agents={agent.name: agent for agent in read.agents},
+        tools={tool.name: tool for tool in read.tools},
+        aliases=read.aliases,
+    )
+    if catalog.body != body:
+        msg = "it was written by another version of Planwarden"
+        raise ValueError(msg)
+    return catalog
 
 
 def catalog_problems(

@@ -34,7 +34,7 @@ def show(
     """Show the dossier of a run, built from its journal."""
 
     async def work(planwarden: Planwarden) -> Dossier:
-        return await planwarden.dossier(run_id)
+        return await planwarden.record.dossier(run_id)
 
     dossier = with_planwarden(work, as_json=form is Format.json)
     if form is Format.json:
@@ -48,7 +48,7 @@ def verify(run_id: RunId, as_json: AsJson = False) -> None:
     """Recompute a run's hash chain from the stored bytes, and compare the exported dossier with it."""
 
     async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], str | None, int | None]:
-        faults = await planwarden.verify(run_id)
+        faults = await planwarden.record.verify(run_id)
         if faults:
             return faults, None, None
         links = await (await planwarden.journal()).links(run_id)

@@ -17,8 +17,10 @@ from planwarden.cli import (
     inventory,
     measures,
     memory,
+    replay,
     running,
     soak,
+    runs,
     tools,
     tuning,
 )
@@ -52,6 +54,8 @@ def options(
 
 
 running.register(app)
+runs.register(app)
+replay.register(app)
 chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")

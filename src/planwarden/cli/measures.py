@@ -14,7 +14,7 @@ def metrics() -> None:
     """Print metrics over every run in the journal as Prometheus text."""
 
     async def work(planwarden: Planwarden) -> Totals:
-        return await planwarden.metrics()
+        return await planwarden.record.metrics()
 
     # Imported here, for it brings in prometheus_client, which the other commands start faster without.
     from planwarden.audit.exposition import prometheus_text  # noqa: PLC0415 - see above

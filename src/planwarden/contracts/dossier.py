@@ -80,6 +80,8 @@ class DossierExchange(Contract):
 
     seq: int
     step: str | None
+    prompt_digest: Digest
+    """Of everything that the model was shown: messages, output schema, offered tools."""
     exchange: ModelExchange
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from planwarden.contracts.value import Contract, Digest, Json, Name
+from planwarden.contracts.value import Contract, Digest, Json, Name, digest
 
 Purpose = Literal["plan", "repair", "arguments", "answer", "work"]
 """`work`: one turn of free execution, in which the model may ask for calls."""
@@ -90,6 +90,11 @@ class ModelExchange(Contract):
     error_code: str | None = None
     error: str | None = None
     usage: ModelUsage = Field(default_factory=ModelUsage)
+
+    def prompt_digest(self) -> str:
+        """Name everything that the model was shown: messages, output schema, offered tools."""
+        shown = self.model_dump(mode="json", include={"messages", "output_schema", "offered_tools"})
+        return digest(shown)
 
     @property
     def tokens_per_byte(self) -> float:

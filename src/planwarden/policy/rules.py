@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, TypeAdapter, field_validator
 
 from planwarden.contracts.json_schema import schema_fault, schema_problems
 from planwarden.contracts.specs import JsonSchema
-from planwarden.contracts.value import Contract, Json, digest
+from planwarden.contracts.value import Contract, Json, canonical_json, digest_bytes
 from planwarden.contracts.verdict import Allowed, Denied, NeedsApproval, Verdict
 
 NO_POLICY = "no-policy"
@@ -60,7 +61,12 @@ class ToolPolicy:
     @cached_property
     def digest(self) -> str:
         """Name this policy by its content."""
-        return digest({name: policy.model_dump(mode="json") for name, policy in self.agents.items()})
+        return digest_bytes(self.body)
+
+    @cached_property
+    def body(self) -> bytes:
+        """Write this policy as canonical JSON; `read_policy` reads it back."""
+        return canonical_json({name: policy.model_dump(mode="json") for name, policy in self.agents.items()})
 
     def decide(self, agent: str, tool: str, arguments: Mapping[str, Json] | None = None) -> Verdict:
         """Say whether that agent may call that tool; without arguments, whether it could at all.
@@ -86,6 +92,22 @@ class ToolPolicy:
         if policy.answer_without_tools:
             return Allowed(rule="answer_without_tools", reason="the agent's policy says so")
         return Denied(rule="answer_without_tools", reason=f"policy of '{agent}' wants every answer backed")
+
+
+_BODY: TypeAdapter[dict[str, AgentPolicy]] = TypeAdapter(dict[str, AgentPolicy])
+
+
+def read_policy(body: bytes) -> ToolPolicy:
+    """Read a policy back from its canonical JSON: the very same, with the same digest.
+
+    Raises:
+        ValueError: these bytes are not a policy as this Planwarden writes one.
+    """
+    policy = ToolPolicy(agents=_BODY.validate_python(json.loads(body.decode("utf-8", "surrogatepass"))))
+    if policy.body != body:
+        msg = "it was written by another version of Planwarden"
+        raise ValueError(msg)
+    return policy
 
 
 def _apply(rule: Rule, tool: str, arguments: Mapping[str, Json] | None) -> Verdict:

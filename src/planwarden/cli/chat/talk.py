@@ -152,7 +152,7 @@ class Talk:
             show_plan(self.last.plan)
 
     def _runs(self, _: str) -> None:
-        found = partial(self.planwarden.runs, conversation=self.conversation)
+        found = partial(self.planwarden.record.runs, conversation=self.conversation)
         show_runs(run_rows(self.portal.call(found)))
 
     def _dossier(self, _: str) -> None:

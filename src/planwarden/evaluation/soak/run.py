@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from planwarden.app.assembly import accept_plan, make_orchestrator, make_planner
+from planwarden.app.assembly import accept_plan, make_orchestrator, make_planner, snapshots_of
 from planwarden.app.models import Models
 from planwarden.configuration.catalog_file import AssembledCatalog
 from planwarden.configuration.settings import AgentModel, PlannerModel
@@ -40,7 +40,8 @@ from planwarden.evaluation.soak.ledger import (
 )
 from planwarden.evaluation.soak.world.making import NOTHING, World, make_world, request_in
 from planwarden.evaluation.soak.world.tools import SoakTool
-from planwarden.journal.port import Journal, Owner
+from planwarden.journal.port import Owner
+from planwarden.journal.sqlite.journal import SqliteJournal
 from planwarden.llm.service import LLMService
 from planwarden.orchestration.orchestrator import Orchestrator
 from planwarden.planning.memory.in_process import InProcessMemory
@@ -86,7 +87,7 @@ class Ground:
 
     seed: int
     planner: PlannerChoice
-    journal: Journal
+    journal: SqliteJournal
     path: Path
     """Of the journal's file."""
     source: PriorSource
@@ -240,6 +241,7 @@ def _chosen(ground: Ground, rng: Random) -> PlannerModel:
 async def _carried_out(stage: Stage) -> RunState:
     """Have the run planned and carried out to its end."""
     rng, world = stage.rng, stage.world
+    await stage.ground.journal.snapshots.keep(snapshots_of(stage.assembled(world.policy)))
     orchestrator = stage.orchestrator(world.policy)
     plan: PlannerPlan | None = None
     if rng.random() < BROUGHT and can_bring(world):

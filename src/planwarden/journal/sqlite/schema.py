@@ -79,7 +79,51 @@ _CONVERSATIONS: Migration = (
        WHERE conversation NOT NULL""",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _CONVERSATIONS)
+_RECORD: Migration = (
+    "ALTER TABLE runs ADD COLUMN summarised_seq INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX runs_due ON runs (number) WHERE summarised_seq < last_seq",
+    """CREATE TABLE summaries (
+         number INTEGER PRIMARY KEY REFERENCES runs (number),
+         seq INTEGER NOT NULL,
+         created_at TEXT NOT NULL,
+         body BLOB
+       )""",
+    "CREATE INDEX summaries_by_age ON summaries (created_at, number) WHERE body NOT NULL",
+    """CREATE TABLE facets (
+         kind TEXT NOT NULL,
+         value TEXT NOT NULL,
+         created_at TEXT NOT NULL,
+         number INTEGER NOT NULL REFERENCES runs (number),
+         PRIMARY KEY (kind, value, created_at, number)
+       ) WITHOUT ROWID""",
+    "CREATE INDEX facets_by_run ON facets (number)",
+    """CREATE TABLE snapshots (
+         digest TEXT PRIMARY KEY,
+         kind TEXT NOT NULL,
+         body BLOB NOT NULL
+       ) WITHOUT ROWID""",
+    """CREATE TABLE anchors (
+         number INTEGER PRIMARY KEY,
+         day TEXT NOT NULL,
+         at TEXT NOT NULL,
+         runs INTEGER NOT NULL,
+         previous TEXT NOT NULL,
+         hash TEXT NOT NULL
+       )""",
+    """CREATE TABLE anchored (
+         anchor INTEGER NOT NULL REFERENCES anchors (number),
+         run_id TEXT NOT NULL,
+         seq INTEGER NOT NULL,
+         hash TEXT NOT NULL,
+         PRIMARY KEY (anchor, run_id)
+       ) WITHOUT ROWID""",
+    "ALTER TABLE runs ADD COLUMN anchored_seq INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX runs_to_anchor ON runs (number) WHERE anchored_seq < last_seq",
+    "ALTER TABLE runs ADD COLUMN origin TEXT",
+)
+"""Summaries to search by, snapshots, daily anchors over all runs, and where an imported run comes from."""
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _CONVERSATIONS, _RECORD)
 """Number n, from 1, takes a journal from schema version n - 1 to n. One that was released is never edited."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

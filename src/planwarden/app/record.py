@@ -1,0 +1,130 @@
+"""`Record`: everything that is asked of the journal as a whole or of a run that is there already."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from planwarden.audit.dossier import build_dossier
+from planwarden.audit.export import file_faults
+from planwarden.audit.metrics import Totals
+from planwarden.contracts.dossier import Dossier
+from planwarden.contracts.event import ChainFault
+from planwarden.contracts.fold import fold
+from planwarden.contracts.run import RunState
+from planwarden.contracts.summary import RunSummary, summarise
+from planwarden.errors import StoreCorrupt
+from planwarden.journal.index import RunQuery, Unreadable
+from planwarden.journal.port import Journal, RunHead
+from planwarden.journal.sqlite.journal import SqliteJournal
+
+PAGE = 200
+"""Runs that are held at a time while all of them are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Dossiers, verification, search and totals over one journal."""
+
+    journal: Callable[[], Awaitable[SqliteJournal]]
+    """Opens it when first needed."""
+    dossier_folder: Path
+
+    async def runs(
+        self, *, limit: int = 50, conversation: str | None = None
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+        """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
+        return await self._with_states(
+            await (await self.journal()).heads(limit=limit, conversation=conversation)
+        )
+
+    async def found(self, query: RunQuery) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+        """Find runs as `search` does, each with its head and state."""
+        summaries, journal = await self.search(query), await self.journal()
+        return await self._with_states([await journal.head(summary.run_id) for summary in summaries])
+
+    async def search(self, query: RunQuery) -> tuple[RunSummary, ...]:
+        """Find runs, newest first, after bringing the index up to date; damaged ones are not found.
+
+        Raises:
+            StoreError: the journal or its index cannot be used.
+        """
+        await self.bring_up_to_date()
+        return await (await self.journal()).index.search(query)
+
+    async def _with_states(
+        self, heads: Sequence[RunHead]
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+        journal = await self.journal()
+        return tuple([(head, await _state_or_damage(journal, head.run_id)) for head in heads])
+
+    async def summaries(self) -> AsyncGenerator[RunSummary | Unreadable]:
+        """Give every run in names and numbers, oldest first, a page held at a time.
+
+        Raises:
+            StoreError: the journal or its index cannot be used.
+        """
+        await self.bring_up_to_date()
+        journal, place = await self.journal(), 0
+        while page := await journal.index.after(place, limit=PAGE):
+            for _, summary in page:
+                yield summary
+            place = page[-1][0]
+
+    async def bring_up_to_date(self) -> None:
+        """Summarise the runs that went on since they were summarised last; unreadable ones as such.
+
+        Raises:
+            StoreError: the journal cannot be used.
+        """
+        journal = await self.journal()
+        while due := await journal.index.due(limit=PAGE):
+            await journal.index.put([await _summary(journal, run_id, seq) for run_id, seq in due])
+
+    async def metrics(self) -> Totals:
+        """Add up every run in the journal, one at a time; damaged ones are only counted."""
+        journal, totals, place = await self.journal(), Totals(), 0
+        while page := await journal.runs_after(place, limit=PAGE):
+            for _, run_id in page:
+                state = await _state_or_damage(journal, run_id)
+                totals = totals.plus_damaged() if isinstance(state, StoreCorrupt) else totals.plus(state)
+            place = page[-1][0]
+        return totals
+
+    async def dossier(self, run_id: str) -> Dossier:
+        """Build a run's dossier from its journal.
+
+        Raises:
+            RunNotFound: no such run.
+            StoreCorrupt: its record cannot be read back.
+        """
+        journal = await self.journal()
+        return build_dossier(await journal.read(run_id), await journal.links(run_id))
+
+    async def verify(self, run_id: str) -> tuple[ChainFault, ...]:
+        """Find every place where a run's record is not what was written: chain, payloads, exported file."""
+        journal = await self.journal()
+        faults = await journal.verify(run_id)
+        if faults:
+            return faults
+        try:
+            dossier = await self.dossier(run_id)
+        except StoreCorrupt as error:
+            return (ChainFault(run_id=run_id, seq=None, problem=error.message),)
+        return await asyncio.to_thread(file_faults, self.dossier_folder, dossier)
+
+
+async def _state_or_damage(journal: Journal, run_id: str) -> RunState | StoreCorrupt:
+    try:
+        return fold(await journal.read(run_id))
+    except StoreCorrupt as damage:
+        return damage
+
+
+async def _summary(journal: Journal, run_id: str, seq: int) -> RunSummary | Unreadable:
+    try:
+        return summarise(await journal.read(run_id))
+    except StoreCorrupt:
+        return Unreadable(run_id=run_id, seq=seq)
