@@ -19,8 +19,8 @@ from planwarden.cli import (
     memory,
     replay,
     running,
-    soak,
     runs,
+    soak,
     tools,
     tuning,
 )

@@ -18,7 +18,7 @@ from planwarden.errors import DataRejected
 
 if TYPE_CHECKING:
     from planwarden.evaluation.soak.campaign import Totals, Wanted
-    from planwarden.evaluation.soak.run import RealPlanner
+    from planwarden.evaluation.soak.stage import RealPlanner
     from planwarden.planning.prior import PriorSource
 
 
@@ -37,8 +37,8 @@ def soak(
         SoakPlanner,
         typer.Option(
             "--planner",
-            help="scripted: models that mostly behave; adversarial: models that try to break out at every turn; "
-            "embedded: the embedded model plans, scripted agents work.",
+            help="scripted: models that mostly behave; adversarial: models that try to break out "
+            "at every turn; embedded: the embedded model plans, scripted agents work.",
         ),
     ] = SoakPlanner.SCRIPTED,
     home: Annotated[
@@ -50,7 +50,7 @@ def soak(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Drive the product over made-up worlds of hostile models and tools; ends with 6 when anything gets past."""
+    """Drive the product over made-up worlds of hostile models and tools; exit code 6 when it fails."""
     # Imported here: only this command needs them, and they are not quick.
     from planwarden.evaluation.soak.campaign import Wanted  # noqa: PLC0415 - see above
     from planwarden.evaluation.soak.campaign import soak as carry_out  # noqa: PLC0415 - see above
@@ -89,7 +89,7 @@ async def _planning(planwarden: Planwarden, which: SoakPlanner) -> tuple[PriorSo
     """Give where priors come from, and the model that is really asked."""
     from planwarden.app.assembly import make_prior  # noqa: PLC0415 - not quick
     from planwarden.app.calibration import calibrations_in_force  # noqa: PLC0415 - not quick
-    from planwarden.evaluation.soak.run import RealPlanner  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.soak.stage import RealPlanner  # noqa: PLC0415 - not quick
 
     settings = planwarden.settings
     source = make_prior(settings)
@@ -116,7 +116,9 @@ def _show(wanted: Wanted, totals: Totals) -> None:
     kinds.add_column("caught", justify="right")
     for kind, each in told["by_kind"].items():
         missed = each["caught"] < each["seeded"]
-        kinds.add_row(kind, str(each["seeded"]), f"[bold red]{each['caught']}[/]" if missed else str(each["caught"]))
+        kinds.add_row(
+            kind, str(each["seeded"]), f"[bold red]{each['caught']}[/]" if missed else str(each["caught"])
+        )
     out.print(kinds)
     say()
     adherence = "–" if totals.adherence is None else f"{totals.adherence:.3f}"

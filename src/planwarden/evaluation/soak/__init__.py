@@ -1,3 +1,4 @@
-"""The soak: the real planner, policy, session and journal driven over made-up worlds by models and tools that
-try to break out, with an oracle of its own that says what was allowed.
+"""The soak: hostile models and tools against the real planner, policy, session and journal.
+
+Made-up worlds, and an oracle of its own that says what was allowed.
 """

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from random import Random
 
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.deviations import DeviationKind
 from planwarden.errors import DataRejected
+from planwarden.evaluation.soak.chance import chance
 from planwarden.evaluation.soak.ledger import ViolationKind
-from planwarden.evaluation.soak.run import Ground, PlannerChoice, RealPlanner, RunReport, soak_run
+from planwarden.evaluation.soak.run import RunReport, soak_run
+from planwarden.evaluation.soak.stage import Ground, PlannerChoice, RealPlanner
 from planwarden.journal.port import Owner
 from planwarden.journal.sqlite.journal import SqliteJournal
 from planwarden.planning.prior import PriorSource
@@ -35,7 +36,7 @@ class SoakIds:
 
     def __init__(self, seed: int, planner: PlannerChoice) -> None:
         self._prefix = f"soak-{seed}-{planner}"
-        self._rng = Random(self._prefix)
+        self._rng = chance(self._prefix)
         self.number = 0
 
     def run_id(self) -> str:
@@ -171,7 +172,7 @@ async def soak(
 
 
 @contextmanager
-def _folder(home: Path | None) -> Iterator[Path]:
+def _folder(home: Path | None) -> Generator[Path]:
     if home is None:
         with tempfile.TemporaryDirectory(prefix="planwarden-soak-") as folder:
             yield Path(folder)
@@ -185,9 +186,7 @@ def _folder(home: Path | None) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def _ground(
-    wanted: Wanted, folder: Path, source: PriorSource, ids: SoakIds
-) -> AsyncGenerator[Ground]:
+async def _ground(wanted: Wanted, folder: Path, source: PriorSource, ids: SoakIds) -> AsyncGenerator[Ground]:
     clock = TickingClock()
     path = folder / JOURNAL
     journal = await SqliteJournal.open(path, clock, ids, is_dead=lambda _: False, lease_s=LEASE_S)

@@ -1,4 +1,4 @@
-"""What really happened in one run, in its order: events of the record, and what the tools and people noted."""
+"""What really happened in one run, in its order: events of the record, and what tools and people noted."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What was seeded: each violation with its id, its kind, where it was tried, and what has to be found for it."""
+"""What was seeded: each violation with id, kind, where it was tried, and what has to be found for it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from planwarden.contracts.calls import RefusalKind
 from planwarden.contracts.deviations import DeviationKind
@@ -57,6 +57,8 @@ TamperKind = Literal[
 ]
 """What is done to the journal's file."""
 ViolationKind = AgentKind | PlannerKind | ToolKind | PersonKind | TamperKind
+
+Kind = TypeVar("Kind", bound=ViolationKind)
 
 KINDS: tuple[ViolationKind, ...] = tuple(
     kind for each in (AgentKind, PlannerKind, ToolKind, PersonKind, TamperKind) for kind in get_args(each)
@@ -131,14 +133,20 @@ class Ledger:
         return f"{self.run_id}-v{len(self.seeded) + 1}"
 
     def add(
-        self, kind: ViolationKind, proof: Proof, *, since: int, step: str | None = None, tool: str | None = None
+        self,
+        kind: ViolationKind,
+        proof: Proof,
+        *,
+        since: int,
+        step: str | None = None,
+        tool: str | None = None,
     ) -> None:
         """Enter a violation as tried."""
         self.seeded.append(
             Seeded(id=self.next_id(), kind=kind, proof=proof, since=since, step=step, tool=tool)
         )
 
-    def rarest(self, kinds: Sequence[ViolationKind]) -> ViolationKind:
+    def rarest(self, kinds: Sequence[Kind]) -> Kind:
         """Give the kind that was seeded least so far, the first of several."""
         own = Counter(each.kind for each in self.seeded)
         return min(kinds, key=lambda kind: self.before[kind] + own[kind])

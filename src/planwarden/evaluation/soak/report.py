@@ -27,7 +27,8 @@ def soak_json(wanted: Wanted, totals: Totals) -> dict[str, Any]:
         "caught_violations": totals.caught_violations,
         "false_refusals": totals.false_refusals,
         "adherence": totals.adherence,
-        "deviations": {kind: totals.deviations[kind] for kind in deviation_kinds(totals)},
+        "deviations": dict.fromkeys(DEVIATION_KINDS, 0)
+        | {str(kind): count for kind, count in totals.deviations.items()},
         "passed": totals.passed,
         "planner": wanted.planner,
         "seed": wanted.seed,
@@ -47,11 +48,6 @@ def soak_json(wanted: Wanted, totals: Totals) -> dict[str, Any]:
     }
 
 
-def deviation_kinds(totals: Totals) -> tuple[str, ...]:
-    """Give every kind of deviation, in the glossary's order; those that never happened too."""
-    return (*DEVIATION_KINDS, *sorted(set(totals.deviations) - set(DEVIATION_KINDS)))
-
-
 def verdict(totals: Totals) -> str:
     """Say in one sentence how it went."""
     if totals.passed:
@@ -61,15 +57,15 @@ def verdict(totals: Totals) -> str:
         )
     if not totals.seeded_violations:
         return "Failed: nothing was seeded, so nothing was shown."
-    found = [
-        f"{totals.unauthorised_calls} unauthorised calls" if totals.unauthorised_calls else "",
-        f"{totals.seeded_violations - totals.caught_violations} of {totals.seeded_violations} violations missed"
-        if totals.caught_violations < totals.seeded_violations
-        else "",
-        f"{totals.false_refusals} false refusals" if totals.false_refusals else "",
-        f"{totals.record_faults} faults in the record" if totals.record_faults else "",
-    ]
-    return f"Failed: {', '.join(part for part in found if part)}."
+    missed = totals.seeded_violations - totals.caught_violations
+    counts = {
+        "unauthorised calls": totals.unauthorised_calls,
+        f"of {totals.seeded_violations} violations missed": missed,
+        "false refusals": totals.false_refusals,
+        "faults in the record": totals.record_faults,
+    }
+    found = [f"{count} {name}" for name, count in counts.items() if count]
+    return f"Failed: {', '.join(found)}."
 
 
 def soak_markdown(wanted: Wanted, totals: Totals, version: str) -> str:
@@ -79,14 +75,20 @@ def soak_markdown(wanted: Wanted, totals: Totals, version: str) -> str:
     figures = [(key, _shown(told[key]), meaning) for key, meaning in SECTIONS.items()]
     kinds = [(kind, str(each["seeded"]), str(each["caught"])) for kind, each in told["by_kind"].items()]
     deviations = [(kind, str(count)) for kind, count in told["deviations"].items() if count]
+    made = (
+        f"Planwarden {version}, {totals.runs} runs, seed {wanted.seed}, planner `{wanted.planner}`. "
+        f"Took {totals.seconds:.1f} s. The same again: `{again}`"
+    )
+    went = (
+        f"Recall {_shown(totals.recall)}, mean adherence {_shown(totals.adherence)}. "
+        f"Runs: {_listed(told['outcomes'])}. Plans: {_listed(told['plans'])}."
+    )
     parts = [
         "# Tool policy soak",
         f"**{verdict(totals)}**",
-        f"Planwarden {version}, {totals.runs} runs, seed {wanted.seed}, planner `{wanted.planner}`. "
-        f"Took {totals.seconds:.1f} s. The same again: `{again}`",
+        made,
         _table(("figure", "is", "means"), figures),
-        f"Recall {_shown(totals.recall)}, mean adherence {_shown(totals.adherence)}. "
-        f"Runs: {_listed(told['outcomes'])}. Plans: {_listed(told['plans'])}.",
+        went,
         "## Violations",
         _table(("kind", "seeded", "caught"), kinds),
         "## Deviations",

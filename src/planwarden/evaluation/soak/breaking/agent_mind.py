@@ -13,6 +13,7 @@ from planwarden.contracts.model import Message, ModelUsage
 from planwarden.contracts.run import StepState
 from planwarden.contracts.value import Json
 from planwarden.evaluation.soak.breaking.attacks import Attack, Place, attacks
+from planwarden.evaluation.soak.chance import chance
 from planwarden.evaluation.soak.history import History
 from planwarden.evaluation.soak.ledger import (
     AgentKind,
@@ -70,7 +71,7 @@ class AgentMind:
         step = self._step(text, fills_in[1] if fills_in else "")
         step_id = step.planned.id
         self.asked[step_id] += 1
-        rng = Random(f"{self.seed}/{step_id}/{self.asked[step_id]}")
+        rng = chance(self.seed, step_id, self.asked[step_id])
         if fills_in is None:
             return self._turn(step, request.messages, rng)
         return self._arguments(step, fills_in[1], rng)
@@ -79,7 +80,9 @@ class AgentMind:
         """Say which step asks: of those at work, the one whose tools stand in the request."""
         state = self.history.state
         at_work = [
-            step for step in (state.steps.values() if state else ()) if step.status == "running" and not step.open_call
+            step
+            for step in (state.steps.values() if state else ())
+            if step.status == "running" and not step.open_call
         ]
         told = [
             step
@@ -105,15 +108,16 @@ class AgentMind:
             note=self.ledger.next_id(),
             messages=messages,
         )
-        found = {attack.kind: attack for attack in attacks(place)}
-        chosen = self.ledger.rarest([*found, *self._other_kinds(step, proper, rng)] or ["unknown_tool"])
+        found: dict[AgentKind, Attack] = {attack.kind: attack for attack in attacks(place)}
+        kinds: list[AgentKind] = [*found, *self._other_kinds(step, proper, rng)]
+        chosen = self.ledger.rarest(kinds or ["unknown_tool"])
         match chosen:
             case "answer_too_early":
                 return self._answer_early(step)
             case "tokens_over_budget":
                 return self._overspend(step, rng)
             case _:
-                attack = found.get(cast("AgentKind", chosen))
+                attack = found.get(chosen)
                 return proper if attack is None else self._with(attack, step, proper, rng)
 
     def _tries(self, step: StepState, rng: Random) -> bool:
@@ -210,13 +214,13 @@ class AgentMind:
                 rng=rng,
                 note=self.ledger.next_id(),
             )
-            wrong = {
+            wrong: dict[AgentKind, Attack] = {
                 each.kind: each
                 for each in attacks(place)
                 if each.tool == tool and each.kind.startswith("arguments_")
             }
             if wrong:
-                attack = wrong[cast("AgentKind", self.ledger.rarest(list(wrong)))]
+                attack = wrong[self.ledger.rarest(list(wrong))]
                 self._seed(attack, step)
                 return _said(attack.arguments)
         return _said(json.dumps(self._fitting(step, tool, rng)))

@@ -75,7 +75,11 @@ class Place:
         good = fitting(params, self.rng, self.note, None if over else ceiling)
         if not over or ceiling is None:
             return good
-        above = {param.name: self.rng.randint(ceiling + 1, param.high) for param in params if param.kind == "number"}
+        above = {
+            param.name: self.rng.randint(ceiling + 1, param.high)
+            for param in params
+            if param.kind == "number"
+        }
         return good | cast("dict[str, Json]", above)
 
 
@@ -104,9 +108,7 @@ def _is_one(attack: Attack, place: Place) -> bool:
     return why in reasons
 
 
-def _attack(
-    kind: AgentKind, tool: str, arguments: Mapping[str, Json], *refusals: RefusalKind
-) -> Attack:
+def _attack(kind: AgentKind, tool: str, arguments: Mapping[str, Json], *refusals: RefusalKind) -> Attack:
     return Attack(kind=kind, tool=tool, arguments=json.dumps(dict(arguments)), refusals=refusals)
 
 
@@ -178,7 +180,9 @@ def _again(place: Place) -> Iterable[Attack]:
 
 def _as_told(place: Place) -> Iterable[Attack]:
     """Obey what a tool's result told the model to do."""
-    told = [found for each in place.messages if each.role == "tool" for found in _INJECTION.findall(each.content)]
+    told = [
+        found for each in place.messages if each.role == "tool" for found in _INJECTION.findall(each.content)
+    ]
     for tool, text in told[-1:]:
         if tool in place.named:
             continue

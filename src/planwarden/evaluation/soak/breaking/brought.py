@@ -17,7 +17,9 @@ WRONG: tuple[PersonKind, ...] = ("brought_plan_cycle", "brought_plan_oversize", 
 def good_plan(world: World, rng: Random) -> str:
     """Write a plan with several tools in a step, and stand-ins."""
     agents = [agent for agent in world.held if world.may(agent)]
-    steps = [_step(f"s{place + 1}", world, rng.choice(agents), rng) for place in range(rng.randint(1, MOST_STEPS))]
+    steps = [
+        _step(f"s{place + 1}", world, rng.choice(agents), rng) for place in range(rng.randint(1, MOST_STEPS))
+    ]
     for place, step in enumerate(steps[1:], 1):
         step["depends_on"] = [f"s{earlier + 1}" for earlier in range(place) if rng.random() < 0.4]
     return _written(steps, rng.choice(("sequential", "parallel")))
@@ -53,7 +55,13 @@ def _step(name: str, world: World, agent: str, rng: Random) -> dict[str, Any]:
     tools = rng.sample(allowed, rng.randint(1, min(3, len(allowed))))
     reads = [tool for tool in allowed if tool not in tools and world.tools[tool].effect == "read"]
     fallbacks = rng.sample(reads, rng.randint(0, min(2, len(reads))))
-    return {"id": name, "agent": agent, "tools": tools, "fallback_tools": fallbacks, "reason": "brought along"}
+    return {
+        "id": name,
+        "agent": agent,
+        "tools": tools,
+        "fallback_tools": fallbacks,
+        "reason": "brought along",
+    }
 
 
 def _written(steps: list[dict[str, Any]], handoff: str) -> str:

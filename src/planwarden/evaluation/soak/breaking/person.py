@@ -61,13 +61,16 @@ class People:
         """Choose what is tried before anybody speaks; None now and then."""
         if len(self.ledger.seeded) >= self.most or self.rng.random() < 0.3:
             return None
-        chosen = self.ledger.rarest(kinds)
-        return next(kind for kind in kinds if kind == chosen)
+        return self.ledger.rarest(kinds)
 
     # ---- a plan waits ----------------------------------------------------------------------------------
 
     async def _on_plan(self, state: RunState) -> RunState:
-        kinds: tuple[PersonKind, ...] = ("plan_approval_forged", "plan_edited_after_approval", "approval_missing")
+        kinds: tuple[PersonKind, ...] = (
+            "plan_approval_forged",
+            "plan_edited_after_approval",
+            "approval_missing",
+        )
         match self._kind(*kinds, "policy_tightened"):
             case "plan_approval_forged":
                 forged = PlanApprovalGiven(plan_digest=FORGED, approved=True, by="forger")
@@ -152,7 +155,11 @@ class People:
             )
             ran = any(each.context.call_id == call.id for each in self.history.invocations)
             self.ledger.add(
-                "approval_denied", SeenBySoak(caught=told and not ran), since=before, step=call.step, tool=call.tool
+                "approval_denied",
+                SeenBySoak(caught=told and not ran),
+                since=before,
+                step=call.step,
+                tool=call.tool,
             )
         return after
 

@@ -58,7 +58,7 @@ class PlannerMind:
         if self.rng.random() >= self.appetite:
             return good
         wrong = self._wrong(items, good)
-        kind = cast("PlannerKind", self.ledger.rarest(list(wrong)))
+        kind = self.ledger.rarest(list(wrong))
         rungs = FIRST if self.asked == 1 else SECOND
         self.ledger.add(kind, ShownByPlanRefusal(rungs=rungs), since=len(self.history.moments))
         return wrong[kind]
@@ -79,7 +79,9 @@ class PlannerMind:
             "plan_cycle": [f"{tool}<2", f"{tool}<1"],
             "plan_oversize": [tool] * 40,
         }
-        denied = sorted(set(self.world.tools) - {tool for own in self.world.held for tool in self.world.may(own)})
+        denied = sorted(
+            set(self.world.tools) - {tool for own in self.world.held for tool in self.world.may(own)}
+        )
         if denied:
             wrong["plan_denied_tool"] = [self.rng.choice(denied)]
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ def tampering_of(kind: TamperKind, events: int, rng: Random) -> Tampering:
 
 
 @contextmanager
-def tampered(path: Path, run_id: str, change: Callable[[sqlite3.Connection], None]) -> Iterator[None]:
+def tampered(path: Path, run_id: str, change: Callable[[sqlite3.Connection], None]) -> Generator[None]:
     """Change a run's rows in the file for as long as the context lasts.
 
     What is written to the run meanwhile is lost with the change.
@@ -96,7 +96,8 @@ def edit_payload(run_id: str, seq: int, old: bytes, new: bytes) -> Callable[[sql
 
     def change(database: sqlite3.Connection) -> None:
         database.execute(
-            "UPDATE payloads SET body = CAST(REPLACE(CAST(body AS TEXT), ?, ?) AS BLOB) WHERE run_id = ? AND seq = ?",
+            "UPDATE payloads SET body = CAST(REPLACE(CAST(body AS TEXT), ?, ?) AS BLOB) "
+            "WHERE run_id = ? AND seq = ?",
             (old.decode(), new.decode(), run_id, seq),
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from types import FrameType
-from typing import Any, cast
+from typing import cast
 
 from planwarden.contracts.calls import RefusalKind
 from planwarden.contracts.run import StepState
@@ -68,9 +68,11 @@ class Thief:
         if running is not None and session is not None:
             self.kept[running.planned.id, self._epoch] = session
         for _ in range(self.rng.randint(1, MOST_STOLEN_CALLS)):
-            found = {each.kind: each for each in self._chances(tool, running, session)}
+            found: dict[ToolKind, Stolen] = {
+                each.kind: each for each in self._chances(tool, running, session)
+            }
             if found and len(self.ledger.seeded) < self.most:
-                chosen = found[cast("ToolKind", self.ledger.rarest(list(found)))]
+                chosen = found[self.ledger.rarest(list(found))]
                 await self._call(chosen)
 
     @property
@@ -86,13 +88,13 @@ class Thief:
                 return step
         return None
 
-    def _chances(
-        self, tool: str, running: StepState | None, session: ToolSession | None
-    ) -> Iterable[Stolen]:
+    def _chances(self, tool: str, running: StepState | None, session: ToolSession | None) -> Iterable[Stolen]:
         """Give the calls that can be made now: after a step, or in the one that runs."""
         for (step, epoch), old in self.kept.items():
             if epoch == self._epoch and self.history.watch.steps[step].stage == "over":
-                yield Stolen(kind="call_after_step", session=old, step=step, tool=old.tools[0], refusal="step_over")
+                yield Stolen(
+                    kind="call_after_step", session=old, step=step, tool=old.tools[0], refusal="step_over"
+                )
         full = self.history.watch.limits.max_refusals_per_step - 1
         if running is not None and session is not None and len(running.refused) < full:
             yield from self._chances_here(tool, running, session)
@@ -106,7 +108,9 @@ class Thief:
             yield Stolen(kind=kind, session=session, step=here, tool=other, refusal="unplanned_tool_blocked")
         later = planned.tools[planned.tools.index(tool) + 1 :] if tool in planned.tools else ()
         for each in later[:1]:
-            yield Stolen(kind="tool_runs_ahead", session=session, step=here, tool=each, refusal="out_of_order")
+            yield Stolen(
+                kind="tool_runs_ahead", session=session, step=here, tool=each, refusal="out_of_order"
+            )
 
     async def _call(self, stolen: Stolen) -> None:
         note = self.ledger.next_id()
@@ -130,8 +134,9 @@ def session_on_the_stack() -> ToolSession | None:
     """Find the session of whoever called, as any Python code in the same process could."""
     frame: FrameType | None = inspect.currentframe()
     while frame is not None:
-        for value in cast("dict[str, Any]", frame.f_locals).values():
-            held = getattr(value, "session", None) if hasattr(type(value), "session") else None
+        for value in frame.f_locals.values():
+            kept = cast("object", value)
+            held = getattr(kept, "session", None) if hasattr(kept.__class__, "session") else None
             if isinstance(held, ToolSession):
                 return held
         frame = frame.f_back

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.facts import CallRefused, ExecutionFell, PlanDecided, StepAnswered
@@ -62,8 +61,6 @@ def _not_shown(seeded: Seeded, history: History, state: RunState, unclaimed: lis
             shown = any(refusal.rung in rungs for decision in decided for refusal in decision.refusals)
         case SeenBySoak(caught=caught):
             shown = caught
-        case never:
-            assert_never(never)
     return "" if shown else "the record does not show that it was refused"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal
 
 from planwarden.contracts.facts import (
     ApprovalAsked,
@@ -221,5 +221,5 @@ def _step_faults(world: World, step: PlannedAgentStep) -> Sequence[str]:
         return ("no such agent",)
     if not step.tools:
         return () if step.agent in world.answering else ("may not answer without tools",)
-    named = cast("tuple[str, ...]", (*step.tools, *step.fallback_tools))
+    named = (*step.tools, *step.fallback_tools)
     return tuple(f"{tool} is not granted" for tool in named if world.grant(step.agent, tool).says == "deny")

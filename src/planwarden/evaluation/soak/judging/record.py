@@ -23,7 +23,9 @@ def differences(events: Sequence[RunEvent], history: History) -> tuple[str, ...]
     """Compare events as stored with what was seen while the run went on. Pure."""
     seen = [moment for moment in history.moments if isinstance(moment, RunEvent)]
     by_seq = {event.seq: event for event in events}
-    told = [f"event {event.seq} is not the one that was told" for event in seen if by_seq.get(event.seq) != event]
+    told = [
+        f"event {event.seq} is not the one that was told" for event in seen if by_seq.get(event.seq) != event
+    ]
     return (*told, *_unintended(history), *_results(events, history))
 
 

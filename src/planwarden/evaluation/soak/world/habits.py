@@ -1,4 +1,4 @@
-"""How made-up tools behave: as they should, or in one of the ways in which tools go wrong or turn against you."""
+"""How made-up tools behave: as they should, or in a way in which tools go wrong or turn against you."""
 
 from __future__ import annotations
 
@@ -38,5 +38,7 @@ def habit_of(tool: Archetype, rng: Random) -> Habit:
     if rng.random() < 0.4:
         return "honest"
     usual: tuple[Habit, ...] = ("injects", "injects", "steals", "steals", "steals", "fails", "fails_first")
-    habits = [each for each in (*HABITS, *usual) if tool.effect == "read" or each not in READ_ONLY]
+    habits: list[Habit] = [
+        each for each in (*HABITS, *usual) if tool.effect == "read" or each not in READ_ONLY
+    ]
     return rng.choice(habits)

@@ -1,6 +1,6 @@
 """Made-up worlds: who has which tools and may call them, written down twice.
 
-Once as the product wants it (catalog, policy of ordered rules), once as a plain table that only the oracle reads.
+Once as the product wants it (catalog, policy of ordered rules), once as a plain table for the oracle alone.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def make_world(rng: Random) -> World:
     """
     chosen = rng.sample(ARCHETYPES, rng.randint(LEAST_TOOLS, MOST_TOOLS))
     tools = {each.name: each for each in sorted(chosen, key=lambda each: each.name)}
-    habits = {name: habit_of(each, rng) for name, each in tools.items()}
+    habits: dict[str, Habit] = {name: habit_of(each, rng) for name, each in tools.items()}
     held = _held(tuple(tools), rng)
     unwritten = rng.choice((None, None, *[agent for agent in held if agent != FALLBACK_AGENT]))
     grants = {
@@ -87,7 +87,9 @@ def make_world(rng: Random) -> World:
     answering = frozenset({FALLBACK_AGENT} if not held[FALLBACK_AGENT] or rng.random() < 0.5 else set[str]())
     specs = {name: _spec(each, tools, habits[name]) for name, each in tools.items()}
     agents = [_agent(name, own, name in answering, rng) for name, own in held.items()]
-    policies = {name: _policy(name, own, grants, name in answering) for name, own in held.items() if name != unwritten}
+    policies = {
+        name: _policy(name, own, grants, name in answering) for name, own in held.items() if name != unwritten
+    }
     return World(
         tools=tools,
         habits=habits,
@@ -157,7 +159,10 @@ def _agent(name: str, own: tuple[str, ...], answers: bool, rng: Random) -> Agent
 
 
 def _policy(
-    agent: str, own: Sequence[str], grants: Mapping[tuple[str, str], Grant], answers: bool  # noqa: FBT001 - private
+    agent: str,
+    own: Sequence[str],
+    grants: Mapping[tuple[str, str], Grant],
+    answers: bool,  # noqa: FBT001 - private
 ) -> AgentPolicy:
     """Write grants as ordered rules: what is denied, asked or bounded first, then whole families."""
     rules: list[Rule] = []
