@@ -47,6 +47,12 @@ class RefusedCall:
 
 
 Moment = RunEvent | Invocation
+MOST_MOMENTS = 800
+"""Of one run; the longest have some two hundred."""
+
+
+class RunGoesOnAndOn(Exception):
+    """The product carries a run on without end."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +69,13 @@ class History:
     """As the product folds it: what those who try to break out go by."""
 
     def tell(self, event: RunEvent) -> None:
-        """Take in an event of the record."""
+        """Take in an event of the record.
+
+        Raises:
+            RunGoesOnAndOn: there are far too many of them.
+        """
+        if len(self.moments) > MOST_MOMENTS:
+            raise RunGoesOnAndOn(f"more than {MOST_MOMENTS} events and invocations")
         if isinstance(event.fact, CallRefused):
             self.refused.append(RefusedCall(fact=event.fact, why=self._why_refused(event.fact)))
         self.moments.append(event)

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
+import anyio
+
 from planwarden.app.assembly import accept_plan, snapshots_of
 from planwarden.contracts.deviations import DeviationKind
 from planwarden.contracts.fold import fold
@@ -24,6 +26,8 @@ from planwarden.evaluation.soak.world.making import request_in
 
 BROUGHT = 0.3
 """Share of the runs whose plan somebody brings along; the planner makes the others."""
+MOST_RUN_S = 300.0
+"""Real seconds; one that takes longer hangs."""
 TAMPERS: tuple[TamperKind, ...] = (
     "byte_flipped",
     "event_altered",
@@ -65,7 +69,8 @@ async def soak_run(number: int, ground: Ground, before: Counter[ViolationKind]) 
     """
     stage = make_stage(number, ground, before)
     try:
-        state = await _carried_out(stage)
+        with anyio.fail_after(MOST_RUN_S):
+            state = await _carried_out(stage)
     except Exception as error:  # noqa: BLE001 - what the product should not raise is what is looked for
         return _report(stage, None, (f"the product raised {type(error).__name__}: {error}",))
     stored = fold(await ground.journal.read(state.run_id))

@@ -175,5 +175,5 @@ def _chosen(ground: Ground, rng: Random) -> PlannerModel:
     """Choose how the planner is configured: who decides, and whether a person sees the plan first."""
     base = PlannerModel() if ground.real is None else ground.real.chosen
     asked = {"min_confidence": 1.0, "on_low_confidence": "person"} if rng.random() < 0.4 else {}
-    mode = {"ask": "always", "mode": rng.choice(("fused", "model"))} if ground.real is None else {}
-    return base.model_copy(update={**asked, **mode})
+    mode = {"mode": rng.choice(("fused", "model"))} if ground.real is None else {}
+    return base.model_copy(update={"ask": "always", **asked, **mode})
