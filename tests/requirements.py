@@ -290,4 +290,13 @@ REQUIREMENTS: dict[str, str] = {
     "IDX-3": "The index is derived: it covers every event before it answers, and can be made anew.",
     "IDX-4": "Catalog and policy of a run can be had back by their digests, and replayed.",
     "RBK-1": "Every step of a runbook runs, and prints what its page says.",
+    "SOAK-1": "Models and tools that try to break out get nothing past, and nothing allowed is refused.",
+    "SOAK-2": "A soak provokes every kind of refusal, and seeds every kind of violation that it has.",
+    "SOAK-3": "The same seed gives the same report, but for the time it took.",
+    "SOAK-4": "A soak fails when anything gets past, is missed or was not tried; a weakened product shows.",
+    "SOAK-5": "A call that was allowed and refused all the same is counted, and fails the soak.",
+    "SOAK-6": "`planwarden soak` tells its figures as text, JSON and Markdown, and can keep its journal.",
+    "SOAK-7": "The oracle's own reading of worlds, plans and parameters agrees with the product's.",
+    "SOAK-8": "A tool that ends the program or its task is a failed call; one really cancelled stops.",
+    "SOAK-9": "The embedded model can be soaked as the planner.",
 }
