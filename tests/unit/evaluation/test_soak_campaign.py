@@ -33,7 +33,9 @@ async def soaked(runs: int, seed: int = 4, planner: PlannerChoice = "scripted") 
 @pytest.mark.requirement("SOAK-1", "SOAK-2")
 async def test_the_product_lets_nothing_past_and_refuses_nothing_that_is_allowed() -> None:
     seen, seeded = set[str](), set[str]()
-    for planner, runs in (("scripted", 40), ("adversarial", 40)):
+    planners: tuple[PlannerChoice, ...] = ("scripted", "adversarial")
+    for planner in planners:
+        runs = 40
         totals = await soaked(runs, planner=planner)
         assert totals.findings == []
         assert totals.passed
