@@ -130,7 +130,8 @@ class AgentMind:
         kinds: list[AgentKind] = []
         if not step.turns:
             kinds.append("answer_too_early")
-        if proper.tool_requests and rng.random() < 0.1:
+        alone = self.history.watch.limits.max_parallel_steps == 1  # it ends the steps beside it as well
+        if alone and proper.tool_requests and rng.random() < 0.1:
             kinds.append("tokens_over_budget")
         return kinds
 
