@@ -128,3 +128,25 @@ async def test_processes_that_make_the_same_journal_at_once_all_end_up_in_one(tm
         assert sorted(hear(process) for process in (one, two, three)) == ["held", "held", "won 2"]
         await journal.aclose()
     assert [file.name for file in path.parent.iterdir() if not file.name.startswith(path.name)] == []
+
+
+@pytest.mark.requirement("JRN-8")
+async def test_another_process_that_opens_and_leaves_the_journal_does_not_take_its_log_along(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    with worker("hold", path) as holder:
+        assert hear(holder) == "holding"
+        with worker("contend", path) as other:
+            assert hear(other) == "ready"
+            tell(other, "")
+            other.wait()
+        tell(holder, "go on")
+        assert hear(holder) == "written"
+        holder.kill()
+        holder.wait()
+    journal = await open_journal(path)
+    try:
+        assert len(await journal.read("r1")) == 2
+    finally:
+        await journal.aclose()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -46,6 +46,12 @@ class Unclear:
 
     failure: FailureKind
     message: str
+
+
+ToolRunner = Callable[
+    [Tool, ToolSpec, Mapping[str, Json], ToolContext], Awaitable[Returned | Failed | Unclear]
+]
+"""What runs a tool once; see `run_tool`."""
 
 
 def own_copy(value: Json) -> Json:

@@ -15,7 +15,6 @@ from planwarden.journal.sqlite.schema import SCHEMA_VERSION, migrate, require_ou
 
 _BUSY_S = 5.0
 """How long to wait for another process's transaction. Ours take milliseconds."""
-_MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 
 
@@ -140,17 +139,31 @@ def _require_no_folder(path: Path) -> None:
 def _is_cut_short(path: Path) -> bool:
     """Tell whether the file is smaller than its header says, which can also be a checkpoint under way.
 
+    SQLite itself reads the header. Opened by anybody else, and closed again, the file would lose every lock
+    that this process has on it (POSIX drops them with any descriptor), and the next process to leave the
+    journal would take itself for the last one and remove the log under us.
+
     Raises:
         StoreCorrupt: there is no header.
     """
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-        size = os.fstat(file.fileno()).st_size
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise corrupt(path, "it does not begin like an SQLite file" if header else "it is empty")
-    page_bytes = int.from_bytes(header[16:18], "big")
-    pages = int.from_bytes(header[28:32], "big")
-    return size < pages * (65536 if page_bytes == 1 else page_bytes)
+    size = path.stat().st_size
+    if size < _HEADER_BYTES:
+        raise corrupt(path, "it does not begin like an SQLite file" if size else "it is empty")
+    connection = _connect(path, "mode=ro&immutable=1")
+    try:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise corrupt(path, "it does not begin like an SQLite file") from error
+        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
+            return True
+        raise refusal(error, path) from error
+    except UnicodeDecodeError:  # damage that SQLite quotes; whoever opens it next says what it is
+        return False
+    finally:
+        connection.close()
+    return size < int(pages) * int(page_bytes)
 
 
 def _require_whole(connection: sqlite3.Connection, path: Path, *, suspect: bool) -> None:
