@@ -33,6 +33,7 @@ from planwarden.planning.planner import Calibrated, unmeasured
 from planwarden.planning.prior import PriorSource
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.runtime.asking import AgentModels
+from planwarden.telemetry.tracing import Tracing
 from planwarden.testing.scripted_llm import FunctionLLM
 
 PlannerChoice = Literal["scripted", "adversarial", "embedded"]
@@ -106,6 +107,7 @@ class Stage:
             world=self.assembled(policy),
             memory=InProcessMemory(),
             chosen=AgentModel(),
+            tracing=Tracing(),
         )
 
     def tighten(self, state: RunState) -> Orchestrator | None:
