@@ -197,6 +197,11 @@ def log_unlearned(run_id: str, error: StoreError) -> None:
     log("warning", "memory_not_written", run_id=run_id, code=error.code)
 
 
+def log_unreadable(error: StoreError) -> None:
+    """Log that the journal cannot be read, so that there are no metrics until it can."""
+    log("warning", "journal_unreadable", code=error.code)
+
+
 def safe_field(field: str) -> str:
     """Give the path of a field with every name replaced by `*` that is not the contract's own.
 

@@ -38,6 +38,7 @@ Event = Literal[
     "step_failed",
     "run_ended",
     "memory_not_written",
+    "journal_unreadable",
     "traces_not_exported",
 ]
 """Everything that is ever logged; docs/guides/logs.md says what each means."""

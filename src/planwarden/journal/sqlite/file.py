@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from planwarden.errors import StoreUnavailable
@@ -139,31 +140,30 @@ def _require_no_folder(path: Path) -> None:
 def _is_cut_short(path: Path) -> bool:
     """Tell whether the file is smaller than its header says, which can also be a checkpoint under way.
 
-    SQLite itself reads the header. Opened by anybody else, and closed again, the file would lose every lock
-    that this process has on it (POSIX drops them with any descriptor), and the next process to leave the
-    journal would take itself for the last one and remove the log under us.
+    Never opens the file past SQLite: closing it again would give up every lock that this process has on it
+    (POSIX), and another process would then take away the log that a live connection here writes to.
 
     Raises:
+        OSError: it cannot be read.
         StoreCorrupt: there is no header.
     """
     size = path.stat().st_size
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if size < _HEADER_BYTES:
         raise corrupt(path, "it does not begin like an SQLite file" if size else "it is empty")
-    connection = _connect(path, "mode=ro&immutable=1")
     try:
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-            raise corrupt(path, "it does not begin like an SQLite file") from error
-        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
+        with closing(_connect(path, "mode=ro&immutable=1")) as connection:
+            pages: tuple[int] = connection.execute("PRAGMA page_count").fetchone()
+            page_bytes: tuple[int] = connection.execute("PRAGMA page_size").fetchone()
+    except SQLITE_ERRORS as error:
+        code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code == sqlite3.SQLITE_CORRUPT:
             return True
+        if code == sqlite3.SQLITE_NOTADB:
+            raise corrupt(path, "it does not begin like an SQLite file") from error
         raise refusal(error, path) from error
-    except UnicodeDecodeError:  # damage that SQLite quotes; whoever opens it next says what it is
-        return False
-    finally:
-        connection.close()
-    return size < int(pages) * int(page_bytes)
+    return size < pages[0] * page_bytes[0]
 
 
 def _require_whole(connection: sqlite3.Connection, path: Path, *, suspect: bool) -> None:
