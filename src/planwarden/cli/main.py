@@ -21,6 +21,7 @@ from planwarden.cli import (
     report_period,
     running,
     runs,
+    soak,
     tools,
     tuning,
 )
@@ -63,6 +64,7 @@ measures.register(app)
 report_period.register(app)
 calibrating.register(app)
 doctor.register(app)
+soak.register(app)
 app.add_typer(dossiers.app, name="dossier")
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluation.app, name="eval")
