@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,14 @@ class Record:
         self, *, limit: int = 50, conversation: str | None = None
     ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
         """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
-        journal = await self.journal()
-        heads = await journal.heads(limit=limit, conversation=conversation)
-        return tuple([(head, await _state_or_damage(journal, head.run_id)) for head in heads])
+        return await self._with_states(
+            await (await self.journal()).heads(limit=limit, conversation=conversation)
+        )
+
+    async def found(self, query: RunQuery) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+        """Find runs as `search` does, each with its head and state."""
+        summaries, journal = await self.search(query), await self.journal()
+        return await self._with_states([await journal.head(summary.run_id) for summary in summaries])
 
     async def search(self, query: RunQuery) -> tuple[RunSummary, ...]:
         """Find runs, newest first, after bringing the index up to date; damaged ones are not found.
@@ -48,6 +53,12 @@ class Record:
         """
         await self.bring_up_to_date()
         return await (await self.journal()).index.search(query)
+
+    async def _with_states(
+        self, heads: Sequence[RunHead]
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+        journal = await self.journal()
+        return tuple([(head, await _state_or_damage(journal, head.run_id)) for head in heads])
 
     async def summaries(self) -> AsyncGenerator[RunSummary | Unreadable]:
         """Give every run in names and numbers, oldest first, a page held at a time.

@@ -19,6 +19,7 @@ from planwarden.cli import (
     measures,
     memory,
     running,
+    runs,
     tools,
     tuning,
 )
@@ -52,6 +53,7 @@ def options(
 
 
 running.register(app)
+runs.register(app)
 chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")

@@ -13,14 +13,16 @@ from planwarden.contracts.run import RunState, final_answer
 from planwarden.errors import StoreCorrupt
 from planwarden.journal.port import RunHead
 
+NO_RUNS = 'no runs yet: planwarden run "What is the latest price of IBM?"'
+
 
 def run_rows(found: Iterable[tuple[RunHead, RunState | StoreCorrupt]]) -> list[dict[str, Any]]:
     """Give each run as `{run_id, owned, status, started_at, adherence, task, answer}`."""
     return [{"run_id": head.run_id, "owned": head.owned, **_row(state)} for head, state in found]
 
 
-def show_runs(rows: list[dict[str, Any]]) -> None:
-    """Print runs as a table, names whole, tasks as far as they fit."""
+def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
+    """Print runs as a table, names whole, tasks as far as they fit; `nothing` where there is none."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("run", "status", "adherence", "task"):
         table.add_column(column, no_wrap=True)
@@ -34,7 +36,7 @@ def show_runs(rows: list[dict[str, Any]]) -> None:
     if rows:
         out.print(table)
     else:
-        say('no runs yet: planwarden run "What is the latest price of IBM?"')
+        say(nothing)
 
 
 def _row(state: RunState | StoreCorrupt) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Commands that plan and run: plan, run, runs, resume, resolve, cancel."""
+"""Commands that plan and run: plan, run, resume, resolve, cancel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from planwarden.app import Planwarden, RunResult
 from planwarden.cli.exits import exit_of_run
 from planwarden.cli.output import configure_log, fail, plain, print_json, say, stop, tell
 from planwarden.cli.report import run_report
-from planwarden.cli.run_list import run_rows, show_runs
 from planwarden.cli.show import Progress, show_answer, show_model, show_outcome, show_plan, show_refusals
 from planwarden.cli.task_input import make_task, this_person
 from planwarden.configuration.settings import load_settings
@@ -209,22 +208,6 @@ def _finish(result: RunResult, *, as_json: bool) -> None:
     stop(exit_of_run(result.state))
 
 
-def runs(
-    as_json: AsJson = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 20,
-) -> None:
-    """List the runs in the journal, newest first."""
-
-    async def work(planwarden: Planwarden) -> list[dict[str, Any]]:
-        return run_rows(await planwarden.record.runs(limit=limit))
-
-    rows = with_planwarden(work, as_json=as_json)
-    if as_json:
-        print_json(rows)
-    else:
-        show_runs(rows)
-
-
 def resume(run_id: RunId, as_json: AsJson = False, config: Config = None) -> None:
     """Go on with an interrupted run from where its journal ends."""
     listener = None if as_json else Progress()
@@ -306,5 +289,5 @@ def cancel(run_id: RunId, as_json: AsJson = False) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (plan, run, runs, resume, resolve, cancel):
+    for command in (plan, run, resume, resolve, cancel):
         app.command()(command)

@@ -136,6 +136,10 @@ class MemoryJournal:
         newest_last = sorted(found, key=lambda head: head.created_at)
         return tuple(newest_last[::-1][: max(limit, 0)])
 
+    async def head(self, run_id: str) -> RunHead:
+        """Give one line about a run."""
+        return self._head(run_id, self._record(run_id), self._clock.now())
+
     async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
         """Give the next runs after a place, oldest first."""
         self._require_open()

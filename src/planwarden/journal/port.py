@@ -143,6 +143,14 @@ class Journal(Protocol):
         """Give the newest runs first: of one tenant or of all, of one conversation or of any and none."""
         ...
 
+    async def head(self, run_id: str) -> RunHead:
+        """Give one line about a run.
+
+        Raises:
+            RunNotFound: no such run.
+        """
+        ...
+
     async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
         """Give the next runs after a place, oldest first, each as (its place, its id).
 

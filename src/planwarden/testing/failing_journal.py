@@ -87,6 +87,10 @@ class FailingJournal:
         """Give the newest runs."""
         return await self._journal.heads(tenant=tenant, conversation=conversation, limit=limit)
 
+    async def head(self, run_id: str) -> RunHead:
+        """Give one line about a run."""
+        return await self._journal.head(run_id)
+
     async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
         """Give the next runs after a place."""
         return await self._journal.runs_after(place, limit=limit)

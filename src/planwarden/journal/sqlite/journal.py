@@ -191,22 +191,11 @@ class SqliteJournal:
         """Give the newest runs first."""
         wanted = {"tenant": tenant, "conversation": conversation}
         found = await self._reader.do(lambda connection: rows.newest_runs(connection, wanted, max(limit, 0)))
-        now = self._clock.now()
-        return tuple(
-            RunHead(
-                run_id=run.run_id,
-                tenant=run.tenant,
-                conversation=run.conversation,
-                created_at=run.created_at,
-                updated_at=run.updated_at,
-                last_seq=run.last_seq,
-                last_kind=run.last_kind,
-                head=run.head,
-                epoch=run.epoch,
-                owned=leasing.is_live(run.holding, now=now, is_dead=self._is_dead),
-            )
-            for run in found
-        )
+        return tuple(self._head(run) for run in found)
+
+    async def head(self, run_id: str) -> RunHead:
+        """Give one line about a run."""
+        return self._head(await self._reader.do(lambda connection: rows.run_row(connection, run_id)))
 
     async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
         """Give the next runs after a place, oldest first."""
@@ -225,6 +214,20 @@ class SqliteJournal:
         await self._reader.aclose()
         if self._writer is not None:
             await self._writer.aclose()
+
+    def _head(self, run: rows.RunRow) -> RunHead:
+        return RunHead(
+            run_id=run.run_id,
+            tenant=run.tenant,
+            conversation=run.conversation,
+            created_at=run.created_at,
+            updated_at=run.updated_at,
+            last_seq=run.last_seq,
+            last_kind=run.last_kind,
+            head=run.head,
+            epoch=run.epoch,
+            owned=leasing.is_live(run.holding, now=self._clock.now(), is_dead=self._is_dead),
+        )
 
     async def _start(self) -> None:
         if self._writer is not None:
