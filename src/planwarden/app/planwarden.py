@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from planwarden.app.conversation import with_earlier_turns
+from planwarden.app.keeping import Keeping
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
@@ -66,6 +67,13 @@ class Planwarden:
         """Dossiers, verification, search and totals over the runs in the journal."""
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
+        self.keeping = Keeping(
+            journal=self.journal,
+            record=self.record,
+            memory=self.memory,
+            dossier_folder=settings.dossier_folder,
+        )
+        """Erasure of what runs said, and retention."""
 
     @classmethod
     @asynccontextmanager
