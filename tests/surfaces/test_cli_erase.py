@@ -146,7 +146,7 @@ def test_an_erased_run_is_found_and_counted_as_before(cli: Cli) -> None:
     assert (row["status"], row["answer"]) == ("erased", None)
     assert "erased" in cli("runs").out
     assert cli("metrics").code == 0
-    checks = {each["check"] for each in cli("doctor", "--json").json}
+    checks = {each["check"] for each in cli("doctor", "--json").json["checks"]}
     assert "leases" in checks
     assert "unfinished runs" not in checks
 
@@ -194,7 +194,7 @@ def test_a_run_that_is_not_over_is_refused_by_name_and_left_otherwise(
     assert cli("dossier", "show", done, "--format", "json").json["status"] == "completed"
     told = erase(cli, "--principal", ME, code=5)
     assert (told["run_ids"], told["not_over_ids"]) == ([done], [waiting])
-    assert cli("cancel", waiting).code == 3
+    assert cli("cancel", waiting).code == 0
     assert erase(cli, "--principal", ME)["run_ids"] == [waiting]
     assert holding(home) == set()
 

@@ -1,4 +1,4 @@
-"""Commands over the journal as a whole: erase, retain, reindex."""
+"""Commands over the journal as a whole: erase, retain, reindex; backup, restore, upgrade are beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.keeping import RETENTION, Erasure
+from planwarden.cli import backups
 from planwarden.cli.exits import Exit
 from planwarden.cli.moment import moment
 from planwarden.cli.output import fail, plain, print_json, say, stop, tell
@@ -127,6 +128,9 @@ def reindex(as_json: AsJson = False) -> None:
         print_json({"indexed": count})
     else:
         say(f"indexed {_runs(count)}")
+
+
+backups.register(app)
 
 
 def _statuses(given: str | None) -> tuple[RunStatus, ...]:
