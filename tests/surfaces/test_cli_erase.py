@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -281,3 +282,56 @@ def test_retention_erases_what_ended_longer_ago_but_for_the_statuses_kept(
     assert (stone["erased_by"], stone["reason"]) == ("planwarden journal retain", "older than 90d")
     assert cli("dossier", "show", young, "--format", "json").json["status"] == "completed"
     assert cli("journal", "retain", "--json").json["runs"] == 0
+
+
+KILLED = """
+import os, signal, sys
+from planwarden.app import keeping
+from planwarden.journal.sqlite import erasure, rows
+module = {"keeping": keeping, "erasure": erasure, "rows": rows}[sys.argv[1]]
+def killed(*given, **named):
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(module, sys.argv[2], killed)
+del sys.argv[1:3]
+from planwarden.cli.main import main; main()
+"""
+
+
+@pytest.mark.requirement("KEEP-6")
+@pytest.mark.parametrize(
+    ("place", "name", "done"),
+    [
+        ("keeping", "delete_dossier", False),
+        ("rows", "add_events", False),  # in the transaction, when the payloads are gone
+        ("keeping", "write_tombstone", True),
+        ("erasure", "wipe", True),
+    ],
+)
+def test_an_erasure_that_is_killed_leaves_whole_runs_and_is_finished_by_doing_it_again(
+    cli: Cli, home: Path, program: list[str], place: str, name: str, done: bool
+) -> None:
+    run = a_run(cli)
+    script = [program[0], "-c", KILLED, place, name]
+    command = ["journal", "erase", "--principal", ME, "--reason", "asked to", "--by", "dpo", "--yes"]
+    assert subprocess.run([*script, *command], check=False, timeout=120).returncode == -9
+    verified = cli("dossier", "verify", run, "--json")
+    assert (verified.code, verified.json["erased"] is not None) == (0, done)
+    again = erase(cli, "--principal", ME) if not done else cli("journal", "erase", "--json").json
+    assert (again["runs"], again["wiped"]) == (0 if done else 1, True)
+    assert holding(home) == set()
+    assert cli("dossier", "verify", run, "--json").json["erased"]["by"] == "dpo"
+
+
+@pytest.mark.requirement("KEEP-6")
+def test_what_cannot_be_wiped_while_others_read_is_said_and_made_up_for(cli: Cli, home: Path) -> None:
+    run = a_run(cli)
+    with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM runs").fetchone()
+        told = erase(cli, run, code=5)
+        assert (told["runs"], told["wiped"]) == (1, False)
+        assert "another process is in the way" in told["not_wiped"]
+    assert cli("dossier", "verify", run).code == 0
+    said = cli("journal", "erase")
+    assert (said.code, "erased what 0 runs said" in said.out) == (0, True)
+    assert holding(home) == set()

@@ -19,14 +19,15 @@ def carry_forgotten(current: Path, restored: Path) -> int:
         runs = connection.execute("SELECT tenant, run_id FROM forgotten_runs").fetchall()
         tenants = connection.execute("SELECT tenant, at FROM forgotten_tenants").fetchall()
     with writing(restored) as connection:
-        before = connection.total_changes
-        connection.executemany(
+        taught = connection.executemany(
             "DELETE FROM plans WHERE (tenant, id) IN"
             " (SELECT tenant, plan_id FROM taught WHERE tenant = ? AND run_id = ?)",
             runs,
         )
-        connection.executemany("DELETE FROM plans WHERE tenant = ? AND coalesce(at, '') <= ?", tenants)
-        forgotten = connection.total_changes - before
+        older = connection.executemany(
+            "DELETE FROM plans WHERE tenant = ? AND coalesce(at, '') <= ?", tenants
+        )
+        forgotten = max(taught.rowcount, 0) + max(older.rowcount, 0)
         connection.execute("DELETE FROM taught WHERE (tenant, plan_id) NOT IN (SELECT tenant, id FROM plans)")
         connection.executemany("INSERT OR IGNORE INTO forgotten_runs VALUES (?, ?)", runs)
         connection.executemany(
