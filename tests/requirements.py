@@ -289,6 +289,7 @@ REQUIREMENTS: dict[str, str] = {
     "IDX-2": "Runs are found by tenant, agent, tool, deviation, status and time, newest first.",
     "IDX-3": "The index is derived: it covers every event before it answers, and can be made anew.",
     "IDX-4": "Catalog and policy of a run can be had back by their digests, and replayed.",
+    "RBK-1": "Every step of a runbook runs, and prints what its page says.",
     "KEEP-1": "Erasure takes the payloads of runs that are over and puts it on record; the chain verifies.",
     "KEEP-2": "An erased run is counted and found as before by its summary, which a new index keeps.",
     "KEEP-3": "An erased run is shown as a tombstone; to go on with it in any way is refused.",

@@ -10,7 +10,8 @@ PlanwardenError
 │   ├── RunNotFound           run_not_found        no such run in this journal
 │   ├── RunErased             run_erased           what the run said was erased
 │   ├── RunNotOver            run_not_over         what only a run that is over allows
-│   └── BackupRefused         backup_refused       not a whole backup, or one that would lose runs
+│   ├── BackupRefused         backup_refused       not a whole backup, or one that would lose runs
+│   └── SnapshotMissing       snapshot_missing     catalog or policy of a run were not kept, or cannot be read
 ├── ConfigurationError        the operator mends a file or a variable             exit 2
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
 │   ├── SettingsRejected      settings_rejected    an environment variable
@@ -114,6 +115,12 @@ class BackupRefused(InputError):
     """A file is no whole backup, or restoring it would lose what the journal has."""
 
     code = "backup_refused"
+
+
+class SnapshotMissing(InputError):
+    """Catalog or policy of a run cannot be had back."""
+
+    code = "snapshot_missing"
 
 
 class ConfigurationError(PlanwardenError):

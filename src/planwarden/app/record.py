@@ -78,14 +78,15 @@ class Record:
     async def bring_up_to_date(self) -> int:
         """Summarise the runs that went on since they were summarised last; unreadable ones as such.
 
-        Gives how many there were.
+        Each once: a run that goes on meanwhile is taken in next time. Gives how many there were.
 
         Raises:
             StoreError: the journal cannot be used.
         """
-        journal, count = await self.journal(), 0
-        while due := await journal.index.due(limit=PAGE):
-            await journal.index.put([await _summary(journal, run_id, seq) for run_id, seq in due])
+        journal, place, count = await self.journal(), 0, 0
+        while due := await journal.index.due(place, limit=PAGE):
+            await journal.index.put([await _summary(journal, run_id, seq) for _, run_id, seq in due])
+            place = due[-1][0]
             count += len(due)
         return count
 
