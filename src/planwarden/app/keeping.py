@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from planwarden.app.backups import ASIDE, BEFORE_UPGRADE
 from planwarden.app.record import Record
 from planwarden.audit.export import delete_dossier, write_tombstone
 from planwarden.contracts.facts import ERASED
@@ -43,6 +44,8 @@ class Erasure:
     left_named: list[str] = field(default_factory=list[str])
     told_in: list[str] = field(default_factory=list[str])
     """Runs, not erased, of the same conversations: they quote what was said before in them."""
+    copies: list[str] = field(default_factory=list[str])
+    """Files beside the journal that a restore put aside, or an upgrade backed up: they are not erased."""
     wiped: bool = False
     """Whether files were written anew, so that no byte of it is left in free pages."""
     not_wiped: str = ""
@@ -57,6 +60,7 @@ class Keeping:
     record: Record
     memory: SqliteMemory
     dossier_folder: Path
+    home: Path
 
     async def erase(self, selection: Selection, *, by: str, reason: str, dry_run: bool = False) -> Erasure:
         """Erase what the chosen runs said; each run whole or not at all, and again without harm.
@@ -84,6 +88,7 @@ class Keeping:
             if not dry_run:
                 await self._erase(journal, meant, by, reason, done)
         done.told_in = [each for each in told if (await journal.head(each)).last_kind != ERASED]
+        done.copies = await asyncio.to_thread(_copies_in, self.home)
         if not dry_run:
             await self._wipe(journal, done)
         return done
@@ -121,6 +126,11 @@ class Keeping:
             done.wiped = await journal.erasure.wipe()
         except StoreUnavailable as error:
             done.not_wiped = str(error)
+
+
+def _copies_in(home: Path) -> list[str]:
+    found = [*home.glob(f"*{ASIDE}*"), *home.glob(f"{BEFORE_UPGRADE}*")]
+    return sorted(str(path) for path in found)
 
 
 def _count(done: Erasure, page: tuple[Chosen, ...], meant: list[Chosen]) -> None:

@@ -138,7 +138,15 @@ class SqliteErasure:
 
     async def wipe(self) -> bool:
         """Leave no byte of what was erased in the file, its free pages or its log; see `wiping.wipe`."""
-        return await asyncio.to_thread(wipe, self.path)
+        now = self.clock.now()
+        held = "SELECT run_id FROM runs WHERE owner_id NOT NULL AND expires_at > ?"
+
+        def at_work(connection: sqlite3.Connection) -> bool:
+            found = connection.execute(held, (instant_text(now),)).fetchall()
+            return any(self._chosen(connection, str(run_id), now).owned for (run_id,) in found)
+
+        others = await self.reader.do(at_work)
+        return await asyncio.to_thread(wipe, self.path, others_at_work=others)
 
     def _chosen(self, connection: sqlite3.Connection, run_id: str, now: datetime) -> Chosen:
         run = rows.run_row(connection, run_id)
