@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -74,7 +74,7 @@ class Keeping:
             StoreError: journal, memory or dossiers cannot be written; what was not erased stays whole.
         """
         journal, done = await self.journal(), Erasure()
-        await self._require_over(journal, selection.runs or ())
+        await self._require_over(journal, tuple(dict.fromkeys(selection.runs or ())))
         await self.record.bring_up_to_date()
         told: dict[str, None] = {}
         place: int | None = 0
@@ -103,9 +103,12 @@ class Keeping:
         await self._wipe(await self.journal(), done)
         return done
 
-    async def _require_over(self, journal: SqliteJournal, run_ids: Iterable[str]) -> None:
-        heads = [await journal.head(run_id) for run_id in dict.fromkeys(run_ids)]
-        if open_ones := [h.run_id for h in heads if h.owned or h.last_kind not in ("run_ended", ERASED)]:
+    async def _require_over(self, journal: SqliteJournal, run_ids: tuple[str, ...]) -> None:
+        for run_id in run_ids:
+            await journal.head(run_id)  # it is there
+        named = Selection(runs=run_ids)
+        _, found = await journal.erasure.choose(named, place=0, limit=len(run_ids))
+        if open_ones := [run.run_id for run in found if run.owned or not run.over]:
             raise not_over(open_ones)
 
     async def _erase(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,17 +25,19 @@ WHO = ModelIdentity(provider="p", model="m")
 HERE = Owner(id="me", host="here", pid=1)
 
 
-async def a_run(journal: SqliteJournal, run_id: str, who: str, *, tenant: str = "red") -> None:
-    task = Task(prompt=f"asked by {who}", principal=Principal(id=who), tenant=tenant)
-    begun = RunStarted(
-        task=task,
+def begun(who: str, tenant: str) -> RunStarted:
+    return RunStarted(
+        task=Task(prompt=f"asked by {who}", principal=Principal(id=who), tenant=tenant),
         planner=WHO,
         agents=WHO,
         catalog_digest=DIGEST,
         policy_digest=DIGEST,
         planwarden_version="0",
     )
-    lease, _ = await journal.create(run_id, tenant, HERE, [begun])
+
+
+async def a_run(journal: SqliteJournal, run_id: str, who: str, *, tenant: str = "red") -> None:
+    lease, _ = await journal.create(run_id, tenant, HERE, [begun(who, tenant)])
     await journal.append(lease, [RunEnded(outcome="completed")])
     await journal.release(lease)
 
@@ -90,3 +94,18 @@ async def test_a_run_that_a_process_holds_cannot_be_erased_nor_an_erased_one_tak
         with pytest.raises(RunErased):
             await planwarden.request_cancel("r1", by="ann")
         assert await journal.verify("r1") == ()
+
+
+@pytest.mark.requirement("KEEP-5")
+async def test_an_imported_run_with_which_nobody_goes_on_can_be_erased_as_it_is(tmp_path: Path) -> None:
+    async with Planwarden.open(load_settings({"planwarden_home": tmp_path})) as planwarden:
+        journal = await planwarden.journal()
+        lease, _ = await journal.create("r1", "red", HERE, [begun("ann", "red")])
+        await journal.release(lease)
+        with pytest.raises(RunNotOver):
+            await planwarden.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+            database.execute("UPDATE runs SET origin = ?", ("0" * 64,))
+        done = await planwarden.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
+        assert (done.runs, done.payloads) == (1, 1)
+        assert (await planwarden.record.tombstone("r1")).reason == "asked"
