@@ -215,7 +215,7 @@ def test_a_dry_run_says_what_would_go_and_erases_nothing(cli: Cli, tmp_path: Pat
     a_waiting_run(cli, tmp_path)
     said = cli("journal", "erase", "--principal", ME, "--dry-run")
     assert (said.code, "would erase what 2 runs said" in said.out) == (5, True)
-    assert "1 run did not end and stay" in said.err
+    assert "1 run did not end, or are damaged, and stay" in said.err
     assert "not reached: backups" in said.err
     assert cli("dossier", "show", first, "--format", "json").json["status"] == "completed"
 

@@ -16,7 +16,7 @@ from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.event import EventLink
 from planwarden.contracts.facts import ERASED, PayloadsErased, RunEnded
 from planwarden.contracts.summary import RunSummary
-from planwarden.errors import LeaseHeld, RunNotOver
+from planwarden.errors import LeaseHeld, RunNotOver, StoreCorrupt
 from planwarden.journal import leasing
 from planwarden.journal.chain import instant_text
 from planwarden.journal.entry import drafts
@@ -55,10 +55,7 @@ class SqliteErasure:
     ) -> tuple[int | None, tuple[Chosen, ...]]:
         """Look at the next runs after a place, oldest first; give where to go on, and those that are meant.
 
-        None in place of a place: there are no more.
-
-        Raises:
-            StoreCorrupt: the row of a run is damaged.
+        None in place of a place: there are no more. A run whose own row is damaged counts as not over.
         """
         now = self.clock.now()
         where, values = _conditions(selection)
@@ -149,7 +146,10 @@ class SqliteErasure:
         return await asyncio.to_thread(wipe, self.path, others_at_work=others)
 
     def _chosen(self, connection: sqlite3.Connection, run_id: str, now: datetime) -> Chosen:
-        run = rows.run_row(connection, run_id)
+        try:
+            run = rows.run_row(connection, run_id)
+        except StoreCorrupt:  # whatever it is, it must not keep the others from being erased
+            return Chosen(run_id=run_id, tenant="", conversation=None, over=False, owned=False, erased=False)
         return Chosen(
             run_id=run_id,
             tenant=run.tenant,
