@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import subprocess
+import threading
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -145,6 +146,43 @@ def test_a_backup_is_taken_while_another_process_writes(cli: Cli, home: Path, tm
     restored(cli, tmp_path / "b.zip")
     assert cli("dossier", "verify", run).code == 0
     assert cli("dossier", "show", run, "--format", "json").json["task"]["tenant"] == "default"
+
+
+async def _busy(home: Path, over: threading.Event, begun: threading.Event) -> None:
+    journal = await _opened(home)
+    while not over.is_set():
+        lease, _ = await journal.create(SystemIds().run_id(), "default", HERE, [CancelRequested(by="x")])
+        for _ in range(5):
+            await journal.append(lease, [CancelRequested(by="y"), CancelRequested(by="z")])
+        await journal.release(lease)
+        begun.set()
+    await journal.aclose()
+
+
+@pytest.mark.requirement("KEEP-8")
+def test_whatever_moment_of_busy_runs_a_backup_holds_each_of_them_is_whole(
+    cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, begun = threading.Event(), threading.Event()
+    writer = threading.Thread(target=lambda: asyncio.run(_busy(home, over, begun)))
+    writer.start()
+    assert begun.wait(60)
+    told = [backed_up(cli, tmp_path / f"{number}.zip") for number in range(3)]
+    over.set()
+    writer.join(60)
+    assert told[0]["runs"] <= told[1]["runs"] <= told[2]["runs"] <= len(ids(cli))
+    monkeypatch.setenv("PLANWARDEN_HOME", str(tmp_path / "elsewhere"))
+    assert restored(cli, tmp_path / "1.zip")["events"] == told[1]["events"]
+
+    async def faults() -> list[object]:
+        journal = await _opened(tmp_path / "elsewhere")
+        runs = [run_id for _, run_id in await journal.runs_after(0, limit=100_000)]
+        assert len(runs) == told[1]["runs"]
+        found = [fault for run_id in runs for fault in await journal.verify(run_id)]
+        await journal.aclose()
+        return list(found)
+
+    assert asyncio.run(faults()) == []
 
 
 LIMITED = """

@@ -102,7 +102,7 @@ class SqliteErasure:
         def write(connection: sqlite3.Connection) -> int:
             run = rows.run_row(connection, run_id)
             self._require_erasable(connection, run, now)
-            number, kept = _kept_summary(connection, run)
+            number, kept = _place(connection, run), _kept_summary(connection, run_id)
             rows.drop_inbox(connection, run_id)
             count = rows.erase_payloads(connection, run_id)
             (draft,) = drafts([PayloadsErased(by=by, reason=reason, payloads=count)], self.ids)
@@ -129,9 +129,7 @@ class SqliteErasure:
 
     async def kept_summary(self, run_id: str) -> RunSummary | None:
         """Give what is kept of a run in names and numbers; None where nothing is."""
-        return await self.reader.do(
-            lambda connection: _kept_summary(connection, rows.run_row(connection, run_id))[1]
-        )
+        return await self.reader.do(lambda connection: _kept_summary(connection, run_id))
 
     async def wipe(self) -> bool:
         """Leave no byte of what was erased in the file, its free pages or its log; see `wiping.wipe`."""
@@ -222,8 +220,8 @@ def _asked_by(connection: sqlite3.Connection, run_id: str, principal: str | None
             return False
 
 
-def _kept_summary(connection: sqlite3.Connection, run: rows.RunRow) -> tuple[int, RunSummary | None]:
-    """Give a run's number and its summary; none where it cannot be read.
+def _place(connection: sqlite3.Connection, run: rows.RunRow) -> int:
+    """Give a run's number, once the index covers all of it.
 
     Raises:
         LeaseHeld: the run went on since it was summarised.
@@ -233,12 +231,18 @@ def _kept_summary(connection: sqlite3.Connection, run: rows.RunRow) -> tuple[int
     ).fetchone()
     if covered < run.last_seq:
         raise LeaseHeld(f"Run {run.run_id} went on just now.", remedy="Try again.")
-    row = connection.execute("SELECT body FROM summaries WHERE number = ?", (number,)).fetchone()
+    return int(number)
+
+
+def _kept_summary(connection: sqlite3.Connection, run_id: str) -> RunSummary | None:
+    """Give a run's summary; None where there is none, or it cannot be read."""
+    row = connection.execute(
+        "SELECT body FROM summaries JOIN runs USING (number) WHERE run_id = ?", (run_id,)
+    ).fetchone()
     try:
-        kept = RunSummary.model_validate_json(row[0]) if row and row[0] is not None else None
+        return RunSummary.model_validate_json(row[0]) if row and row[0] is not None else None
     except ValidationError:
-        kept = None
-    return int(number), kept
+        return None
 
 
 def _catalog_tools(connection: sqlite3.Connection, digest: str) -> frozenset[str]:
