@@ -530,6 +530,9 @@ def test_an_older_journal_is_backed_up_and_upgraded(
     assert said.code == 0, said
     assert (said.json["from"], said.json["to"]) == (version, SCHEMA_VERSION)
     assert stored_version(home / "journal.db") == SCHEMA_VERSION
+    with closing(sqlite3.connect(home / "journal.db")) as database:
+        found = database.execute("SELECT run_id FROM runs WHERE conversation = ?", ("Grüße \x00'",))
+        assert found.fetchall() == [("r4",)]
     for run in ("r1", "r2", "r3", "r4", "r5"):
         assert not offline("dossier", "verify", run, "--json").json["faults"]
     with zipfile.ZipFile(said.json["backup"]) as archive:
