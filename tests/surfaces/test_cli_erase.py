@@ -112,6 +112,11 @@ def test_an_erased_run_is_shown_as_its_tombstone(cli: Cli, home: Path) -> None:
     page = cli("dossier", "show", run).out
     for part in (f"# Run {run}: erased", "by dpo", "**Reason:** asked to", "completed", "finance.snapshot"):
         assert part in page
+    web = cli("dossier", "show", run, "--format", "html").out
+    for part in ("<!doctype html>", f"<code>{run}</code>", "asked to", "finance.snapshot", "payloads_erased"):
+        assert part in web
+    for form in ("md", "json", "html"):
+        assert "asked to" not in cli("dossier", "show", run, "--format", form, "--redact", "personal").out
     exported.write_bytes(exported.read_bytes().replace(b"asked to", b"asked so"))
     (fault,) = cli("dossier", "verify", run, "--json").json["faults"]
     assert "differs from the journal" in fault["problem"]

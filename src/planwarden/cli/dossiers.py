@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
-
 import typer
 
 from planwarden.app import Planwarden
-from planwarden.audit.dossier import dossier_bytes
-from planwarden.audit.render import dossier_markdown
-from planwarden.audit.tombstone import tombstone_bytes, tombstone_markdown
+from planwarden.cli.dossier_show import show
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import out, plain, print_json, stop, tell
 from planwarden.cli.running import AsJson, RunId, with_planwarden
@@ -21,37 +16,7 @@ from planwarden.contracts.tombstone import Tombstone
 app = typer.Typer(help="The record of a run: show it, verify it.", no_args_is_help=True)
 
 
-class Format(StrEnum):
-    """How a dossier is shown."""
-
-    json = "json"
-    md = "md"
-
-
-@app.command()
-def show(
-    run_id: RunId,
-    form: Annotated[Format, typer.Option("--format", help="json or md.")] = Format.md,
-) -> None:
-    """Show the dossier of a run, built from its journal; of an erased run, who erased it and what is left."""
-
-    async def work(planwarden: Planwarden) -> Dossier | Tombstone:
-        return await planwarden.record.dossier_or_tombstone(run_id)
-
-    dossier = with_planwarden(work, as_json=form is Format.json)
-    if isinstance(dossier, Tombstone):
-        _show_tombstone(dossier, form)
-    elif form is Format.json:
-        typer.echo(dossier_bytes(dossier).decode(), nl=False)
-    else:
-        typer.echo(dossier_markdown(dossier))
-
-
-def _show_tombstone(tombstone: Tombstone, form: Format) -> None:
-    if form is Format.json:
-        typer.echo(tombstone_bytes(tombstone).decode(), nl=False)
-    else:
-        typer.echo(tombstone_markdown(tombstone))
+app.command()(show)
 
 
 @app.command()
