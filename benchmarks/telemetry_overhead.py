@@ -29,11 +29,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from planwarden.audit.metrics.exposition import prometheus_text
 
 from planwarden import Planwarden, Task, load_settings
 from planwarden.app.models import Models
 from planwarden.app.traces import traced_model
+from planwarden.audit.metrics.exposition import prometheus_text
 from planwarden.configuration.catalog_file import AssembledCatalog
 from planwarden.contracts.facts import RunStarted
 from planwarden.llm.service import LLMRequest
