@@ -73,15 +73,28 @@ class Record:
                 yield summary
             place = page[-1][0]
 
-    async def bring_up_to_date(self) -> None:
+    async def bring_up_to_date(self) -> int:
         """Summarise the runs that went on since they were summarised last; unreadable ones as such.
+
+        Gives how many there were.
 
         Raises:
             StoreError: the journal cannot be used.
         """
-        journal = await self.journal()
+        journal, count = await self.journal(), 0
         while due := await journal.index.due(limit=PAGE):
             await journal.index.put([await _summary(journal, run_id, seq) for run_id, seq in due])
+            count += len(due)
+        return count
+
+    async def reindex(self) -> int:
+        """Make the index anew from the runs; gives how many there are.
+
+        Raises:
+            StoreError: the journal cannot be used.
+        """
+        await (await self.journal()).index.forget()
+        return await self.bring_up_to_date()
 
     async def metrics(self) -> Totals:
         """Add up every run in the journal, one at a time; damaged ones are only counted."""

@@ -15,6 +15,7 @@ from planwarden.cli import (
     dossiers,
     evaluation,
     inventory,
+    journal,
     measures,
     memory,
     running,
@@ -60,6 +61,7 @@ measures.register(app)
 calibrating.register(app)
 doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
+app.add_typer(journal.app, name="journal")
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(tuning.app, name="tune")
