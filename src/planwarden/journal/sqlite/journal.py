@@ -15,6 +15,7 @@ from planwarden.journal.entry import conversation_of, drafts
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
+from planwarden.journal.sqlite.anchors import SqliteAnchors
 from planwarden.journal.sqlite.examination import WriterFacts, damage, writer_facts
 from planwarden.journal.sqlite.file import open_for_reading, open_for_writing
 from planwarden.journal.sqlite.index import SqliteIndex
@@ -47,6 +48,8 @@ class SqliteJournal:
         """Summaries of all runs, to search and to count by."""
         self.snapshots = SqliteSnapshots(reader=self._reader, writing=self._writing)
         """Catalogs and policies as they were when a run began."""
+        self.anchors = SqliteAnchors(reader=self._reader, writing=self._writing)
+        """Daily anchors over all runs."""
 
     @classmethod
     async def open(
