@@ -289,4 +289,13 @@ REQUIREMENTS: dict[str, str] = {
     "IDX-2": "Runs are found by tenant, agent, tool, deviation, status and time, newest first.",
     "IDX-3": "The index is derived: it covers every event before it answers, and can be made anew.",
     "IDX-4": "Catalog and policy of a run can be had back by their digests, and replayed.",
+    "SEAL-1": "Anchors take in every run that grew, chained: a run that was deleted, cut or rewritten is found.",
+    "SEAL-2": "`verify --all` finds a change, loss or addition in any table, file or snapshot, in constant memory.",
+    "SEAL-3": "Anchors kept in a file elsewhere are added to it, and tell when the journal's own were made anew.",
+    "SEAL-4": "A bundle is the same bytes for the same runs, and every changed byte is found or refused.",
+    "SEAL-5": "A bundle with unsafe, unknown, doubled, missing or oversized parts, or another version, is refused.",
+    "SEAL-6": "A bundle verifies offline by its signature, its chains and its anchors, and says whose key signed.",
+    "SEAL-7": "An imported run keeps its id, says where it comes from, verifies, and is never gone on with.",
+    "SEAL-8": "A run ends on a new day: an anchor is made, once a day.",
+    "SEAL-9": "What the pages say of bundles and anchors can be done by hand with the standard library.",
 }

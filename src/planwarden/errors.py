@@ -7,11 +7,14 @@ PlanwardenError
 │   ├── PlanRejected          plan_rejected        a plan that breaks the contract or names what is not there
 │   ├── PlanDenied            plan_denied          a plan that policy does not allow                exit 4
 │   ├── DataRejected          data_rejected        a data path that is missing or unreadable
-│   └── RunNotFound           run_not_found        no such run in this journal
+│   ├── RunNotFound           run_not_found        no such run in this journal
+│   ├── RunImported           run_imported         it came in a bundle: it can be read, not gone on with
+│   └── BundleRejected        bundle_rejected      not a bundle of runs, or one that cannot be taken in
 ├── ConfigurationError        the operator mends a file or a variable             exit 2
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
 │   ├── SettingsRejected      settings_rejected    an environment variable
-│   └── ModelFileRejected     model_file_rejected  missing, or not the bytes we pinned
+│   ├── ModelFileRejected     model_file_rejected  missing, or not the bytes we pinned
+│   └── SigningKeyRejected    signing_key_rejected no Ed25519 key, or others may read it
 ├── ModelError                the operator looks at the model server              exit 3
 │   ├── ModelUnavailable      model_unavailable    nothing answers, or the model is not there
 │   │   └── ModelCircuitOpen  model_circuit_open   failed too often just now; not asked again yet
@@ -95,6 +98,18 @@ class RunNotFound(InputError):
     code = "run_not_found"
 
 
+class RunImported(InputError):
+    """The run was imported from a bundle: whoever began it goes on with it."""
+
+    code = "run_imported"
+
+
+class BundleRejected(InputError):
+    """A file is no bundle of runs, or holds what cannot be taken in."""
+
+    code = "bundle_rejected"
+
+
 class ConfigurationError(PlanwardenError):
     """The operator's configuration cannot be used."""
 
@@ -117,6 +132,12 @@ class ModelFileRejected(ConfigurationError):
     """The embedded model's file is missing or has a wrong digest."""
 
     code = "model_file_rejected"
+
+
+class SigningKeyRejected(ConfigurationError):
+    """The key that bundles are signed with cannot be used."""
+
+    code = "signing_key_rejected"
 
 
 class ModelError(PlanwardenError):

@@ -1,8 +1,9 @@
-"""Commands over the record: dossier show, dossier verify."""
+"""Commands over the record: dossier show, verify, export, import, key."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,13 +11,14 @@ import typer
 from planwarden.app import Planwarden
 from planwarden.audit.dossier import dossier_bytes
 from planwarden.audit.render import dossier_markdown
-from planwarden.cli.exits import Exit
-from planwarden.cli.output import out, plain, print_json, stop, tell
+from planwarden.cli import bundling
+from planwarden.cli.output import fail, plain, say
 from planwarden.cli.running import AsJson, RunId, with_planwarden
+from planwarden.cli.verifying import AnchorFile, verify_all, verify_run
 from planwarden.contracts.dossier import Dossier
-from planwarden.contracts.event import ChainFault
+from planwarden.errors import InputError
 
-app = typer.Typer(help="The record of a run: show it, verify it.", no_args_is_help=True)
+app = typer.Typer(help="The record of runs: show it, verify it, hand it on.", no_args_is_help=True)
 
 
 class Format(StrEnum):
@@ -33,35 +35,49 @@ def show(
 ) -> None:
     """Show the dossier of a run, built from its journal."""
 
-    async def work(planwarden: Planwarden) -> Dossier:
-        return await planwarden.record.dossier(run_id)
+    async def work(planwarden: Planwarden) -> tuple[Dossier, str | None]:
+        head = await (await planwarden.journal()).head(run_id)
+        return await planwarden.record.dossier(run_id), head.origin
 
-    dossier = with_planwarden(work, as_json=form is Format.json)
+    dossier, origin = with_planwarden(work, as_json=form is Format.json)
     if form is Format.json:
         typer.echo(dossier_bytes(dossier).decode(), nl=False)
-    else:
-        typer.echo(dossier_markdown(dossier))
+        return
+    if origin is not None:
+        say(plain(f"Imported; the bundle was signed by key {origin}."))
+        say()
+    typer.echo(dossier_markdown(dossier))
 
 
 @app.command()
-def verify(run_id: RunId, as_json: AsJson = False) -> None:
-    """Recompute a run's hash chain from the stored bytes, and compare the exported dossier with it."""
-
-    async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], str | None, int | None]:
-        faults = await planwarden.record.verify(run_id)
-        if faults:
-            return faults, None, None
-        links = await (await planwarden.journal()).links(run_id)
-        return faults, links[-1].hash, len(links)
-
-    faults, head, events = with_planwarden(work, as_json=as_json)
-    if as_json:
-        told = [fault.model_dump(mode="json") for fault in faults]
-        print_json({"run_id": run_id, "ok": not faults, "events": events, "head": head, "faults": told})
-    elif faults:
-        for fault in faults:
-            place = f"event {fault.seq}: " if fault.seq is not None else ""
-            tell(f"[bold red]altered[/]  {plain(place + fault.problem)}")
+def verify(
+    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="A run id; or --all, or --bundle.")] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Every run, its file, what is kept beside it, and the anchors.")
+    ] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", metavar="FILE", help="An exported bundle; needs no journal and no home."),
+    ] = None,
+    anchors: AnchorFile = None,
+    key: bundling.Pin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute hash chains from the stored bytes, and compare everything that is kept with them."""
+    if (bool(run_id), every, bundle is not None).count(True) != 1 or (key is not None and bundle is None):
+        fail(
+            InputError(
+                "Say what is to be verified: a run, --all, or --bundle FILE; --key goes with --bundle.",
+                remedy="For example `planwarden dossier verify --all`.",
+            ),
+            as_json=as_json,
+        )
+    if bundle is not None:
+        bundling.verify_bundle(bundle, anchors, key, as_json=as_json)
+    elif every:
+        verify_all(anchors, as_json=as_json)
     else:
-        out.print(f"[green]intact[/]  {run_id}: {events} events, head {head}", soft_wrap=True)
-    stop(Exit.VERIFICATION_FAILED if faults else Exit.DONE)
+        verify_run(run_id, anchors, as_json=as_json)
+
+
+bundling.register(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from planwarden.app import Planwarden
+from planwarden.cli import anchoring
 from planwarden.cli.output import print_json, say
 from planwarden.cli.running import AsJson, with_planwarden
 
@@ -28,3 +29,6 @@ def reindex(as_json: AsJson = False) -> None:
         print_json({"indexed": count})
     else:
         say(f"indexed {'1 run' if count == 1 else f'{count} runs'}")
+
+
+anchoring.register(app)

@@ -17,8 +17,11 @@ NO_RUNS = 'no runs yet: planwarden run "What is the latest price of IBM?"'
 
 
 def run_rows(found: Iterable[tuple[RunHead, RunState | StoreCorrupt]]) -> list[dict[str, Any]]:
-    """Give each run as `{run_id, owned, status, started_at, adherence, task, answer}`."""
-    return [{"run_id": head.run_id, "owned": head.owned, **_row(state)} for head, state in found]
+    """Give each run as `{run_id, owned, status, started_at, adherence, task, answer, origin}`."""
+    return [
+        {"run_id": head.run_id, "owned": head.owned, **_row(state), "origin": head.origin}
+        for head, state in found
+    ]
 
 
 def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
@@ -32,7 +35,9 @@ def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
         task = Text.from_markup(plain(" ".join(str(row["task"]).split())))
         task.truncate(max(out.width - beside, 8), overflow="ellipsis")
         interrupted = row["status"] == "running" and not row["owned"]
-        table.add_row(row["run_id"], "interrupted" if interrupted else row["status"], adherence, task)
+        status = "interrupted" if interrupted else row["status"]
+        status += ", imported" if row["origin"] else ""
+        table.add_row(row["run_id"], status, adherence, task)
     if rows:
         out.print(table)
     else:

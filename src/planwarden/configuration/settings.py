@@ -260,6 +260,11 @@ class Settings(BaseSettings):
         return self.planwarden_home / "index"
 
     @property
+    def signing_key_file(self) -> Path:
+        """Give where the key is kept that bundles of runs are signed with."""
+        return self.planwarden_home / "signing-key.pem"
+
+    @property
     def dossier_folder(self) -> Path:
         """Give the folder of exported dossiers."""
         return self.planwarden_home / "dossiers"

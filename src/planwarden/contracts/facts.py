@@ -34,6 +34,8 @@ class RunStarted(Contract):
     catalog_digest: Digest
     policy_digest: Digest
     planwarden_version: str
+    snapshots_kept: bool = False
+    """Whether catalog and policy are kept beside the run, under these digests."""
 
 
 class RunTakenOver(Contract):

@@ -48,6 +48,8 @@ class Orchestrator:
     agents: ModelIdentity
     agent_models: Mapping[str, ModelIdentity] = field(default_factory=dict[str, ModelIdentity])
     version: str
+    keeps_snapshots: bool = False
+    """Whether catalog and policy are kept beside what is begun; by whoever makes this."""
 
     async def plan_task(self, task: Task) -> Planning:
         """Plan only: nothing runs, nothing is recorded."""
@@ -72,6 +74,7 @@ class Orchestrator:
                 catalog_digest=world.catalog.digest,
                 policy_digest=world.policy.digest,
                 planwarden_version=self.version,
+                snapshots_kept=self.keeps_snapshots,
             )
         ]
         if plan is not None:

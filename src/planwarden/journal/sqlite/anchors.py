@@ -91,7 +91,7 @@ class SqliteAnchors:
         return await self.reader.do(lambda connection: _run_faults(connection, run_id))
 
     async def faults(self, number: int) -> tuple[ChainFault, ...]:
-        """Examine an anchor: by itself, after the one before, and against every run that it took in."""
+        """Examine an anchor: by itself, after the one before, and for runs of it that are gone whole."""
         return await self.reader.do(lambda connection: _faults(connection, number))
 
     async def numbers(self, place: int, *, limit: int) -> tuple[int, ...]:
@@ -111,7 +111,7 @@ def _make(connection: sqlite3.Connection, at: datetime) -> Anchor | None:
         tuple(kept[name] for name in _COLUMNS),
     )
     connection.execute(
-        "INSERT INTO anchored (anchor, place, run_id, seq, hash)"  # noqa: S608 - our own words only
+        "INSERT INTO anchored (anchor, place, run_id, seq, hash)"
         f" SELECT ?, row_number() OVER (ORDER BY run_id) - 1, run_id, last_seq, head {grown}",
         (anchor.number,),
     )
@@ -193,7 +193,11 @@ def _run_faults(connection: sqlite3.Connection, run_id: str) -> tuple[ChainFault
 
 def _faults(connection: sqlite3.Connection, number: int) -> tuple[ChainFault, ...]:
     found = [anchor_fault(problem) for problem in _own_problems(connection, number)]
-    rows = connection.execute(f"{_NOT_THERE} anchored.anchor = ? ORDER BY anchored.place", (number,))
+    rows = connection.execute(
+        f"{_NOT_THERE} anchored.anchor = ? AND NOT EXISTS"
+        " (SELECT 1 FROM runs WHERE runs.run_id = anchored.run_id) ORDER BY anchored.place",
+        (number,),
+    )
     return (*found, *(_missing(row) for row in rows))
 
 
