@@ -298,4 +298,5 @@ REQUIREMENTS: dict[str, str] = {
     "SEAL-7": "An imported run keeps its id, says where it comes from, verifies, and is never gone on with.",
     "SEAL-8": "A run ends on a new day: an anchor is made, once a day.",
     "SEAL-9": "What the pages say of bundles and anchors can be done by hand with the standard library.",
+    "RBK-1": "Every step of a runbook runs, and prints what its page says.",
 }

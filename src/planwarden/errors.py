@@ -9,7 +9,8 @@ PlanwardenError
 │   ├── DataRejected          data_rejected        a data path that is missing or unreadable
 │   ├── RunNotFound           run_not_found        no such run in this journal
 │   ├── RunImported           run_imported         it came in a bundle: it can be read, not gone on with
-│   └── BundleRejected        bundle_rejected      not a bundle of runs, or one that cannot be taken in
+│   ├── BundleRejected        bundle_rejected      not a bundle of runs, or one that cannot be taken in
+│   └── SnapshotMissing       snapshot_missing     catalog or policy of a run were not kept, or cannot be read
 ├── ConfigurationError        the operator mends a file or a variable             exit 2
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
 │   ├── SettingsRejected      settings_rejected    an environment variable
@@ -108,6 +109,12 @@ class BundleRejected(InputError):
     """A file is no bundle of runs, or holds what cannot be taken in."""
 
     code = "bundle_rejected"
+
+
+class SnapshotMissing(InputError):
+    """Catalog or policy of a run cannot be had back."""
+
+    code = "snapshot_missing"
 
 
 class ConfigurationError(PlanwardenError):

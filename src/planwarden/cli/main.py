@@ -18,6 +18,7 @@ from planwarden.cli import (
     journal,
     measures,
     memory,
+    replay,
     running,
     runs,
     tools,
@@ -54,6 +55,7 @@ def options(
 
 running.register(app)
 runs.register(app)
+replay.register(app)
 chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
