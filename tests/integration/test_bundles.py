@@ -185,7 +185,9 @@ async def test_a_bundle_whose_parts_are_not_those_it_may_have_is_refused(
 
 
 @pytest.mark.requirement("SEAL-5")
-@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "runs/ra/../../x", "a" * 100, "runs/\u00e9/record.jsonl", ""])
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/passwd", "runs/ra/../../x", "a" * 100, "runs/\u00e9/record.jsonl", ""]
+)
 async def test_an_archive_made_by_others_with_unsafe_names_links_or_sizes_is_refused(
     bundle: Path, name: str
 ) -> None:
@@ -208,7 +210,9 @@ async def test_a_part_that_says_it_is_larger_than_the_file_is_refused_before_it_
 
 
 @pytest.mark.requirement("SEAL-5")
-async def test_another_version_of_bundle_or_record_is_refused(bundle: Path, home: Path, tmp_path: Path) -> None:
+async def test_another_version_of_bundle_or_record_is_refused(
+    bundle: Path, home: Path, tmp_path: Path
+) -> None:
     parts = parts_of(bundle)
     key = signing_key(home / "signing-key.pem")
     other = json.loads(base64.b64decode(json.loads(parts[-1][1])["payload"]))
@@ -224,7 +228,9 @@ async def test_another_version_of_bundle_or_record_is_refused(bundle: Path, home
     write(bundle, [*parts[:-1], ("signature.json", text)])
     with pytest.raises(BundleRejected, match="another version"):
         faults_of(bundle)
-    changed = [(name, content.replace(b'"record_version":1', b'"record_version":2')) for name, content in parts]
+    changed = [
+        (name, content.replace(b'"record_version":1', b'"record_version":2')) for name, content in parts
+    ]
     sealed(bundle, changed, home / "signing-key.pem")
     with pytest.raises(BundleRejected, match="another version"):
         faults_of(bundle)
@@ -240,14 +246,26 @@ def _edited(parts: Parts, name: str, old: bytes, new: bytes) -> Parts:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda p: _edited(p, "runs/ra/record.jsonl", b"Look at IBM", b"Look at JBM"), "its digest does not match"),
-        (lambda p: _edited(p, "runs/ra/record.jsonl", b'"tenant":"red"', b'"tenant":"rod"'), "another tenant"),
-        (lambda p: _edited(p, "runs/ra/dossier.json", b"Look at IBM", b"Look at JBM"), "not the one that its events"),
+        (
+            lambda p: _edited(p, "runs/ra/record.jsonl", b"Look at IBM", b"Look at JBM"),
+            "its digest does not match",
+        ),
+        (
+            lambda p: _edited(p, "runs/ra/record.jsonl", b'"tenant":"red"', b'"tenant":"rod"'),
+            "another tenant",
+        ),
+        (
+            lambda p: _edited(p, "runs/ra/dossier.json", b"Look at IBM", b"Look at JBM"),
+            "not the one that its events",
+        ),
         (lambda p: _without(p, "runs/ra/dossier"), "the dossier is missing"),
         (lambda p: _without(p, "snapshots/catalog"), "is not in the bundle"),
         (lambda p: _edited(p, "anchors.jsonl", b'"runs":2', b'"runs":3'), "its hash does not match"),
         (lambda p: _edited(p, "runs/ra/anchored.json", b'"seq":6', b'"seq":5'), "which is not there"),
-        (lambda p: _edited(p, "runs/ra/anchored.json", b'"index":0', b'"index":1'), "does not lead to the anchor's root"),
+        (
+            lambda p: _edited(p, "runs/ra/anchored.json", b'"index":0', b'"index":1'),
+            "does not lead to the anchor's root",
+        ),
     ],
 )
 async def test_what_a_forger_signs_anew_is_found_by_the_chains_and_signed_by_another_key(
@@ -304,7 +322,10 @@ async def test_the_signature_and_the_manifest_can_be_checked_by_hand(bundle: Pat
     statement = json.loads(payload)
     public: Any = load_pem_public_key(statement["predicate"]["public_key"].encode())
     public.verify(base64.b64decode(envelope["signatures"][0]["sig"]), message)
-    assert envelope["signatures"][0]["keyid"] == "sha256:" + hashlib.sha256(public.public_bytes_raw()).hexdigest()
+    assert (
+        envelope["signatures"][0]["keyid"]
+        == "sha256:" + hashlib.sha256(public.public_bytes_raw()).hexdigest()
+    )
     manifest = parts["manifest.jsonl"]
     assert statement["subject"][0]["digest"]["sha256"] == hashlib.sha256(manifest).hexdigest()
     head, *lines = map(json.loads, manifest.splitlines())
@@ -368,7 +389,9 @@ async def test_a_run_that_is_here_with_another_chain_is_refused_and_the_others_a
 
 
 @pytest.mark.requirement("SEAL-7")
-async def test_nothing_of_an_altered_or_wrongly_signed_bundle_is_taken_in(bundle: Path, tmp_path: Path) -> None:
+async def test_nothing_of_an_altered_or_wrongly_signed_bundle_is_taken_in(
+    bundle: Path, tmp_path: Path
+) -> None:
     parts = parts_of(bundle)
     async with opened(tmp_path / "other") as other:
         with pytest.raises(BundleRejected, match="not by sha256:0"):
@@ -419,7 +442,9 @@ async def test_runs_are_chosen_by_tenant_and_time(home: Path, tmp_path: Path) ->
 
 
 @pytest.mark.requirement("SEAL-6")
-async def test_a_key_is_made_once_readable_by_its_owner_alone_and_any_other_is_refused(tmp_path: Path) -> None:
+async def test_a_key_is_made_once_readable_by_its_owner_alone_and_any_other_is_refused(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "home" / "key.pem"
     key = signing_key(path)
     assert path.stat().st_mode & 0o777 == 0o600

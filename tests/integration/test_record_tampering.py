@@ -135,7 +135,9 @@ ORPHANS = {
 
 
 @pytest.mark.parametrize("table", sorted(ORPHANS))
-async def test_rows_that_belong_to_no_run_are_found(home: Path, stored: sqlite3.Connection, table: str) -> None:
+async def test_rows_that_belong_to_no_run_are_found(
+    home: Path, stored: sqlite3.Connection, table: str
+) -> None:
     stored.execute(ORPHANS[table])
     async with opened(home) as planwarden:
         (found,) = await problems(planwarden)

@@ -66,7 +66,7 @@ class Anchoring:
         if faults:
             raise StoreCorrupt(
                 f"The anchors kept in {path} are not those of this journal: {faults[0].problem}.",
-                remedy=f"Nothing was written. See all with `planwarden dossier verify --all --anchors {path}`.",
+                remedy="Nothing was written. See all with `planwarden dossier verify --all --anchors FILE`.",
             )
         last = kept.anchors[-1].number if kept.anchors else 0
         missing = tuple(anchor for anchor in ours if anchor.number > last)

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from planwarden.app.anchoring import Anchoring
+from planwarden.app.backups import Backups
 from planwarden.app.bundles import Bundles
 from planwarden.app.conversation import with_earlier_turns
+from planwarden.app.keeping import Keeping
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.replay import PlannedAgain, plan_again, planning_inputs
 from planwarden.app.result import RunResult
-from planwarden.app.system import SystemClock, SystemIds
+from planwarden.app.system import VERSION, SystemClock, SystemIds
 from planwarden.app.verification import Verification
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import write_dossier
@@ -84,6 +86,21 @@ class Planwarden:
         """Runs as one signed file, out of this journal and into it."""
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
+        self.keeping = Keeping(
+            journal=self.journal,
+            record=self.record,
+            memory=self.memory,
+            dossier_folder=settings.dossier_folder,
+        )
+        """Erasure of what runs said, and retention."""
+        self.backups = Backups(
+            journal_path=settings.journal_path,
+            memory_path=settings.memory_path,
+            version=VERSION,
+            clock=self.clock,
+            is_dead=partial(is_dead, here=self._owner),
+        )
+        """Backup, restore and upgrade of the journal and the plan memory."""
 
     @classmethod
     @asynccontextmanager

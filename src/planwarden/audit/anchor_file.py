@@ -95,5 +95,5 @@ def append_anchors(path: Path, anchors: Sequence[Anchor]) -> None:
     except OSError as error:
         raise StoreUnavailable(
             f"The file of anchors {path} cannot be written: {error.strerror or error}.",
-            remedy="Make it writable, then say `planwarden journal anchor --to FILE` again: it adds what is missing.",
+            remedy="Make it writable, then try again: what is missing is added.",
         ) from error

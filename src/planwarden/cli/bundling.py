@@ -82,11 +82,8 @@ def export(
     if as_json:
         print_json({"file": str(out_file), "runs": done.runs, "bytes": size, "key": done.key.fingerprint})
     else:
-        say(
-            plain(
-                f"{count_of(done.runs, 'run')} in {out_file}, {size} bytes, signed by key {done.key.fingerprint}"
-            )
-        )
+        say(plain(f"{count_of(done.runs, 'run')} in {out_file}, {size} bytes"))
+        say(f"signed by key {done.key.fingerprint}")
 
 
 def import_(

@@ -14,7 +14,9 @@ from planwarden.audit.anchor_file import KeptAnchors, read_anchor_file
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import err, out, plain, print_json, stop, tell
 from planwarden.cli.running import with_planwarden
+from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
+from planwarden.contracts.tombstone import Tombstone
 
 AnchorFile = Annotated[
     Path | None,
@@ -35,23 +37,31 @@ class _Tally:
 def verify_run(run_id: str, anchors: Path | None, *, as_json: bool) -> None:
     """Examine one run."""
 
-    async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], str | None, int | None]:
+    async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], Dossier | Tombstone | None]:
         faults = await planwarden.verification.run(run_id, _kept(anchors))
-        if faults:
-            return faults, None, None
-        links = await (await planwarden.journal()).links(run_id)
-        return faults, links[-1].hash, len(links)
+        return faults, None if faults else await planwarden.record.dossier_or_tombstone(run_id)
 
-    faults, head, events = with_planwarden(work, as_json=as_json)
+    faults, kept = with_planwarden(work, as_json=as_json)
+    erased = _erasure(kept) if isinstance(kept, Tombstone) else None
+    events, head = (len(kept.events), kept.head) if kept is not None else (None, None)
     if as_json:
-        print_json(
-            {"run_id": run_id, "ok": not faults, "events": events, "head": head, "faults": told(faults)}
-        )
+        about = {"run_id": run_id, "ok": not faults, "events": events, "head": head}
+        print_json({**about, "erased": erased, "faults": told(faults)})
     elif faults:
         tell_faults(faults, but=run_id)
     else:
-        out.print(f"[green]intact[/]  {plain(run_id)}: {events} events, head {head}", soft_wrap=True)
+        said = f"; erased by {plain(erased['by'])} on {erased['at'][:10]}" if erased else ""
+        out.print(f"[green]intact[/]  {plain(run_id)}: {events} events, head {head}{said}", soft_wrap=True)
     stop(Exit.VERIFICATION_FAILED if faults else Exit.DONE)
+
+
+def _erasure(tombstone: Tombstone) -> dict[str, str]:
+    """Say who erased what a run said, when and why."""
+    return {
+        "by": tombstone.erased_by,
+        "at": tombstone.erased_at.isoformat(),
+        "reason": tombstone.reason,
+    }
 
 
 def verify_all(anchors: Path | None, *, as_json: bool) -> None:
@@ -75,8 +85,8 @@ def verify_all(anchors: Path | None, *, as_json: bool) -> None:
     elif tally.faults:
         tell_faults(tally.faults)
     else:
-        said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}, {count_of(tally.anchors, 'anchor')}"
-        out.print(f"[green]intact[/]  {said}", soft_wrap=True)
+        said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
+        out.print(f"[green]intact[/]  {said}, {count_of(tally.anchors, 'anchor')}", soft_wrap=True)
     stop(Exit.VERIFICATION_FAILED if tally.faults else Exit.DONE)
 
 

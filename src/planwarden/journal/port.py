@@ -49,7 +49,7 @@ class RunHead:
     owned: bool
     """Whether a live lease is held."""
     origin: str | None = None
-    """Fingerprint of the key that signed the bundle that the run was imported from; such a run is only read."""
+    """Fingerprint of the key that signed the bundle that it was imported from; such a run is only read."""
 
 
 class Journal(Protocol):
@@ -69,6 +69,7 @@ class Journal(Protocol):
 
         Raises:
             RunNotFound: no such run.
+            RunErased: its payloads were erased.
             LeaseHeld: a live process holds it.
         """
         ...
@@ -107,6 +108,7 @@ class Journal(Protocol):
 
         Raises:
             RunNotFound: no such run.
+            RunErased: its payloads were erased.
         """
         ...
 
@@ -119,6 +121,7 @@ class Journal(Protocol):
 
         Raises:
             RunNotFound: no such run.
+            RunErased: its payloads were erased.
             StoreCorrupt: a payload cannot be read back.
         """
         ...

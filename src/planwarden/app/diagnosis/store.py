@@ -20,7 +20,7 @@ SLOW_FLUSH_S = 0.05
 READ_AT_ONCE_BYTES = 256 * 2**20
 """A journal up to this size is read through without being asked to: some seconds at most."""
 NEWEST = 200
-OVER = "run_ended"
+OVER = ("run_ended", "payloads_erased")
 
 
 async def look_at_store(planwarden: Planwarden, options: DiagnosisOptions) -> tuple[Finding, ...]:
@@ -103,7 +103,7 @@ def _unread(size: int) -> Finding:
 async def _runs(planwarden: Planwarden) -> tuple[Finding, ...]:
     heads = await (await planwarden.journal()).heads(limit=NEWEST)
     owned = [head.run_id for head in heads if head.owned]
-    left = [head.run_id for head in heads if not head.owned and head.last_kind != OVER]
+    left = [head.run_id for head in heads if not head.owned and head.last_kind not in OVER]
     held = Finding(
         check="leases",
         status="ok",

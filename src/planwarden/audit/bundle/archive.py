@@ -80,7 +80,7 @@ def places(file: BinaryIO) -> Iterator[Place]:
     """Find the parts from the beginning; their contents are not read.
 
     Raises:
-        BundleRejected: a header is not one that `header` writes, a part is cut short, something follows the end.
+        BundleRejected: a header is not one of ours, a part is cut short, or more follows the end.
     """
     size = file.seek(0, 2)
     offset = 0

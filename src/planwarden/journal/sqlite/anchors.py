@@ -194,7 +194,7 @@ def _run_faults(connection: sqlite3.Connection, run_id: str) -> tuple[ChainFault
 def _faults(connection: sqlite3.Connection, number: int) -> tuple[ChainFault, ...]:
     found = [anchor_fault(problem) for problem in _own_problems(connection, number)]
     rows = connection.execute(
-        f"{_NOT_THERE} anchored.anchor = ? AND NOT EXISTS"
+        f"{_NOT_THERE} anchored.anchor = ? AND NOT EXISTS"  # noqa: S608 - our own words only
         " (SELECT 1 FROM runs WHERE runs.run_id = anchored.run_id) ORDER BY anchored.place",
         (number,),
     )

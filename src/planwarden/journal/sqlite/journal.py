@@ -16,6 +16,7 @@ from planwarden.journal.leasing import IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
 from planwarden.journal.sqlite.anchors import SqliteAnchors
+from planwarden.journal.sqlite.erasure import SqliteErasure
 from planwarden.journal.sqlite.examination import WriterFacts, damage, writer_facts
 from planwarden.journal.sqlite.file import open_for_reading, open_for_writing
 from planwarden.journal.sqlite.index import SqliteIndex
@@ -50,6 +51,10 @@ class SqliteJournal:
         """Summaries of all runs, to search and to count by."""
         self.snapshots = SqliteSnapshots(reader=self._reader, writing=self._writing)
         """Catalogs and policies as they were when a run began."""
+        self.erasure = SqliteErasure(
+            path=path, clock=clock, ids=ids, is_dead=is_dead, reader=self._reader, writing=self._writing
+        )
+        """Chooses runs, and erases what their events say."""
         self.anchors = SqliteAnchors(reader=self._reader, writing=self._writing)
         """Daily anchors over all runs."""
         self.survey = SqliteSurvey(reader=self._reader)

@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 from planwarden.contracts.event import ChainFault, EventLink, RunEvent
-from planwarden.errors import RunNotFound, StoreCorrupt
+from planwarden.contracts.facts import PayloadsErased
+from planwarden.errors import InputError, RunNotFound, StoreCorrupt
 from planwarden.journal.chain import Payload, chain_faults, instant
 from planwarden.journal.entry import conversation_in, read_event, tenant_in
-from planwarden.journal.sqlite.rows import RunRow, find_run, run_row
+from planwarden.journal.sqlite.rows import RunRow, find_run, run_row, unerased_row
 
 _LINK_COLUMNS = tuple(EventLink.model_fields)
 _SELECT_LINKS = f"SELECT {', '.join(_LINK_COLUMNS)} FROM events WHERE run_id = ? ORDER BY seq"  # noqa: S608 - our own column names
@@ -40,8 +41,10 @@ def read_events(connection: sqlite3.Connection, run_id: str) -> tuple[RunEvent, 
 
     Raises:
         RunNotFound: no such run.
+        RunErased: its payloads were erased.
         StoreCorrupt: an event or a payload is missing, erased, or not one that we wrote.
     """
+    unerased_row(connection, run_id)
     links = read_links(connection, run_id)
     payloads = read_payloads(connection, run_id)
     return tuple(read_event(link, payloads.get(link.seq)) for link in links)
@@ -57,6 +60,31 @@ def read_payloads(connection: sqlite3.Connection, run_id: str) -> dict[int, Payl
         return dict(_payload(row) for row in connection.execute(_SELECT_PAYLOADS, (run_id,)))
     except ValueError as error:
         raise _damaged(run_id, "a payload cannot be read back") from error
+
+
+def read_last_words(
+    connection: sqlite3.Connection, run_id: str
+) -> tuple[tuple[EventLink, ...], PayloadsErased]:
+    """Read the chain of an erased run, and the last fact, which says who erased it and why.
+
+    Raises:
+        RunNotFound: no such run.
+        InputError: it was not erased.
+        StoreCorrupt: an event or that payload is not one that we wrote.
+    """
+    links = read_links(connection, run_id)
+    row = connection.execute(f"{_SELECT_PAYLOADS} DESC LIMIT 1", (run_id,)).fetchone()
+    try:
+        payload = None if row is None else _payload(row)[1]
+    except ValueError as error:
+        raise _damaged(run_id, "a payload cannot be read back") from error
+    match read_event(links[-1], payload).fact:
+        case PayloadsErased() as fact:
+            return links, fact
+        case _:
+            raise InputError(
+                f"Run {run_id} was not erased.", remedy=f"Show it with `planwarden dossier show {run_id}`."
+            )
 
 
 def stored_faults(connection: sqlite3.Connection, run_id: str) -> tuple[ChainFault, ...]:
@@ -124,7 +152,7 @@ def _end_problem(run: RunRow, links: Sequence[EventLink]) -> str:
 
 
 def _row_problems(run: RunRow, links: Sequence[EventLink], first: Payload | None) -> Iterator[str]:
-    """Compare everything else that the row says of the run with its events; an erased payload says nothing."""
+    """Compare what else the row says of the run with its events; an erased payload says nothing."""
     if links and (run.created_at, run.updated_at) != (links[0].at, links[-1].at):
         yield "the run's own row has other times than its first and its last event"
     if links and run.epoch < links[-1].epoch:

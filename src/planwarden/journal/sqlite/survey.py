@@ -1,4 +1,4 @@
-"""A look over the whole journal, row by row as stored: whatever of it belongs to no run, or cannot be read."""
+"""A look over the whole journal, row by row as stored: what belongs to no run, or cannot be read."""
 
 from __future__ import annotations
 
