@@ -73,7 +73,8 @@ async def fill(planwarden: Planwarden) -> None:
     await journal.snapshots.keep(
         [Snapshot(digest=digest(value), kind=kind, body=canonical_json(value)) for kind, value in kept]
     )
-    await journal.create("ra", "red", OWNER, [*begun("Look at IBM"), *ENDING])
+    over, _ = await journal.create("ra", "red", OWNER, [*begun("Look at IBM"), *ENDING])
+    await journal.release(over)
     lease, _ = await journal.create("rb", "red", OWNER, begun("Look at MSFT", None))
     assert await journal.anchors.make(TODAY)
     await journal.append(lease, ENDING)

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - files are small, and nothing runs beside a test
 """Bundles of runs: every byte counts, hostile ones are refused, imported runs are what was exported."""
 
 from __future__ import annotations
@@ -159,23 +160,23 @@ def _without(parts: Parts, part: str) -> Parts:
     return [each for each in parts if part not in each[0]]
 
 
+REFUSED: list[tuple[Callable[[Parts], Parts], str]] = [
+    (lambda p: [*p[:1], *p], "twice or out of order"),
+    (lambda p: _moved(p, "runs/rb/record.jsonl"), "twice or out of order"),
+    (lambda p: [*p[:1], ("notes.txt", b"hello"), *p[1:]], "which is unknown"),
+    (lambda p: _renamed(p, "runs/rb/", "runs/../"), "which is unknown"),
+    (lambda p: _renamed(p, "runs/rb/", "runs/a/b/"), "which is unknown"),
+    (lambda p: _renamed(p, "runs/rb/", "runs/rd/"), "twice or out of order|cannot be read|not written"),
+    (lambda p: _without(p, "runs/rb/record"), "without the record of the run"),
+    (lambda p: _without(p, "anchors.jsonl"), "no part anchors.jsonl"),
+    (lambda p: _without(p, "manifest.jsonl"), "no part manifest.jsonl"),
+    (lambda p: _without(p, "signature.json"), "no part signature.json"),
+    (lambda p: [], "no part anchors.jsonl"),
+]
+
+
 @pytest.mark.requirement("SEAL-5")
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda p: [*p[:1], *p], "twice or out of order"),
-        (lambda p: _moved(p, "runs/rb/record.jsonl"), "twice or out of order"),
-        (lambda p: [*p[:1], ("notes.txt", b"hello"), *p[1:]], "which is unknown"),
-        (lambda p: _renamed(p, "runs/rb/", "runs/../"), "which is unknown"),
-        (lambda p: _renamed(p, "runs/rb/", "runs/a/b/"), "which is unknown"),
-        (lambda p: _renamed(p, "runs/rb/", "runs/rd/"), "twice or out of order|cannot be read|not written"),
-        (lambda p: _without(p, "runs/rb/record"), "without the record of the run"),
-        (lambda p: _without(p, "anchors.jsonl"), "no part anchors.jsonl"),
-        (lambda p: _without(p, "manifest.jsonl"), "no part manifest.jsonl"),
-        (lambda p: _without(p, "signature.json"), "no part signature.json"),
-        (lambda p: [], "no part anchors.jsonl"),
-    ],
-)
+@pytest.mark.parametrize(("change", "reason"), REFUSED)
 async def test_a_bundle_whose_parts_are_not_those_it_may_have_is_refused(
     bundle: Path, change: Callable[[Parts], Parts], reason: str
 ) -> None:
@@ -242,32 +243,32 @@ def _edited(parts: Parts, name: str, old: bytes, new: bytes) -> Parts:
     return edited
 
 
+FORGED: list[tuple[Callable[[Parts], Parts], str]] = [
+    (
+        lambda p: _edited(p, "runs/ra/record.jsonl", b"Look at IBM", b"Look at JBM"),
+        "its digest does not match",
+    ),
+    (
+        lambda p: _edited(p, "runs/ra/record.jsonl", b'"tenant":"red"', b'"tenant":"rod"'),
+        "another tenant",
+    ),
+    (
+        lambda p: _edited(p, "runs/ra/dossier.json", b"Look at IBM", b"Look at JBM"),
+        "not the one that its events",
+    ),
+    (lambda p: _without(p, "runs/ra/dossier"), "the dossier is missing"),
+    (lambda p: _without(p, "snapshots/catalog"), "is not in the bundle"),
+    (lambda p: _edited(p, "anchors.jsonl", b'"runs":2', b'"runs":3'), "its hash does not match"),
+    (lambda p: _edited(p, "runs/ra/anchored.json", b'"seq":6', b'"seq":5'), "which is not there"),
+    (
+        lambda p: _edited(p, "runs/ra/anchored.json", b'"index":0', b'"index":1'),
+        "does not lead to the anchor's root",
+    ),
+]
+
+
 @pytest.mark.requirement("SEAL-6")
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        (
-            lambda p: _edited(p, "runs/ra/record.jsonl", b"Look at IBM", b"Look at JBM"),
-            "its digest does not match",
-        ),
-        (
-            lambda p: _edited(p, "runs/ra/record.jsonl", b'"tenant":"red"', b'"tenant":"rod"'),
-            "another tenant",
-        ),
-        (
-            lambda p: _edited(p, "runs/ra/dossier.json", b"Look at IBM", b"Look at JBM"),
-            "not the one that its events",
-        ),
-        (lambda p: _without(p, "runs/ra/dossier"), "the dossier is missing"),
-        (lambda p: _without(p, "snapshots/catalog"), "is not in the bundle"),
-        (lambda p: _edited(p, "anchors.jsonl", b'"runs":2', b'"runs":3'), "its hash does not match"),
-        (lambda p: _edited(p, "runs/ra/anchored.json", b'"seq":6', b'"seq":5'), "which is not there"),
-        (
-            lambda p: _edited(p, "runs/ra/anchored.json", b'"index":0', b'"index":1'),
-            "does not lead to the anchor's root",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("change", "problem"), FORGED)
 async def test_what_a_forger_signs_anew_is_found_by_the_chains_and_signed_by_another_key(
     bundle: Path, tmp_path: Path, change: Callable[[Parts], Parts], problem: str
 ) -> None:
@@ -480,3 +481,25 @@ async def test_an_anchor_is_made_once_a_day_and_only_where_something_grew(home: 
         assert made
         assert (made.number, made.runs, made.previous) == (3, 1, last.hash)
         assert await anchors.make_daily(last.at.replace(day=9)) is None
+
+
+@pytest.mark.requirement("SEAL-7")
+async def test_what_is_erased_stays_erased_in_a_bundle_and_verifies(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "erased.tar"
+    async with opened(home) as planwarden, opened(tmp_path / "other") as other:
+        journal = await planwarden.journal()
+        await journal.erasure.erase("ra", by="ada", reason="asked to")
+        (home / "dossiers" / "ra.json").unlink()
+        assert await problems(planwarden) == []
+        await planwarden.bundles.export(path, ["ra", "rb"])
+        assert faults_of(path) == []
+        names = [name for name, _ in parts_of(path)]
+        assert "runs/ra/record.jsonl" in names
+        assert "runs/ra/dossier.json" not in names
+        assert b"Look at IBM" not in path.read_bytes()
+        assert (await other.bundles.import_from(path)).new == ("ra", "rb")
+        assert await problems(other) == []
+        assert (await other.record.tombstone("ra")).erased_by == "ada"
+        forged = _edited(parts_of(path), "runs/ra/record.jsonl", b'"erased":true', b'"erased":false')
+        sealed(path, forged, home / "signing-key.pem")
+        assert [fault for fault in faults_of(path) if "erased" in fault.problem]

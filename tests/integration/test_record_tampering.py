@@ -1,16 +1,15 @@
-"""`verify --all` finds what was done to any table of the journal, to the files beside it, and to whole runs."""
+"""`verify --all` finds what was done to any table of the journal, to files beside it, to whole runs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pytest import param
 
 from planwarden.audit.anchor_file import read_anchor_file
 from record_kit import RUNS, TODAY, fill, opened, problems
@@ -28,8 +27,8 @@ SAID = {
     "anchors": ("number", "at", "runs", "root", "previous", "hash"),
     "anchored": ("anchor", "place", "run_id", "seq", "hash"),
 }  # fmt: skip
-"""Every column that says something of what happened. The others of `runs` are the lease, where an imported run
-comes from, and how far the index got; summaries and facets are an index that can be made anew."""
+"""Every column that says something of what happened. The others of `runs` are the lease, where an imported
+run comes from, and how far the index got; summaries and facets are an index that can be made anew."""
 NOT_SAID = {
     "runs": {
         "number", "epoch", "expires_at", "owner_id", "owner_host", "owner_pid", "origin", "summarised_seq",
@@ -125,9 +124,10 @@ async def test_a_row_that_is_gone_is_found_in_every_table(
 
 
 ORPHANS = {
-    "events": "INSERT INTO events SELECT 'rx', seq, at, epoch, kind, payload_digest, previous, hash FROM events"
+    "events": "INSERT INTO events SELECT 'rx', seq, at, epoch, kind, payload_digest, previous, hash"
+    " FROM events WHERE run_id = 'ra'",
+    "payloads": "INSERT INTO payloads SELECT 'rx', seq, nonce, body, erased FROM payloads"
     " WHERE run_id = 'ra'",
-    "payloads": "INSERT INTO payloads SELECT 'rx', seq, nonce, body, erased FROM payloads WHERE run_id = 'ra'",
     "inbox": "INSERT INTO inbox (run_id, at, nonce, body) VALUES ('rx', 't', 'n', X'00')",
     "summaries": "INSERT INTO summaries SELECT 99, seq, created_at, body FROM summaries WHERE number = 1",
     "facets": "INSERT INTO facets SELECT kind, value, created_at, 99 FROM facets WHERE number = 1",
@@ -182,7 +182,8 @@ def _rechain(stored: sqlite3.Connection, run_id: str, *, upto: int, change: bool
         stored.execute(f"DELETE FROM {table} WHERE run_id = ? AND seq > ?", (run_id, upto))
     if change:
         stored.execute(
-            "UPDATE payloads SET body = CAST(replace(body, 'its own tool', 'another tool') AS BLOB) WHERE run_id = ?",
+            "UPDATE payloads SET body = CAST(replace(body, 'its own tool', 'another tool') AS BLOB)"
+            " WHERE run_id = ?",
             (run_id,),
         )
     previous = "sha256:" + "0" * 64
@@ -215,16 +216,13 @@ def _rechain(stored: sqlite3.Connection, run_id: str, *, upto: int, change: bool
 
 @pytest.mark.requirement("SEAL-1")
 @pytest.mark.parametrize(
-    "change",
-    [
-        param(lambda stored: _rechain(stored, "ra", upto=6, change=True), id="rewritten with its hashes"),
-        param(lambda stored: _rechain(stored, "ra", upto=5, change=False), id="cut with its head"),
-    ],
+    ("upto", "change"),
+    [pytest.param(6, True, id="rewritten with its hashes"), pytest.param(5, False, id="cut with its head")],
 )
 async def test_a_run_rewritten_with_all_its_hashes_is_found_by_the_anchors_alone(
-    home: Path, stored: sqlite3.Connection, change: Callable[[sqlite3.Connection], None]
+    home: Path, stored: sqlite3.Connection, upto: int, change: bool
 ) -> None:
-    change(stored)
+    _rechain(stored, "ra", upto=upto, change=change)
     (home / "dossiers" / "ra.json").unlink()
     async with opened(home) as planwarden:
         assert await (await planwarden.journal()).verify("ra") == ()

@@ -32,11 +32,11 @@ def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
     beside = max((len(row["run_id"]) for row in rows), default=0) + len("  interrupted  adherence  ")
     for row in rows:
         adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
-        task = Text.from_markup(plain(" ".join(str(row["task"]).split())))
+        told = f"(imported) {row['task']}" if row["origin"] else str(row["task"])
+        task = Text.from_markup(plain(" ".join(told.split())))
         task.truncate(max(out.width - beside, 8), overflow="ellipsis")
         interrupted = row["status"] == "running" and not row["owned"]
         status = "interrupted" if interrupted else row["status"]
-        status += ", imported" if row["origin"] else ""
         table.add_row(row["run_id"], status, adherence, task)
     if rows:
         out.print(table)

@@ -1,4 +1,4 @@
-"""What a bundled run says of itself: the catalogs and policies it names, and whether its dossier is its own."""
+"""What a bundled run says of itself: catalogs and policies it names, whether its dossier is its own."""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ from typing import Literal
 
 from planwarden.errors import StoreCorrupt
 from planwarden.journal.chain import instant_text
+from planwarden.journal.index import Unreadable
 from planwarden.journal.snapshot import Snapshot, require_own_digest
+from planwarden.journal.sqlite.index import put_summary
 from planwarden.journal.sqlite.record import read_links, read_payloads, stored_faults
 from planwarden.journal.sqlite.rows import find_run, own_row, run_row
 from planwarden.journal.sqlite.thread import ConnectionThread
@@ -113,7 +115,7 @@ def _put(connection: sqlite3.Connection, run: StoredRun, snapshots: Sequence[Sna
         [(each.digest, each.kind, each.body) for each in snapshots],
     )
     first, last = run.links[0], run.links[-1]
-    connection.execute(
+    number = connection.execute(
         "INSERT INTO runs (run_id, tenant, conversation, created_at, updated_at, last_seq, last_kind, head,"
         " epoch, expires_at, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -129,7 +131,10 @@ def _put(connection: sqlite3.Connection, run: StoredRun, snapshots: Sequence[Sna
             instant_text(last.at),
             origin,
         ),
-    )
+    ).lastrowid
+    if number is not None and not run.is_whole:  # nothing can be summed up any more
+        nothing = Unreadable(run_id=run.run_id, seq=last.seq)
+        put_summary(connection, nothing, number=number, created_at=instant_text(first.at))
     connection.executemany(
         "INSERT INTO events (run_id, seq, at, epoch, kind, payload_digest, previous, hash)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
