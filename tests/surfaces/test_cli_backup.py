@@ -334,7 +334,8 @@ def test_a_restore_brings_back_nothing_that_was_erased_since(
     assert cli("dossier", "show", run, "--format", "json").out == stone
     assert cli("dossier", "verify", run).code == cli("dossier", "verify", other).code == 0
     assert cli("runs", "--tool", "finance.snapshot", "--json").json[1]["status"] == "erased"
-    erase(cli, other)
+    told = cli("journal", "erase", other, "--reason", "asked to", "--by", "dpo", "--yes", "--json").json
+    assert told["copies"] == done["aside"]
     assert SECRET.encode() not in (home / "journal.db").read_bytes()
     for path in map(Path, done["aside"]):
         path.unlink()

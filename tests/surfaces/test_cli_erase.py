@@ -125,6 +125,7 @@ def test_an_erased_run_is_shown_as_its_tombstone(cli: Cli, home: Path) -> None:
         ("resolve", "RUN", "--approve"),
         ("cancel", "RUN"),
         ("memory", "forget", "--run", "RUN"),
+        ("replay", "RUN"),
     ],
 )
 def test_to_go_on_with_an_erased_run_is_refused(cli: Cli, command: tuple[str, ...]) -> None:

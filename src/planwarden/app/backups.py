@@ -33,6 +33,10 @@ ASIDE = ".before-restore-"
 """What stands between the name of a file and a moment, in the name of one that a restore replaced."""
 
 
+BEFORE_UPGRADE = "before-upgrade-v"
+"""How the name of a backup begins that an upgrade took."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackedUp:
     """A backup that was written and read back."""
@@ -264,7 +268,7 @@ class Backups:
         if before == SCHEMA_VERSION:
             return Upgraded(before=before, after=before, backup=None)
         home = self.journal_path.parent
-        place = backup or home / f"before-upgrade-v{before}-{_stamp(self.clock.now())}.zip"
+        place = backup or home / f"{BEFORE_UPGRADE}{before}-{_stamp(self.clock.now())}.zip"
         made = self._backup(place)
         open_for_writing(self.journal_path).close()
         return Upgraded(before=before, after=SCHEMA_VERSION, backup=made.path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from planwarden.app.backups import ASIDE, BEFORE_UPGRADE
 from planwarden.app.record import Record
 from planwarden.audit.export import delete_dossier, write_tombstone
 from planwarden.contracts.facts import ERASED
@@ -43,6 +44,8 @@ class Erasure:
     left_named: list[str] = field(default_factory=list[str])
     told_in: list[str] = field(default_factory=list[str])
     """Runs, not erased, of the same conversations: they quote what was said before in them."""
+    copies: list[str] = field(default_factory=list[str])
+    """Files beside the journal that a restore put aside, or an upgrade backed up: they are not erased."""
     wiped: bool = False
     """Whether files were written anew, so that no byte of it is left in free pages."""
     not_wiped: str = ""
@@ -57,6 +60,7 @@ class Keeping:
     record: Record
     memory: SqliteMemory
     dossier_folder: Path
+    home: Path
 
     async def erase(self, selection: Selection, *, by: str, reason: str, dry_run: bool = False) -> Erasure:
         """Erase what the chosen runs said; each run whole or not at all, and again without harm.
@@ -70,7 +74,7 @@ class Keeping:
             StoreError: journal, memory or dossiers cannot be written; what was not erased stays whole.
         """
         journal, done = await self.journal(), Erasure()
-        await self._require_over(journal, selection.runs or ())
+        await self._require_over(journal, tuple(dict.fromkeys(selection.runs or ())))
         await self.record.bring_up_to_date()
         told: dict[str, None] = {}
         place: int | None = 0
@@ -84,6 +88,7 @@ class Keeping:
             if not dry_run:
                 await self._erase(journal, meant, by, reason, done)
         done.told_in = [each for each in told if (await journal.head(each)).last_kind != ERASED]
+        done.copies = await asyncio.to_thread(_copies_in, self.home)
         if not dry_run:
             await self._wipe(journal, done)
         return done
@@ -98,9 +103,12 @@ class Keeping:
         await self._wipe(await self.journal(), done)
         return done
 
-    async def _require_over(self, journal: SqliteJournal, run_ids: Iterable[str]) -> None:
-        heads = [await journal.head(run_id) for run_id in dict.fromkeys(run_ids)]
-        if open_ones := [h.run_id for h in heads if h.owned or h.last_kind not in ("run_ended", ERASED)]:
+    async def _require_over(self, journal: SqliteJournal, run_ids: tuple[str, ...]) -> None:
+        for run_id in run_ids:
+            await journal.head(run_id)  # it is there
+        named = Selection(runs=run_ids)
+        _, found = await journal.erasure.choose(named, place=0, limit=len(run_ids))
+        if open_ones := [run.run_id for run in found if run.owned or not run.over]:
             raise not_over(open_ones)
 
     async def _erase(
@@ -121,6 +129,11 @@ class Keeping:
             done.wiped = await journal.erasure.wipe()
         except StoreUnavailable as error:
             done.not_wiped = str(error)
+
+
+def _copies_in(home: Path) -> list[str]:
+    found = [*home.glob(f"*{ASIDE}*"), *home.glob(f"{BEFORE_UPGRADE}*")]
+    return sorted(str(path) for path in found)
 
 
 def _count(done: Erasure, page: tuple[Chosen, ...], meant: list[Chosen]) -> None:

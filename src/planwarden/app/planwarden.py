@@ -91,6 +91,7 @@ class Planwarden:
             record=self.record,
             memory=self.memory,
             dossier_folder=settings.dossier_folder,
+            home=settings.planwarden_home,
         )
         """Erasure of what runs said, and retention."""
         self.backups = Backups(

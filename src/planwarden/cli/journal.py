@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.keeping import RETENTION, Erasure
 from planwarden.cli import anchoring, backups
+from planwarden.cli.erasure_report import counted_runs, show_erasure
 from planwarden.cli.exits import Exit
 from planwarden.cli.moment import moment
-from planwarden.cli.output import fail, plain, print_json, say, stop, tell
+from planwarden.cli.output import fail, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, with_planwarden
 from planwarden.cli.task_input import this_person
 from planwarden.contracts.facts import RunOutcome
@@ -23,11 +24,6 @@ from planwarden.journal.erasure import Selection
 
 app = typer.Typer(
     help="The journal as a whole: erase what runs said, back it up, restore it.", no_args_is_help=True
-)
-
-NOT_REACHED = (
-    "not reached: backups and exported bundles, logs and traces, files that tools wrote or read, what other"
-    " runs say of the same person"
 )
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be erased; erase nothing.")]
@@ -76,7 +72,7 @@ def erase(
         return await planwarden.keeping.erase(selection, by=(by or this_person())[:256], reason=why)
 
     done = with_planwarden(work, as_json=as_json)
-    _report(done, as_json=as_json)
+    show_erasure(done, as_json=as_json)
     stop(Exit.WAITING if done.left or done.not_wiped else Exit.DONE)
 
 
@@ -112,7 +108,7 @@ def retain(
         return await planwarden.keeping.erase(selection, by=RETENTION, reason=reason, dry_run=dry_run)
 
     done = with_planwarden(work, as_json=as_json)
-    _report(done, as_json=as_json, dry_run=dry_run)
+    show_erasure(done, as_json=as_json, dry_run=dry_run)
     stop(Exit.WAITING if done.not_wiped else Exit.DONE)
 
 
@@ -127,7 +123,7 @@ def reindex(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"indexed": count})
     else:
-        say(f"indexed {_runs(count)}")
+        say(f"indexed {counted_runs(count)}")
 
 
 anchoring.register(app)
@@ -152,71 +148,16 @@ def _look(selection: Selection, *, as_json: bool, dry_run: bool) -> None:
 
     found = with_planwarden(look, as_json=as_json)
     if dry_run:
-        _report(found, as_json=as_json, dry_run=True)
+        show_erasure(found, as_json=as_json, dry_run=True)
         stop(Exit.WAITING if found.left else Exit.DONE)
     if found.runs == 0:
         return
     if as_json or not sys.stdin.isatty():
-        message = f"This would erase what {_runs(found.runs)} said, for good; nobody is there to be asked."
+        message = (
+            f"This would erase what {counted_runs(found.runs)} said, for good; nobody is there to be asked."
+        )
         fail(InputError(message, remedy="Look at it with --dry-run, then say --yes."), as_json=as_json)
-    _report(found, as_json=False, dry_run=True)
+    show_erasure(found, as_json=False, dry_run=True)
     if not typer.confirm("Erase it for good?", default=False):
         tell("nothing was erased")
         stop(Exit.REFUSED)
-
-
-def _report(done: Erasure, *, as_json: bool, dry_run: bool = False) -> None:
-    if as_json:
-        print_json(_as_json(done, dry_run=dry_run))
-        return
-    if dry_run:
-        say(f"would erase what {_runs(done.runs)} said" + _named(done.named, done.runs))
-    else:
-        plans = f", {done.plans} remembered plans" if done.plans else ""
-        what = f"{done.payloads} payloads{plans}"
-        say(f"erased what {_runs(done.runs)} said: {what}{_named(done.named, done.runs)}")
-    if done.already:
-        say(f"{_runs(done.already)} had been erased before")
-    if done.left:
-        first = plain(done.left_named[0])
-        named = _named(done.left_named, done.left)
-        tell(
-            f"[yellow]{_runs(done.left)} did not end and stay as they are[/]{named}:"
-            f" `planwarden cancel {first}`, or `planwarden resume {first}`"
-        )
-    if done.told_in:
-        tell(
-            "[yellow]also quoted[/] as what was said before, in later runs of the same conversation"
-            f"{_named(done.told_in, len(done.told_in))}: erase these too"
-        )
-    if done.not_wiped:
-        tell(f"[yellow]not wiped yet[/]  {plain(done.not_wiped)}")
-    if done.runs:
-        tell(f"[dim]{NOT_REACHED}[/]")
-
-
-def _as_json(done: Erasure, *, dry_run: bool) -> dict[str, Any]:
-    return {
-        "dry_run": dry_run,
-        "runs": done.runs,
-        "payloads": done.payloads,
-        "plans": done.plans,
-        "already": done.already,
-        "not_over": done.left,
-        "run_ids": done.named,
-        "not_over_ids": done.left_named,
-        "quoted_in": done.told_in,
-        "wiped": done.wiped,
-        "not_wiped": done.not_wiped,
-    }
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
-
-
-def _named(run_ids: list[str], count: int) -> str:
-    if not run_ids:
-        return ""
-    more = f" and {count - len(run_ids)} more" if count > len(run_ids) else ""
-    return f" ({plain(', '.join(run_ids))}{more})"

@@ -104,7 +104,7 @@ class SqliteErasure:
 
         def write(connection: sqlite3.Connection) -> int:
             run = rows.run_row(connection, run_id)
-            self._require_erasable(run, now)
+            self._require_erasable(connection, run, now)
             number, kept = _kept_summary(connection, run)
             rows.drop_inbox(connection, run_id)
             count = rows.erase_payloads(connection, run_id)
@@ -138,7 +138,15 @@ class SqliteErasure:
 
     async def wipe(self) -> bool:
         """Leave no byte of what was erased in the file, its free pages or its log; see `wiping.wipe`."""
-        return await asyncio.to_thread(wipe, self.path)
+        now = self.clock.now()
+        held = "SELECT run_id FROM runs WHERE owner_id NOT NULL AND expires_at > ?"
+
+        def at_work(connection: sqlite3.Connection) -> bool:
+            found = connection.execute(held, (instant_text(now),)).fetchall()
+            return any(self._chosen(connection, str(run_id), now).owned for (run_id,) in found)
+
+        others = await self.reader.do(at_work)
+        return await asyncio.to_thread(wipe, self.path, others_at_work=others)
 
     def _chosen(self, connection: sqlite3.Connection, run_id: str, now: datetime) -> Chosen:
         run = rows.run_row(connection, run_id)
@@ -146,20 +154,26 @@ class SqliteErasure:
             run_id=run_id,
             tenant=run.tenant,
             conversation=run.conversation,
-            over=run.last_kind in (_OVER, ERASED),
+            over=run.last_kind == ERASED or _is_over(connection, run),
             owned=leasing.is_live(run.holding, now=now, is_dead=self.is_dead),
             erased=run.last_kind == ERASED,
         )
 
-    def _require_erasable(self, run: rows.RunRow, now: datetime) -> None:
+    def _require_erasable(self, connection: sqlite3.Connection, run: rows.RunRow, now: datetime) -> None:
         if run.last_kind == ERASED:
             raise run_erased(run.run_id, run.updated_at)
         if leasing.is_live(run.holding, now=now, is_dead=self.is_dead):
             raise LeaseHeld(
                 f"A process is at work on run {run.run_id}.", remedy="Wait until it is done, then try again."
             )
-        if run.last_kind != _OVER:
+        if not _is_over(connection, run):
             raise not_over([run.run_id])
+
+
+def _is_over(connection: sqlite3.Connection, run: rows.RunRow) -> bool:
+    """Tell whether nobody can go on with a run: it ended, or was imported to be read."""
+    row = connection.execute("SELECT origin FROM runs WHERE run_id = ?", (run.run_id,)).fetchone()
+    return run.last_kind == _OVER or row[0] is not None
 
 
 def not_over(run_ids: Collection[str]) -> RunNotOver:

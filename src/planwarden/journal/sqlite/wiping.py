@@ -13,6 +13,9 @@ from planwarden.errors import StoreUnavailable
 from planwarden.journal.sqlite.file import connect_to_wipe
 from planwarden.journal.sqlite.refusal import SQLITE_ERRORS, refusal, unreachable
 
+BESIDE_OTHERS_BYTES = 128 * 2**20
+"""Up to this size a journal is wiped while runs go on in other processes: they wait about a second."""
+
 
 def marker(path: Path) -> Path:
     """Give the file that says that the journal at `path` has to be wiped."""
@@ -31,7 +34,7 @@ def mark_for_wiping(path: Path) -> None:
         raise unreachable(marker(path), str(error)) from error
 
 
-def wipe(path: Path) -> bool:
+def wipe(path: Path, *, others_at_work: bool) -> bool:
     """Write the file anew and empty its log, if that is due; tells whether it was. Blocks.
 
     Deleted content is overwritten as it is deleted (`secure_delete`), but what moves between pages leaves
@@ -42,6 +45,8 @@ def wipe(path: Path) -> bool:
     """
     if not marker(path).exists():
         return False
+    if others_at_work and path.stat().st_size > BESIDE_OTHERS_BYTES:
+        raise _in_the_way(path)
     try:
         with closing(connect_to_wipe(path)) as connection:
             connection.execute("VACUUM")
@@ -53,11 +58,15 @@ def wipe(path: Path) -> bool:
     except SQLITE_ERRORS as error:
         raise refusal(error, path) from error
     if busy:
-        raise StoreUnavailable(
-            "What was erased is gone from the record, but bytes of it may still lie in free pages of"
-            f" {path} or in its -wal file: another process is in the way.",
-            remedy="Run `planwarden journal erase` once more, without naming runs, when no other Planwarden"
-            " is at work.",
-        )
+        raise _in_the_way(path)
     marker(path).unlink(missing_ok=True)
     return True
+
+
+def _in_the_way(path: Path) -> StoreUnavailable:
+    return StoreUnavailable(
+        "What was erased is gone from the record, but bytes of it may still lie in free pages of"
+        f" {path} or in its -wal file: another process is in the way.",
+        remedy="Run `planwarden journal erase` once more, without naming runs, when no other Planwarden"
+        " is at work.",
+    )
