@@ -503,3 +503,23 @@ async def test_what_is_erased_stays_erased_in_a_bundle_and_verifies(home: Path, 
         forged = _edited(parts_of(path), "runs/ra/record.jsonl", b'"erased":true', b'"erased":false')
         sealed(path, forged, home / "signing-key.pem")
         assert [fault for fault in faults_of(path) if "erased" in fault.problem]
+
+
+@pytest.mark.requirement("SEAL-9")
+async def test_the_anchors_of_a_bundle_are_what_the_page_computes_by_hand(home: Path, bundle: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "bundle.md").read_text("utf-8")
+    by_hand: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], by_hand)
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        ends: dict[int, list[tuple[str, int, str]]] = {}
+        for run_id in RUNS:
+            for each in await journal.anchors.taken_in(run_id):
+                ends.setdefault(each.anchor, []).append((run_id, each.end.seq, each.end.hash))
+    previous = "sha256:" + "0" * 64
+    anchors = [json.loads(line) for line in dict(parts_of(bundle))["anchors.jsonl"].splitlines()]
+    assert len(anchors) == 2
+    for anchor in anchors:
+        assert by_hand["follows"](anchor, ends[anchor["number"]], previous)
+        assert not by_hand["follows"](anchor, [("ra", 1, previous)], previous)
+        previous = anchor["hash"]
