@@ -19,6 +19,7 @@ from planwarden.cli import (
     measures,
     memory,
     replay,
+    report_period,
     running,
     runs,
     tools,
@@ -60,6 +61,7 @@ chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
 measures.register(app)
+report_period.register(app)
 calibrating.register(app)
 doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")
