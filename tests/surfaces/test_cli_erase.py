@@ -215,7 +215,7 @@ def test_a_dry_run_says_what_would_go_and_erases_nothing(cli: Cli, tmp_path: Pat
     a_waiting_run(cli, tmp_path)
     said = cli("journal", "erase", "--principal", ME, "--dry-run")
     assert (said.code, "would erase what 2 runs said" in said.out) == (5, True)
-    assert "1 run did not end and stay" in said.err
+    assert "1 run did not end, or are damaged, and stay" in said.err
     assert "not reached: backups" in said.err
     assert cli("dossier", "show", first, "--format", "json").json["status"] == "completed"
 
@@ -333,6 +333,7 @@ def test_what_cannot_be_wiped_while_others_read_is_said_and_made_up_for(cli: Cli
         assert (told["runs"], told["wiped"]) == (1, False)
         assert "another process is in the way" in told["not_wiped"]
     assert cli("dossier", "verify", run).code == 0
+    assert "erasure" in {each["check"] for each in cli("doctor", "--quick", "--json").json["checks"]}
     said = cli("journal", "erase")
     assert (said.code, "erased what 0 runs said" in said.out) == (0, True)
     assert holding(home) == set()

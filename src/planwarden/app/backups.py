@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from planwarden.contracts.clock import Clock
-from planwarden.errors import BackupRefused, InputError, LeaseHeld, StoreCorrupt, StoreUnavailable
+from planwarden.errors import (
+    BackupRefused,
+    InputError,
+    LeaseHeld,
+    StoreCorrupt,
+    StoreUnavailable,
+    StoreVersionMismatch,
+)
 from planwarden.journal.backup import replacing
 from planwarden.journal.backup.archive import check_archive, file_digest, read_archive, write_archive
 from planwarden.journal.backup.copying import (
     bring_up_to_date,
     copy_database,
-    is_readable,
     journal_facts,
     stored_version,
 )
@@ -194,50 +200,60 @@ class Backups:
 
     def _replace(self, folder: Path, manifest: BackupManifest, *, force: bool) -> Restored:
         stamp = _stamp(self.clock.now())
-        again = lost = 0
-        if not self.journal_path.exists():
-            aside = [*self._swap(folder / JOURNAL, self.journal_path, stamp)]
-        elif is_readable(self.journal_path):
-            with replacing.alone_with(self.journal_path) as current:
-                self._refuse_work(replacing.runs_at_work(current, now=self.clock.now(), is_dead=self.is_dead))
-                compared = replacing.compare(current, folder / JOURNAL)
-                again, lost = len(compared.erased), compared.lost
-                if lost and not force:
-                    raise _would_lose(compared)
-                if compared.erased:
-                    replacing.carry_erasures(current, folder / JOURNAL, compared.erased)
-                aside = [*self._swap(folder / JOURNAL, self.journal_path, stamp)]
-        elif force:
-            self._move_log_aside(stamp)
-            aside = [*self._swap(folder / JOURNAL, self.journal_path, stamp)]
-        else:
-            raise BackupRefused(
-                f"The journal {self.journal_path} cannot be read: nobody knows which of its runs the"
-                " backup lacks.",
-                remedy="Say --force to put it aside as it is, and restore the backup in its place.",
-            )
-        forgotten = self._replace_memory(folder, aside, stamp)
+        compared = self._replace_journal(folder / JOURNAL, stamp, force=force)
+        forgotten = self._replace_memory(folder / MEMORY, stamp)
+        kept = [self._aside(path, stamp) for path in (self.journal_path, self.memory_path)]
         return Restored(
             manifest=manifest,
-            aside=tuple(aside),
-            lost=lost,
-            erased_again=again,
+            aside=tuple(path for path in kept if path.exists()),
+            lost=compared.lost if compared else 0,
+            erased_again=len(compared.erased) if compared else 0,
             forgotten_again=forgotten,
         )
 
-    def _replace_memory(self, folder: Path, aside: list[Path], stamp: str) -> int:
-        restored = folder / MEMORY
-        if not restored.exists():
-            return 0
+    def _replace_journal(self, new: Path, stamp: str, *, force: bool) -> replacing.Compared | None:
+        """Put the restored journal in place; says what it lacks of the one that was there, if readable."""
+        path = self.journal_path
+        aside = self._aside(path, stamp)
+        if not path.exists():
+            replacing.put_in_place(new, path, aside)
+            return None
+        try:
+            journal_facts(path)  # it can be read
+            with replacing.alone_with(path) as current:
+                self._refuse_work(replacing.runs_at_work(current, now=self.clock.now(), is_dead=self.is_dead))
+                compared = replacing.compare(current, new)
+                if compared.lost and not force:
+                    raise _would_lose(compared)
+                if compared.erased:
+                    replacing.carry_erasures(current, new, compared.erased)
+                replacing.put_in_place(new, path, aside)
+                return compared
+        except (StoreCorrupt, StoreVersionMismatch) as damage:
+            if not force:
+                raise BackupRefused(
+                    f"Nobody knows which of its runs the backup lacks: {damage.message}",
+                    remedy="Say --force to put it aside as it is, and restore the backup in its place.",
+                ) from damage
+        replacing.move_log_aside(path, aside)
+        replacing.put_in_place(new, path, aside)
+        return None
+
+    def _replace_memory(self, new: Path, stamp: str) -> int:
+        """Put the restored memory in place, if there is one; gives how many plans were forgotten in it."""
+        path = self.memory_path
+        aside = self._aside(path, stamp)
         forgotten = 0
-        if self.memory_path.exists():
+        if not new.exists():
+            return forgotten
+        if path.exists():
             try:
-                forgotten = carry_forgotten(self.memory_path, restored)
-                with replacing.alone_with(self.memory_path):
-                    pass
+                forgotten = carry_forgotten(path, new)
+                with replacing.alone_with(path):
+                    pass  # its log is written back into it
             except StoreCorrupt:
-                replacing.move_log_aside(self.memory_path, self._aside(self.memory_path, stamp))
-        aside += self._swap(restored, self.memory_path, stamp)
+                replacing.move_log_aside(path, aside)
+        replacing.put_in_place(new, path, aside)
         return forgotten
 
     def _refuse_work(self, runs: tuple[str, ...]) -> None:
@@ -246,17 +262,6 @@ class Backups:
                 f"A process is at work on {'run' if len(runs) == 1 else 'runs'} {', '.join(runs[:5])}.",
                 remedy="Wait until it is done, or cancel it, then try again.",
             )
-
-    def _swap(self, new: Path, path: Path, stamp: str) -> Iterator[Path]:
-        """Put a file in place; gives the name under which the one before is kept, if there was one."""
-        aside = self._aside(path, stamp)
-        existed = path.exists()
-        replacing.put_in_place(new, path, aside)
-        if existed:
-            yield aside
-
-    def _move_log_aside(self, stamp: str) -> None:
-        replacing.move_log_aside(self.journal_path, self._aside(self.journal_path, stamp))
 
     def _aside(self, path: Path, stamp: str) -> Path:
         return path.with_name(f"{path.name}{ASIDE}{stamp}")

@@ -38,7 +38,7 @@ class Erasure:
     already: int = 0
     """Runs that had been erased before."""
     left: int = 0
-    """Runs that are not over, and were left as they are."""
+    """Runs that are not over, or whose own row is damaged, and were left as they are."""
     named: list[str] = field(default_factory=list[str])
     """The first of the runs that were erased."""
     left_named: list[str] = field(default_factory=list[str])

@@ -41,7 +41,7 @@ def _not_erased(done: Erasure) -> list[str]:
     if done.left:
         first, named = plain(done.left_named[0]), _named(done.left_named, done.left)
         lines.append(
-            f"[yellow]{counted_runs(done.left)} did not end and stay as they are[/]{named}:"
+            f"[yellow]{counted_runs(done.left)} did not end, or are damaged, and stay as they are[/]{named}:"
             f" `planwarden cancel {first}`, or `planwarden resume {first}`"
         )
     if done.told_in:

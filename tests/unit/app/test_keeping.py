@@ -109,3 +109,9 @@ async def test_an_imported_run_with_which_nobody_goes_on_can_be_erased_as_it_is(
         done = await planwarden.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
         assert (done.runs, done.payloads) == (1, 1)
         assert (await planwarden.record.tombstone("r1")).reason == "asked"
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+            database.execute("UPDATE runs SET summarised_seq = 0")  # as one that was erased where it began
+            database.execute("DELETE FROM summaries")
+        assert (await planwarden.record.tombstone("r1")).summary is None
+        assert await planwarden.record.reindex() == 1
+        assert (await planwarden.record.tombstone("r1")).summary is None

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planwarden.contracts.value import canonical_json
-from planwarden.errors import StoreError
 from planwarden.journal.sqlite.examination import damage
 from planwarden.journal.sqlite.file import open_for_writing
 from planwarden.journal.sqlite.refusal import SQLITE_ERRORS, StoredIn, corrupt, refusal
@@ -98,20 +97,18 @@ def bring_up_to_date(path: Path) -> None:
         raise refusal(error, path) from error
 
 
-def is_readable(path: Path) -> bool:
-    """Tell whether a file is a journal of this or an older Planwarden that SQLite can read."""
-    try:
-        journal_facts(path)
-    except StoreError:
-        return False
-    return True
-
-
 def connect(path: Path, how: str) -> sqlite3.Connection:
     """Open a file plainly; the caller closes the connection."""
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None
     )
+    connection.text_factory = _text
+    return connection
+
+
+def _text(data: bytes) -> str:
+    """Read text that may be damaged: one bad byte must not keep the rest from being copied."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _facts(connection: sqlite3.Connection) -> JournalFacts:

@@ -92,9 +92,11 @@ def runs_at_work(connection: sqlite3.Connection, *, now: datetime, is_dead: IsDe
     )
     found: list[str] = []
     for run_id, epoch, owner_id, host, pid, expires in held:
-        holding = Holding(
-            epoch=epoch, owner=Owner(id=owner_id, host=host, pid=pid), expires_at=instant(expires)
-        )
+        owner = Owner(id=owner_id, host=host, pid=pid)
+        try:
+            holding = Holding(epoch=epoch, owner=owner, expires_at=instant(expires))
+        except ValueError:
+            continue  # a damaged row: nobody can renew or use such a lease
         if is_live(holding, now=now, is_dead=is_dead):
             found.append(str(run_id))
     return tuple(found)

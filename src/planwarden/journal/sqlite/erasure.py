@@ -16,7 +16,7 @@ from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.event import EventLink
 from planwarden.contracts.facts import ERASED, PayloadsErased, RunEnded
 from planwarden.contracts.summary import RunSummary
-from planwarden.errors import LeaseHeld, RunNotOver
+from planwarden.errors import LeaseHeld, RunNotOver, StoreCorrupt
 from planwarden.journal import leasing
 from planwarden.journal.chain import instant_text
 from planwarden.journal.entry import drafts
@@ -55,10 +55,7 @@ class SqliteErasure:
     ) -> tuple[int | None, tuple[Chosen, ...]]:
         """Look at the next runs after a place, oldest first; give where to go on, and those that are meant.
 
-        None in place of a place: there are no more.
-
-        Raises:
-            StoreCorrupt: the row of a run is damaged.
+        None in place of a place: there are no more. A run whose own row is damaged counts as not over.
         """
         now = self.clock.now()
         where, values = _conditions(selection)
@@ -105,7 +102,7 @@ class SqliteErasure:
         def write(connection: sqlite3.Connection) -> int:
             run = rows.run_row(connection, run_id)
             self._require_erasable(connection, run, now)
-            number, kept = _kept_summary(connection, run)
+            number, kept = _place(connection, run), _kept_summary(connection, run_id)
             rows.drop_inbox(connection, run_id)
             count = rows.erase_payloads(connection, run_id)
             (draft,) = drafts([PayloadsErased(by=by, reason=reason, payloads=count)], self.ids)
@@ -132,9 +129,7 @@ class SqliteErasure:
 
     async def kept_summary(self, run_id: str) -> RunSummary | None:
         """Give what is kept of a run in names and numbers; None where nothing is."""
-        return await self.reader.do(
-            lambda connection: _kept_summary(connection, rows.run_row(connection, run_id))[1]
-        )
+        return await self.reader.do(lambda connection: _kept_summary(connection, run_id))
 
     async def wipe(self) -> bool:
         """Leave no byte of what was erased in the file, its free pages or its log; see `wiping.wipe`."""
@@ -149,7 +144,10 @@ class SqliteErasure:
         return await asyncio.to_thread(wipe, self.path, others_at_work=others)
 
     def _chosen(self, connection: sqlite3.Connection, run_id: str, now: datetime) -> Chosen:
-        run = rows.run_row(connection, run_id)
+        try:
+            run = rows.run_row(connection, run_id)
+        except StoreCorrupt:  # whatever it is, it must not keep the others from being erased
+            return Chosen(run_id=run_id, tenant="", conversation=None, over=False, owned=False, erased=False)
         return Chosen(
             run_id=run_id,
             tenant=run.tenant,
@@ -222,8 +220,8 @@ def _asked_by(connection: sqlite3.Connection, run_id: str, principal: str | None
             return False
 
 
-def _kept_summary(connection: sqlite3.Connection, run: rows.RunRow) -> tuple[int, RunSummary | None]:
-    """Give a run's number and its summary; none where it cannot be read.
+def _place(connection: sqlite3.Connection, run: rows.RunRow) -> int:
+    """Give a run's number, once the index covers all of it.
 
     Raises:
         LeaseHeld: the run went on since it was summarised.
@@ -233,12 +231,18 @@ def _kept_summary(connection: sqlite3.Connection, run: rows.RunRow) -> tuple[int
     ).fetchone()
     if covered < run.last_seq:
         raise LeaseHeld(f"Run {run.run_id} went on just now.", remedy="Try again.")
-    row = connection.execute("SELECT body FROM summaries WHERE number = ?", (number,)).fetchone()
+    return int(number)
+
+
+def _kept_summary(connection: sqlite3.Connection, run_id: str) -> RunSummary | None:
+    """Give a run's summary; None where there is none, or it cannot be read."""
+    row = connection.execute(
+        "SELECT body FROM summaries JOIN runs USING (number) WHERE run_id = ?", (run_id,)
+    ).fetchone()
     try:
-        kept = RunSummary.model_validate_json(row[0]) if row and row[0] is not None else None
+        return RunSummary.model_validate_json(row[0]) if row and row[0] is not None else None
     except ValidationError:
-        kept = None
-    return int(number), kept
+        return None
 
 
 def _catalog_tools(connection: sqlite3.Connection, digest: str) -> frozenset[str]:
