@@ -18,7 +18,6 @@ from planwarden.app.conversation import with_earlier_turns
 from planwarden.app.keeping import Keeping
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
-from planwarden.app.replay import PlannedAgain, plan_again, planning_inputs
 from planwarden.app.result import RunResult
 from planwarden.app.system import VERSION, SystemClock, SystemIds
 from planwarden.app.verification import Verification
@@ -44,6 +43,7 @@ from planwarden.planning.memory.sqlite import SqliteMemory
 if TYPE_CHECKING:
     from planwarden.app.models import Models, ModelShelf
     from planwarden.app.planner_shelf import PlannerShelf
+    from planwarden.app.replay import PlannedAgain
     from planwarden.app.trials import Trial
     from planwarden.configuration.catalog_file import AssembledCatalog
     from planwarden.llm.service import LLMService, ModelHealth
@@ -288,6 +288,8 @@ class Planwarden:
             RunNotFound: no such run.
             SnapshotMissing: catalog or policy of the run were not kept.
         """
+        from planwarden.app.replay import plan_again, planning_inputs  # noqa: PLC0415 - heavy; see above
+
         inputs = await planning_inputs(await self.journal(), run_id, self._planner_shelf().memory)
         if inputs is None:
             return None
