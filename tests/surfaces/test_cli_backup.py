@@ -126,6 +126,8 @@ def test_a_backup_overwrites_nothing_and_wants_a_journal_that_is_sound(
     path.write_bytes(b"mine")
     cli("journal", "backup", str(path), "--json").error(2, "input_error")
     assert path.read_bytes() == b"mine"
+    told = cli("journal", "backup", str(path / "below.zip"), "--json").error(2, "store_unavailable")
+    assert "No file was left" in told["remedy"]
     drop_the_last_event(home, run)
     assert backed_up(cli, tmp_path / "damaged.zip", code=6)["damaged"] == 1
     journal = home / "journal.db"
@@ -206,6 +208,20 @@ def test_a_backup_that_finds_no_room_leaves_no_file(
     said = Said(code=done.returncode, out=done.stdout, err=done.stderr)
     said.error(2, "store_unavailable")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.requirement("KEEP-9")
+@pytest.mark.parametrize("room", [0, 60_000])
+def test_a_restore_that_finds_no_room_replaces_nothing(
+    cli: Cli, home: Path, tmp_path: Path, program: list[str], room: int
+) -> None:
+    first = a_run(home)
+    backed_up(cli, tmp_path / "b.zip")
+    second, before = a_run(home), files(home)
+    command = [program[0], "-c", LIMITED, str(room), "journal", "restore", str(tmp_path / "b.zip"), "--force"]
+    done = subprocess.run([*command, "--json"], check=False, capture_output=True, text=True, timeout=120)
+    Said(code=done.returncode, out=done.stdout, err=done.stderr).error(2, "store_unavailable")
+    assert (ids(cli), files(home)) == ([second, first], before)
 
 
 # ---- restore -----------------------------------------------------------------------------------------------
@@ -514,6 +530,9 @@ def test_an_older_journal_is_backed_up_and_upgraded(
     assert said.code == 0, said
     assert (said.json["from"], said.json["to"]) == (version, SCHEMA_VERSION)
     assert stored_version(home / "journal.db") == SCHEMA_VERSION
+    with closing(sqlite3.connect(home / "journal.db")) as database:
+        found = database.execute("SELECT run_id FROM runs WHERE conversation = ?", ("Grüße \x00'",))
+        assert found.fetchall() == [("r4",)]
     for run in ("r1", "r2", "r3", "r4", "r5"):
         assert not offline("dossier", "verify", run, "--json").json["faults"]
     with zipfile.ZipFile(said.json["backup"]) as archive:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from planwarden.cli.task_input import this_person
-from surfaces_kit import Cli, Mind, drop_the_last_event, plan_file, spoil_a_payload
+from surfaces_kit import Cli, Mind, Said, drop_the_last_event, plan_file, spoil_a_payload
 
 ME = this_person()
 PLAIN = "What is the latest price of IBM?"
@@ -112,6 +112,11 @@ def test_an_erased_run_is_shown_as_its_tombstone(cli: Cli, home: Path) -> None:
     page = cli("dossier", "show", run).out
     for part in (f"# Run {run}: erased", "by dpo", "**Reason:** asked to", "completed", "finance.snapshot"):
         assert part in page
+    web = cli("dossier", "show", run, "--format", "html").out
+    for part in ("<!doctype html>", f"<code>{run}</code>", "asked to", "finance.snapshot", "payloads_erased"):
+        assert part in web
+    for form in ("md", "json", "html"):
+        assert "asked to" not in cli("dossier", "show", run, "--format", form, "--redact", "personal").out
     exported.write_bytes(exported.read_bytes().replace(b"asked to", b"asked so"))
     (fault,) = cli("dossier", "verify", run, "--json").json["faults"]
     assert "differs from the journal" in fault["problem"]
@@ -336,4 +341,26 @@ def test_what_cannot_be_wiped_while_others_read_is_said_and_made_up_for(cli: Cli
     assert "erasure" in {each["check"] for each in cli("doctor", "--quick", "--json").json["checks"]}
     said = cli("journal", "erase")
     assert (said.code, "erased what 0 runs said" in said.out) == (0, True)
+    assert holding(home) == set()
+
+
+LIMITED = """
+import resource, signal, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from planwarden.cli.main import main; main()
+"""
+
+
+@pytest.mark.requirement("KEEP-6")
+def test_an_erasure_that_finds_no_room_erases_nothing_of_the_record(
+    cli: Cli, home: Path, program: list[str]
+) -> None:
+    run = a_run(cli)
+    command = [program[0], "-c", LIMITED, "journal", "erase", run, "--reason", "asked to", "--yes", "--json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    Said(code=done.returncode, out=done.stdout, err=done.stderr).error(2, "store_unavailable")
+    assert cli("dossier", "show", run, "--format", "json").json["status"] == "completed"
+    assert cli("dossier", "verify", run, "--json").json["ok"]
+    assert erase(cli, run)["runs"] == 1
     assert holding(home) == set()

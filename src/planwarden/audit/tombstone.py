@@ -12,6 +12,8 @@ from planwarden.contracts.summary import RunSummary
 from planwarden.contracts.tombstone import Tombstone
 from planwarden.contracts.value import canonical_json
 
+NOTHING_LEFT = "Nothing but the chain: the record could not be read when it was erased."
+
 
 def build_tombstone(
     links: Sequence[EventLink], erased: PayloadsErased, summary: RunSummary | None
@@ -60,19 +62,22 @@ def tombstone_markdown(tombstone: Tombstone) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _summary(summary: RunSummary | None) -> list[str]:
+def what_is_left(summary: RunSummary | None) -> tuple[tuple[str, str], ...]:
+    """Give the summary as names and values; nothing where there is none."""
     if summary is None:
-        return ["Nothing but the chain: the record could not be read when it was erased."]
-    adherence = "–" if summary.adherence is None else f"{summary.adherence:.0%}"
+        return ()
     deviations = ", ".join(f"{kind} {count}" for kind, count in summary.deviations.items())
-    rows = {
-        "Status": summary.status + (f" ({summary.code})" if summary.code else ""),
-        "Tenant": summary.tenant,
-        "From": f"{summary.started_at.isoformat()} to {summary.updated_at.isoformat()}",
-        "Agents": ", ".join(summary.agents) or "none",
-        "Tools": ", ".join(summary.tools) or "none",
-        "Calls": str(len(summary.calls)),
-        "Adherence": adherence,
-        "Deviations": deviations or "none",
-    }
-    return [f"- **{name}:** {cell(value)}" for name, value in rows.items()]
+    return (
+        ("Status", summary.status + (f" ({summary.code})" if summary.code else "")),
+        ("Tenant", summary.tenant),
+        ("From", f"{summary.started_at.isoformat()} to {summary.updated_at.isoformat()}"),
+        ("Agents", ", ".join(summary.agents) or "none"),
+        ("Tools", ", ".join(summary.tools) or "none"),
+        ("Calls", str(len(summary.calls))),
+        ("Adherence", "–" if summary.adherence is None else f"{summary.adherence:.0%}"),
+        ("Deviations", deviations or "none"),
+    )
+
+
+def _summary(summary: RunSummary | None) -> list[str]:
+    return [f"- **{name}:** {cell(value)}" for name, value in what_is_left(summary)] or [NOTHING_LEFT]

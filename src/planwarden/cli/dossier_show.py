@@ -70,7 +70,7 @@ def show(
         kept = await planwarden.record.dossier_or_tombstone(run_id)
         with _own_patterns(patterns, redaction) as own:
             if isinstance(kept, Tombstone):
-                written = _tombstone(kept, form)
+                written = _tombstone(kept, form, redacted=redaction is not None)
             else:
                 written = _written(kept, timeline(await journal.read(run_id)), form, redaction, own)
         origin = (await journal.head(run_id)).origin
@@ -140,22 +140,19 @@ def _written(
             return dossier_page(dossier, found, notice=notice)
 
 
-def _tombstone(tombstone: Tombstone, form: Format) -> str:
-    """Write what is left of an erased run.
-
-    Raises:
-        InputError: there is no page of it.
-    """
+def _tombstone(tombstone: Tombstone, form: Format, *, redacted: bool) -> str:
+    """Write what stands for an erased run; redacted, without the words of whoever erased it."""
+    if redacted:
+        tombstone = tombstone.model_copy(update=dict.fromkeys(("erased_by", "reason"), "(redacted)"))
     match form:
         case Format.json:
             return tombstone_bytes(tombstone).decode()
         case Format.md:
-            return tombstone_markdown(tombstone) + "\n"
+            return tombstone_markdown(tombstone)
         case Format.html:
-            raise InputError(
-                f"What run {tombstone.run_id} said was erased: there is no page of it.",
-                remedy=f"See what is left with `planwarden dossier show {tombstone.run_id}`.",
-            )
+            from planwarden.audit.page.tombstone_page import tombstone_page  # noqa: PLC0415 - seldom needed
+
+            return tombstone_page(tombstone)
 
 
 def _json(shown: Dossier | RedactedDossier) -> str:
