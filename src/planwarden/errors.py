@@ -18,7 +18,8 @@ PlanwardenError
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
 │   ├── SettingsRejected      settings_rejected    an environment variable
 │   ├── ModelFileRejected     model_file_rejected  missing, or not the bytes we pinned
-│   └── SigningKeyRejected    signing_key_rejected no Ed25519 key, or others may read it
+│   ├── SigningKeyRejected    signing_key_rejected no Ed25519 key, or others may read it
+│   └── AddressUnusable       address_unusable     not an address, or nothing can listen there
 ├── ModelError                the operator looks at the model server              exit 3
 │   ├── ModelUnavailable      model_unavailable    nothing answers, or the model is not there
 │   │   └── ModelCircuitOpen  model_circuit_open   failed too often just now; not asked again yet
@@ -166,6 +167,12 @@ class SigningKeyRejected(ConfigurationError):
     """The key that bundles are signed with cannot be used."""
 
     code = "signing_key_rejected"
+
+
+class AddressUnusable(ConfigurationError):
+    """An address to listen on is none, or cannot be had."""
+
+    code = "address_unusable"
 
 
 class ModelError(PlanwardenError):

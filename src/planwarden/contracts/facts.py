@@ -15,6 +15,7 @@ from planwarden.contracts.model import ModelExchange, ModelIdentity
 from planwarden.contracts.plan import PlanDecision, StepId
 from planwarden.contracts.specs import Execution
 from planwarden.contracts.task import Task
+from planwarden.contracts.tracing import Traceparent
 from planwarden.contracts.turns import FallReason
 from planwarden.contracts.value import Contract, Digest, Json, Name
 from planwarden.contracts.verdict import NeedsApproval, Verdict
@@ -36,6 +37,8 @@ class RunStarted(Contract):
     planwarden_version: str
     snapshots_kept: bool = False
     """Whether catalog and policy are kept beside the run, under these digests."""
+    traceparent: Traceparent | None = None
+    """Of the span of this process's part of the run; None where nothing was traced."""
 
 
 class RunTakenOver(Contract):
@@ -45,6 +48,8 @@ class RunTakenOver(Contract):
     owner: str
     catalog_digest: Digest
     policy_digest: Digest
+    traceparent: Traceparent | None = None
+    """Of the span of this process's part of the run; None where nothing was traced."""
 
 
 class ModelAnswered(Contract):
