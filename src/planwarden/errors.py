@@ -8,6 +8,8 @@ PlanwardenError
 │   ├── PlanDenied            plan_denied          a plan that policy does not allow                exit 4
 │   ├── DataRejected          data_rejected        a data path that is missing or unreadable
 │   ├── RunNotFound           run_not_found        no such run in this journal
+│   ├── RunImported           run_imported         it came in a bundle: it can be read, not gone on with
+│   ├── BundleRejected        bundle_rejected      not a bundle of runs, or one that cannot be taken in
 │   ├── RunErased             run_erased           what the run said was erased
 │   ├── RunNotOver            run_not_over         what only a run that is over allows
 │   ├── BackupRefused         backup_refused       not a whole backup, or one that would lose runs
@@ -16,6 +18,7 @@ PlanwardenError
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
 │   ├── SettingsRejected      settings_rejected    an environment variable
 │   ├── ModelFileRejected     model_file_rejected  missing, or not the bytes we pinned
+│   ├── SigningKeyRejected    signing_key_rejected no Ed25519 key, or others may read it
 │   └── AddressUnusable       address_unusable     not an address, or nothing can listen there
 ├── ModelError                the operator looks at the model server              exit 3
 │   ├── ModelUnavailable      model_unavailable    nothing answers, or the model is not there
@@ -100,6 +103,18 @@ class RunNotFound(InputError):
     code = "run_not_found"
 
 
+class RunImported(InputError):
+    """The run was imported from a bundle: whoever began it goes on with it."""
+
+    code = "run_imported"
+
+
+class BundleRejected(InputError):
+    """A file is no bundle of runs, or holds what cannot be taken in."""
+
+    code = "bundle_rejected"
+
+
 class RunErased(InputError):
     """What the run said was erased: nothing can be shown, replayed or gone on with."""
 
@@ -146,6 +161,12 @@ class ModelFileRejected(ConfigurationError):
     """The embedded model's file is missing or has a wrong digest."""
 
     code = "model_file_rejected"
+
+
+class SigningKeyRejected(ConfigurationError):
+    """The key that bundles are signed with cannot be used."""
+
+    code = "signing_key_rejected"
 
 
 class AddressUnusable(ConfigurationError):

@@ -248,3 +248,27 @@ def backup_lacks_runs(scene: Scene) -> str:
     scene.cli("journal", "backup", str(scene.folder / "journal.zip"))
     scene.a_run()
     return printed(scene.cli("journal", "restore", str(scene.folder / "journal.zip")))
+
+
+@reproduces("The file is not a bundle of runs that can be read:")
+def no_bundle(scene: Scene) -> str:
+    file = scene.folder / "runs.tar"
+    file.write_bytes(b"not a bundle")
+    return printed(scene.cli("dossier", "import", str(file)))
+
+
+@reproduces("was imported, signed by key")
+def imported_run(scene: Scene) -> str:
+    run_id = scene.a_run()
+    file = str(scene.folder / "runs.tar")
+    scene.cli("dossier", "export", run_id, "--out", file)
+    scene.set(PLANWARDEN_HOME=str(scene.folder / "other"))
+    scene.cli("dossier", "import", file)
+    return printed(scene.cli("resume", run_id))
+
+
+@reproduces("cannot be used: others than its owner may read it.")
+def open_key(scene: Scene) -> str:
+    scene.cli("dossier", "key")
+    (scene.home / "signing-key.pem").chmod(0o644)
+    return printed(scene.cli("dossier", "key"))

@@ -6,11 +6,14 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from planwarden.app.anchoring import Anchoring
 from planwarden.app.backups import Backups
+from planwarden.app.bundles import Bundles
 from planwarden.app.conversation import with_earlier_turns
 from planwarden.app.keeping import Keeping
 from planwarden.app.record import Record
@@ -18,6 +21,7 @@ from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
 from planwarden.app.system import VERSION, SystemClock, SystemIds
 from planwarden.app.traces import open_traces
+from planwarden.app.verification import Verification
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import write_dossier
 from planwarden.audit.log import PlannedWith, log_planning
@@ -74,7 +78,20 @@ class Planwarden:
         self._worlds: dict[tuple[str, ...], AssembledCatalog] = {}
         self._planners: PlannerShelf | None = None
         self.record = Record(journal=self.journal, dossier_folder=settings.dossier_folder)
-        """Dossiers, verification, search and totals over the runs in the journal."""
+        """Dossiers, search and totals over the runs in the journal."""
+        self.anchoring = Anchoring(journal=self.journal, clock=self.clock)
+        """Anchors over all runs, to be kept where nobody who writes here can write."""
+        self.verification = Verification(
+            journal=self.journal,
+            record=self.record,
+            anchoring=self.anchoring,
+            dossier_folder=settings.dossier_folder,
+        )
+        """Whether the record is what was written."""
+        self.bundles = Bundles(
+            journal=self.journal, anchoring=self.anchoring, key_file=settings.signing_key_file
+        )
+        """Runs as one signed file, out of this journal and into it."""
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
         self.keeping = Keeping(
@@ -316,6 +333,7 @@ class Planwarden:
         from planwarden.app.assembly import empty_world  # noqa: PLC0415 - heavy; see above
         from planwarden.app.models import absent_models  # noqa: PLC0415 - heavy; see above
 
+        await (await self.journal()).transfer.require_own(run_id)
         started = fold(await (await self.journal()).read(run_id)).started
         orchestrator = await self._orchestrator(empty_world(), absent_models(started))
         return await self._result(await orchestrator.cancel(run_id, by=by))
@@ -356,11 +374,14 @@ class Planwarden:
         journal = await self.journal()
         events = await journal.read(state.run_id)
         await journal.index.put([summarise(events)])
+        if state.ended is not None:
+            await self.anchoring.daily()
         dossier = build_dossier(events, await journal.links(state.run_id))
         path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
 
     async def _orchestrator_of(self, run_id: str) -> Orchestrator:
+        await (await self.journal()).transfer.require_own(run_id)
         started = fold(await (await self.journal()).read(run_id)).started
         world = await self.world(started.task.data)
         return await self._orchestrator(world, await self.models(started, world))
@@ -370,7 +391,7 @@ class Planwarden:
 
         journal = await self.journal()
         await journal.snapshots.keep(snapshots_of(world))
-        return make_orchestrator(
+        made = make_orchestrator(
             journal=journal,
             owner=self._owner,
             clock=self.clock,
@@ -382,6 +403,7 @@ class Planwarden:
             chosen=self.settings.llm,
             tracing=self.tracing,
         )
+        return replace(made, keeps_snapshots=True)
 
     async def _prepared(self, task: Task) -> Task:
         """Give the task as it is stored: data paths absolute, with the earlier turns of its conversation."""

@@ -55,6 +55,8 @@ async def rebuild(memory: PlanMemory, journal: Journal, *, now: datetime) -> Reb
     runs = damaged = place = 0
     while page := await journal.runs_after(place, limit=PAGE):
         for _, run_id in page:
+            if (await journal.head(run_id)).origin is not None:
+                continue  # imported: what others did is no lesson for here
             runs += 1
             try:
                 taught = lesson(fold(await journal.read(run_id)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from planwarden.audit.dossier import dossier_bytes
@@ -107,3 +108,23 @@ def _differences(path: Path, run_id: str, expected: bytes) -> tuple[ChainFault, 
     at = f"byte {min(len(found), len(expected)) if place is None else place}"
     problem = f"the exported file {path} differs from the journal at {at}"
     return (ChainFault(run_id=run_id, seq=None, problem=problem),)
+
+
+def exported_runs(folder: Path) -> Iterator[str]:
+    """Give the ids of the runs that have an exported file.
+
+    Raises:
+        StoreUnavailable: the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".json") and not entry.name.startswith("."):
+                    yield entry.name.removesuffix(".json")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The dossiers in {folder} cannot be read: {error.strerror or error}.",
+            remedy="Make the folder readable.",
+        ) from error

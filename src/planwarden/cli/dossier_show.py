@@ -66,15 +66,16 @@ def show(
     """Show the dossier of a run, built from its journal; of an erased run, who erased it and what is left."""
 
     async def work(planwarden: Planwarden) -> str:
-        dossier = await planwarden.record.dossier_or_tombstone(run_id)
-        if isinstance(dossier, Tombstone):
-            written = _tombstone(dossier, form, redacted=redaction is not None)
-            if to is not None:
-                _write(to, written)
-            return written
-        found = timeline(await (await planwarden.journal()).read(run_id))
+        journal = await planwarden.journal()
+        kept = await planwarden.record.dossier_or_tombstone(run_id)
         with _own_patterns(patterns, redaction) as own:
-            written = _written(dossier, found, form, redaction, own)
+            if isinstance(kept, Tombstone):
+                written = _tombstone(kept, form, redacted=redaction is not None)
+            else:
+                written = _written(kept, timeline(await journal.read(run_id)), form, redaction, own)
+        origin = (await journal.head(run_id)).origin
+        if origin is not None and form is Format.md:
+            written = f"Imported; the bundle was signed by key {origin}.\n\n{written}"
         if to is not None:
             _write(to, written)
         return written

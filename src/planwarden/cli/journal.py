@@ -10,7 +10,7 @@ import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.keeping import RETENTION, Erasure
-from planwarden.cli import backups
+from planwarden.cli import anchoring, backups
 from planwarden.cli.erasure_report import counted_runs, show_erasure
 from planwarden.cli.exits import Exit
 from planwarden.cli.moment import moment
@@ -126,6 +126,7 @@ def reindex(as_json: AsJson = False) -> None:
         say(f"indexed {counted_runs(count)}")
 
 
+anchoring.register(app)
 backups.register(app)
 
 

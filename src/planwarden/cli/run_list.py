@@ -17,8 +17,11 @@ NO_RUNS = 'no runs yet: planwarden run "What is the latest price of IBM?"'
 
 
 def run_rows(found: Iterable[tuple[RunHead, RunState | StoreCorrupt | RunErased]]) -> list[dict[str, Any]]:
-    """Give each run as `{run_id, owned, status, started_at, adherence, task, answer}`."""
-    return [{"run_id": head.run_id, "owned": head.owned, **_row(state)} for head, state in found]
+    """Give each run as `{run_id, owned, status, started_at, adherence, task, answer, origin}`."""
+    return [
+        {"run_id": head.run_id, "owned": head.owned, **_row(state), "origin": head.origin}
+        for head, state in found
+    ]
 
 
 def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
@@ -29,10 +32,12 @@ def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
     beside = max((len(row["run_id"]) for row in rows), default=0) + len("  interrupted  adherence  ")
     for row in rows:
         adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
-        task = Text.from_markup(plain(" ".join(str(row["task"]).split())))
+        told = f"(imported) {row['task']}" if row["origin"] else str(row["task"])
+        task = Text.from_markup(plain(" ".join(told.split())))
         task.truncate(max(out.width - beside, 8), overflow="ellipsis")
         interrupted = row["status"] == "running" and not row["owned"]
-        table.add_row(row["run_id"], "interrupted" if interrupted else row["status"], adherence, task)
+        status = "interrupted" if interrupted else row["status"]
+        table.add_row(row["run_id"], status, adherence, task)
     if rows:
         out.print(table)
     else:

@@ -267,6 +267,11 @@ class Settings(BaseSettings):
         return self.planwarden_home / "index"
 
     @property
+    def signing_key_file(self) -> Path:
+        """Give where the key is kept that bundles of runs are signed with."""
+        return self.planwarden_home / "signing-key.pem"
+
+    @property
     def traces_file(self) -> Path:
         """Give the file that spans are written to where they go to a file."""
         return self.telemetry.file or self.planwarden_home / "traces.jsonl"

@@ -35,6 +35,8 @@ class RunStarted(Contract):
     catalog_digest: Digest
     policy_digest: Digest
     planwarden_version: str
+    snapshots_kept: bool = False
+    """Whether catalog and policy are kept beside the run, under these digests."""
     traceparent: Traceparent | None = None
     """Of the span of this process's part of the run; None where nothing was traced."""
 

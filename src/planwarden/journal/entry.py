@@ -94,6 +94,19 @@ def conversation_in(body: object) -> str | None:
             return None
 
 
+def tenant_in(body: object) -> str | None:
+    """Give the tenant that a stored `run_started` names; None where it is damaged or is something else."""
+    try:
+        value = json.loads(body.decode("utf-8")) if isinstance(body, bytes) else None
+    except (ValueError, RecursionError):
+        return None
+    match value:
+        case {"kind": "run_started", "task": {"tenant": str(tenant)}}:
+            return tenant
+        case _:
+            return None
+
+
 def _storable(text: str) -> bool:
     try:
         text.encode()

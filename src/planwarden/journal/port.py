@@ -48,6 +48,8 @@ class RunHead:
     epoch: int
     owned: bool
     """Whether a live lease is held."""
+    origin: str | None = None
+    """Fingerprint of the key that signed the bundle that it was imported from; such a run is only read."""
 
 
 class Journal(Protocol):

@@ -52,6 +52,8 @@ class Orchestrator:
     agent_models: Mapping[str, ModelIdentity] = field(default_factory=dict[str, ModelIdentity])
     version: str
     tracer: Tracer = NO_TRACES
+    keeps_snapshots: bool = False
+    """Whether catalog and policy are kept beside what is begun; by whoever makes this."""
 
     async def plan_task(self, task: Task) -> Planning:
         """Plan only: nothing runs, nothing is recorded."""
@@ -84,6 +86,7 @@ class Orchestrator:
             catalog_digest=world.catalog.digest,
             policy_digest=world.policy.digest,
             planwarden_version=self.version,
+            snapshots_kept=self.keeps_snapshots,
             traceparent=span.traceparent,
         )
 

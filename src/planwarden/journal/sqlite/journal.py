@@ -16,6 +16,7 @@ from planwarden.journal.entry import conversation_of, drafts
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
+from planwarden.journal.sqlite.anchors import SqliteAnchors
 from planwarden.journal.sqlite.backlog import backlog
 from planwarden.journal.sqlite.erasure import SqliteErasure
 from planwarden.journal.sqlite.examination import WriterFacts, damage, writer_facts
@@ -23,7 +24,9 @@ from planwarden.journal.sqlite.file import open_for_reading, open_for_writing
 from planwarden.journal.sqlite.index import SqliteIndex
 from planwarden.journal.sqlite.record import read_events, read_links, stored_faults
 from planwarden.journal.sqlite.snapshots import SqliteSnapshots
+from planwarden.journal.sqlite.survey import SqliteSurvey
 from planwarden.journal.sqlite.thread import ConnectionThread
+from planwarden.journal.sqlite.transfer import SqliteTransfer
 
 _COMMIT_TOGETHER = 256
 """Operations that may share one transaction and one flush."""
@@ -54,6 +57,12 @@ class SqliteJournal:
             path=path, clock=clock, ids=ids, is_dead=is_dead, reader=self._reader, writing=self._writing
         )
         """Chooses runs, and erases what their events say."""
+        self.anchors = SqliteAnchors(reader=self._reader, writing=self._writing)
+        """Daily anchors over all runs."""
+        self.survey = SqliteSurvey(reader=self._reader)
+        """What no single run shows: rows of nobody, what is kept beside the runs."""
+        self.transfer = SqliteTransfer(reader=self._reader, writing=self._writing)
+        """Whole runs, out of this journal and into it."""
 
     @classmethod
     async def open(
@@ -109,7 +118,7 @@ class SqliteJournal:
         def write(connection: sqlite3.Connection) -> Lease:
             lease = leasing.next_lease(
                 run_id,
-                rows.unerased_row(connection, run_id).holding,
+                rows.own_row(connection, run_id).holding,
                 owner,
                 now=now,
                 lease_s=self._lease_s,
@@ -164,7 +173,7 @@ class SqliteJournal:
         now = self._clock.now()
 
         def write(connection: sqlite3.Connection) -> None:
-            rows.unerased_row(connection, run_id)
+            rows.own_row(connection, run_id)
             rows.put_in_inbox(connection, run_id, draft, at=now)
 
         await self._writing().do(write)
@@ -239,6 +248,7 @@ class SqliteJournal:
             head=run.head,
             epoch=run.epoch,
             owned=leasing.is_live(run.holding, now=self._clock.now(), is_dead=self._is_dead),
+            origin=run.origin,
         )
 
     async def _start(self) -> None:

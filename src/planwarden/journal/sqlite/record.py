@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from planwarden.contracts.event import ChainFault, EventLink, RunEvent
 from planwarden.contracts.facts import PayloadsErased
 from planwarden.errors import InputError, RunNotFound, StoreCorrupt
 from planwarden.journal.chain import Payload, chain_faults, instant
-from planwarden.journal.entry import read_event
-from planwarden.journal.sqlite.rows import find_run, run_row, unerased_row
+from planwarden.journal.entry import conversation_in, read_event, tenant_in
+from planwarden.journal.sqlite.rows import RunRow, find_run, run_row, unerased_row
 
 _LINK_COLUMNS = tuple(EventLink.model_fields)
 _SELECT_LINKS = f"SELECT {', '.join(_LINK_COLUMNS)} FROM events WHERE run_id = ? ORDER BY seq"  # noqa: S608 - our own column names
+_ORIGIN = re.compile("sha256:[0-9a-f]{64}")
 _SELECT_PAYLOADS = "SELECT seq, nonce, body, erased FROM payloads WHERE run_id = ? ORDER BY seq"
 
 
@@ -44,11 +46,20 @@ def read_events(connection: sqlite3.Connection, run_id: str) -> tuple[RunEvent, 
     """
     unerased_row(connection, run_id)
     links = read_links(connection, run_id)
+    payloads = read_payloads(connection, run_id)
+    return tuple(read_event(link, payloads.get(link.seq)) for link in links)
+
+
+def read_payloads(connection: sqlite3.Connection, run_id: str) -> dict[int, Payload]:
+    """Read the payloads of a run by `seq`, erased ones as such.
+
+    Raises:
+        StoreCorrupt: one is not one that we wrote.
+    """
     try:
-        payloads = dict(_payload(row) for row in connection.execute(_SELECT_PAYLOADS, (run_id,)))
+        return dict(_payload(row) for row in connection.execute(_SELECT_PAYLOADS, (run_id,)))
     except ValueError as error:
         raise _damaged(run_id, "a payload cannot be read back") from error
-    return tuple(read_event(link, payloads.get(link.seq)) for link in links)
 
 
 def read_last_words(
@@ -101,7 +112,7 @@ def stored_faults(connection: sqlite3.Connection, run_id: str) -> tuple[ChainFau
             )
         else:
             payloads[seq] = payload
-    found = _run_faults(connection, run_id, links)
+    found = _run_faults(connection, run_id, links, payloads.get(1))
     if found is None:
         if not links and not payloads and not faults:
             raise RunNotFound(
@@ -113,27 +124,48 @@ def stored_faults(connection: sqlite3.Connection, run_id: str) -> tuple[ChainFau
 
 
 def _run_faults(
-    connection: sqlite3.Connection, run_id: str, links: Sequence[EventLink]
+    connection: sqlite3.Connection, run_id: str, links: Sequence[EventLink], first: Payload | None
 ) -> tuple[ChainFault, ...] | None:
-    """Compare the run's own row, which keeps the head, with its last event; None when it is missing."""
+    """Compare the run's own row with its events; None when it is missing."""
     try:
         run = find_run(connection, run_id)
     except StoreCorrupt as error:
         return (ChainFault(run_id=run_id, seq=None, problem=error.message),)
     if run is None:
         return None
+    problems = (_end_problem(run, links), *_row_problems(run, links, first))
+    return tuple(ChainFault(run_id=run_id, seq=None, problem=problem) for problem in problems if problem)
+
+
+def _end_problem(run: RunRow, links: Sequence[EventLink]) -> str:
+    """Compare the head that the row keeps with the last event."""
     kept = (run.last_seq, run.last_kind, run.head)
     if not links:
-        problem = f"all {run.last_seq} events are missing"
-    elif kept == (links[-1].seq, links[-1].kind, links[-1].hash):
-        return ()
-    else:
-        problem = (
-            f"the run's own row says that it ends with event {run.last_seq} ({run.last_kind}, {run.head}), "
-            f"its events end with {links[-1].seq} ({links[-1].kind}, {links[-1].hash}): "
-            "events at the end were dropped, added or changed"
-        )
-    return (ChainFault(run_id=run_id, seq=None, problem=problem),)
+        return f"all {run.last_seq} events are missing"
+    if kept == (links[-1].seq, links[-1].kind, links[-1].hash):
+        return ""
+    return (
+        f"the run's own row says that it ends with event {run.last_seq} ({run.last_kind}, {run.head}), "
+        f"its events end with {links[-1].seq} ({links[-1].kind}, {links[-1].hash}): "
+        "events at the end were dropped, added or changed"
+    )
+
+
+def _row_problems(run: RunRow, links: Sequence[EventLink], first: Payload | None) -> Iterator[str]:
+    """Compare what else the row says of the run with its events; an erased payload says nothing."""
+    if links and (run.created_at, run.updated_at) != (links[0].at, links[-1].at):
+        yield "the run's own row has other times than its first and its last event"
+    if links and run.epoch < links[-1].epoch:
+        yield f"the run's own row says epoch {run.epoch}, its last event is of epoch {links[-1].epoch}"
+    if run.origin is not None and not _ORIGIN.fullmatch(run.origin):
+        yield "the run's own row says that it was imported, from what is no key"
+    tenant = tenant_in(first.body) if first else None
+    if (
+        first
+        and tenant is not None
+        and (run.tenant, run.conversation) != (tenant, conversation_in(first.body))
+    ):
+        yield "the run's own row names another tenant or conversation than its first event"
 
 
 def _link(row: Sequence[object]) -> EventLink:

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BeforeValidator, ConfigDict, ValidationError
 from planwarden.contracts.event import GENESIS, RunEvent
 from planwarden.contracts.facts import ERASED
 from planwarden.contracts.value import Contract
-from planwarden.errors import RunNotFound, StoreCorrupt
+from planwarden.errors import RunImported, RunNotFound, StoreCorrupt
 from planwarden.journal.chain import Payload, instant, instant_text
 from planwarden.journal.entry import Draft, Tail, entries, read_fact
 from planwarden.journal.erasure import run_erased
@@ -41,6 +41,8 @@ class RunRow(Contract):
     owner_id: str | None
     owner_host: str | None
     owner_pid: int | None
+    origin: str | None
+    """Fingerprint of the key that signed the bundle that the run was imported from."""
 
     @property
     def holding(self) -> Holding:
@@ -105,6 +107,22 @@ def run_row(connection: sqlite3.Connection, run_id: str) -> RunRow:
             remedy=f"See what else is wrong with `planwarden dossier verify {run_id}`.",
         )
     raise RunNotFound(f"This journal holds no run {run_id}.", remedy="List its runs with `planwarden runs`.")
+
+
+def own_row(connection: sqlite3.Connection, run_id: str) -> RunRow:
+    """Read the row of a run that was begun here and can be gone on with.
+
+    Raises:
+        RunNotFound, RunErased, StoreCorrupt: see `unerased_row`.
+        RunImported: it was imported.
+    """
+    run = unerased_row(connection, run_id)
+    if run.origin is not None:
+        raise RunImported(
+            f"Run {run_id} was imported, signed by key {run.origin}: here it can only be read.",
+            remedy="Go on with it where it was begun.",
+        )
+    return run
 
 
 def unerased_row(connection: sqlite3.Connection, run_id: str) -> RunRow:

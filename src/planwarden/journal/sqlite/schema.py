@@ -104,19 +104,21 @@ _RECORD: Migration = (
        ) WITHOUT ROWID""",
     """CREATE TABLE anchors (
          number INTEGER PRIMARY KEY,
-         day TEXT NOT NULL,
          at TEXT NOT NULL,
          runs INTEGER NOT NULL,
+         root TEXT NOT NULL,
          previous TEXT NOT NULL,
          hash TEXT NOT NULL
        )""",
     """CREATE TABLE anchored (
          anchor INTEGER NOT NULL REFERENCES anchors (number),
+         place INTEGER NOT NULL,
          run_id TEXT NOT NULL,
          seq INTEGER NOT NULL,
          hash TEXT NOT NULL,
-         PRIMARY KEY (anchor, run_id)
+         PRIMARY KEY (anchor, place)
        ) WITHOUT ROWID""",
+    "CREATE INDEX anchored_by_run ON anchored (run_id, anchor)",
     "ALTER TABLE runs ADD COLUMN anchored_seq INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX runs_to_anchor ON runs (number) WHERE anchored_seq < last_seq",
     "ALTER TABLE runs ADD COLUMN origin TEXT",

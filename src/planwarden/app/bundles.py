@@ -1,0 +1,217 @@
+"""`Bundles`: runs out of this journal as one signed file, and out of such a file into this journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from planwarden.app.anchoring import Anchoring
+from planwarden.app.system import VERSION
+from planwarden.audit.bundle.contents import run_dossier
+from planwarden.audit.bundle.keys import PublicKey, signing_key
+from planwarden.audit.bundle.parts import ANCHORS, run_part, snapshot_part
+from planwarden.audit.bundle.reading import Bundle, BundledRun, open_bundle
+from planwarden.audit.bundle.run_record import AnchorProof, proof_bytes, record_bytes
+from planwarden.audit.bundle.writing import BundleWriter, new_bundle
+from planwarden.errors import BundleRejected, StoreCorrupt
+from planwarden.journal.merkle import HashTree
+from planwarden.journal.snapshot import Snapshot
+from planwarden.journal.sqlite.journal import SqliteJournal
+from planwarden.journal.sqlite.transfer import RunChoice
+from planwarden.journal.stored import StoredRun
+
+PAGE = 200
+TREES = 4
+"""Hash trees of anchors that are held at a time, 64 bytes for each of their runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What went into a bundle."""
+
+    runs: int
+    key: PublicKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What came of a bundle's runs."""
+
+    fingerprint: str
+    new: tuple[str, ...]
+    there: tuple[str, ...]
+    """Were here already, with the same chain."""
+    refused: tuple[str, ...]
+    """Are here with another chain; nothing of them was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundles:
+    """Exports and imports for one home."""
+
+    journal: Callable[[], Awaitable[SqliteJournal]]
+    """Opens it when first needed."""
+    anchoring: Anchoring
+    key_file: Path
+
+    async def key(self) -> PublicKey:
+        """Give the public part of the key that this home signs with, made on first use.
+
+        Raises:
+            SigningKeyRejected, StoreUnavailable: it cannot be used.
+        """
+        return (await asyncio.to_thread(signing_key, self.key_file)).public
+
+    async def export(self, path: Path, wanted: Sequence[str] | RunChoice) -> Exported:
+        """Write runs, named or chosen, to a new file; one is held at a time.
+
+        Raises:
+            RunNotFound: a run that is named is not there.
+            StoreCorrupt: a run is not what was written; no file is left.
+            InputError: the file is there already.
+            StoreUnavailable: it cannot be written.
+            SigningKeyRejected: the key cannot be used.
+        """
+        key = await asyncio.to_thread(signing_key, self.key_file)
+        with new_bundle(path) as writer:
+            await asyncio.to_thread(writer.add, ANCHORS, await self._anchors())
+            for name, content in await self._snapshots(wanted):
+                await asyncio.to_thread(writer.add, name, content)
+            shelf = _TreeShelf()
+            async for run_id in self._ids(wanted):
+                await self._add(writer, run_id, shelf)
+            await asyncio.to_thread(writer.finish, key, VERSION)
+        return Exported(runs=writer.runs, key=key.public)
+
+    async def import_from(self, path: Path, *, pin: str | None = None) -> Imported:
+        """Take in the runs of a bundle, once all of it was found to be as it was signed.
+
+        Each run is taken in whole or not at all.
+
+        Raises:
+            InputError: the file cannot be read.
+            BundleRejected: it is no bundle, is altered, or is not signed by the key that is pinned.
+            StoreError: the journal cannot be written.
+        """
+        with open_bundle(path, version=VERSION) as bundle:
+            await asyncio.to_thread(_require_unaltered, bundle, pin)
+            fingerprint = bundle.opened.fingerprint
+            outcomes = [
+                (await self._take_in(bundle, found, fingerprint), found.run.run_id)
+                async for found in _in_threads(bundle.runs())
+            ]
+        return Imported(
+            fingerprint=fingerprint,
+            new=tuple(run_id for outcome, run_id in outcomes if outcome == "new"),
+            there=tuple(run_id for outcome, run_id in outcomes if outcome == "there"),
+            refused=tuple(run_id for outcome, run_id in outcomes if outcome == "another"),
+        )
+
+    async def _take_in(self, bundle: Bundle, found: BundledRun, fingerprint: str) -> str:
+        if found.faults:
+            raise _altered(found.faults[0].problem)
+        kept = [snapshot for digest in found.snapshots if (snapshot := bundle.snapshot(digest))]
+        return await (await self.journal()).transfer.put(found.run, kept, origin=fingerprint)
+
+    async def _ids(self, wanted: Sequence[str] | RunChoice) -> AsyncGenerator[str]:
+        """Give the ids of the runs that are wanted, in the order of ids, each once."""
+        if not isinstance(wanted, RunChoice):
+            for run_id in sorted(set(wanted)):
+                yield run_id
+            return
+        transfer, last = (await self.journal()).transfer, ""
+        while page := await transfer.ids_after(last, wanted, limit=PAGE):
+            for run_id in page:
+                yield run_id
+            last = page[-1]
+
+    async def _anchors(self) -> bytes:
+        return b"".join(anchor.line() for anchor in await self.anchoring.all())
+
+    async def _snapshots(self, wanted: Sequence[str] | RunChoice) -> Iterable[tuple[str, bytes]]:
+        """Give every catalog and policy that the runs name and that is kept, by their parts' names."""
+        journal = await self.journal()
+        found: dict[str, Snapshot | None] = {}
+        async for run_id in self._ids(wanted):
+            for digest in await journal.survey.snapshots_named(run_id):
+                if digest not in found:
+                    found[digest] = await journal.snapshots.find(digest)
+        parts = ((snapshot_part(each.kind, each.digest), each.body) for each in found.values() if each)
+        return sorted(parts)
+
+    async def _add(self, writer: BundleWriter, run_id: str, shelf: _TreeShelf) -> None:
+        journal = await self.journal()
+        run = await journal.transfer.take(run_id)
+        missing = await journal.survey.missing_snapshots(run_id)
+        if missing:
+            raise StoreCorrupt(
+                f"Run {run_id} cannot be exported: {missing[0].problem}.",
+                remedy=f"See all that is wrong with `planwarden dossier verify {run_id}`.",
+            )
+        proofs: list[AnchorProof] = []
+        for each in await journal.anchors.taken_in(run_id):
+            tree = await shelf.tree(journal, each.anchor)
+            steps = [f"sha256:{step.hex()}" for step in tree.proof(each.index)]
+            proofs.append(
+                AnchorProof(
+                    anchor=each.anchor, seq=each.end.seq, hash=each.end.hash, index=each.index, proof=steps
+                )
+            )
+        await asyncio.to_thread(_write_run, writer, run, proofs)
+
+
+class _TreeShelf:
+    """The hash trees that were needed last: neighbouring runs are mostly in the same anchors."""
+
+    def __init__(self) -> None:
+        self._trees: dict[int, HashTree] = {}
+
+    async def tree(self, journal: SqliteJournal, number: int) -> HashTree:
+        """Give an anchor's tree."""
+        if number not in self._trees:
+            if len(self._trees) == TREES:
+                del self._trees[next(iter(self._trees))]
+            self._trees[number] = await journal.anchors.tree(number)
+        return self._trees[number]
+
+
+def _write_run(writer: BundleWriter, run: StoredRun, proofs: Sequence[AnchorProof]) -> None:
+    writer.add(run_part(run.run_id, "record.jsonl"), record_bytes(run))
+    if run.is_whole:
+        writer.add(run_part(run.run_id, "dossier.json"), run_dossier(run))
+    writer.add(run_part(run.run_id, "anchored.json"), proof_bytes(proofs))
+
+
+def _require_unaltered(bundle: Bundle, pin: str | None) -> None:
+    """Look through the whole bundle before anything is taken from it.
+
+    Raises:
+        BundleRejected: something is wrong with it.
+    """
+    if pin is not None and pin != bundle.opened.fingerprint:
+        raise BundleRejected(
+            f"The bundle is signed by key {bundle.opened.fingerprint}, not by {pin}.",
+            remedy="Ask whoever sent it for the fingerprint of their key.",
+        )
+    for found in bundle.runs():
+        if found.faults:
+            raise _altered(f"run {found.run.run_id}: {found.faults[0].problem}")
+    if bundle.faults:
+        raise _altered(bundle.faults[0].problem)
+
+
+def _altered(problem: str) -> BundleRejected:
+    return BundleRejected(
+        f"The bundle is not what was signed: {problem}.",
+        remedy="Nothing of it was taken in. See all with `planwarden dossier verify --bundle FILE`.",
+    )
+
+
+async def _in_threads(runs: Iterable[BundledRun]) -> AsyncGenerator[BundledRun]:
+    """Read on in a thread, a run at a time."""
+    reading = iter(runs)
+    while page := await asyncio.to_thread(list[BundledRun], islice(reading, 1)):
+        yield page[0]

@@ -1,0 +1,220 @@
+"""Bundles of runs: dossier export, import, key, and verify --bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planwarden.app import Planwarden
+from planwarden.app.system import VERSION
+from planwarden.cli.exits import Exit
+from planwarden.cli.moment import moment_option
+from planwarden.cli.output import err, fail, out, plain, print_json, say, stop, tell
+from planwarden.cli.running import AsJson, with_planwarden
+from planwarden.cli.verifying import count_of, tell_faults, told
+from planwarden.contracts.event import ChainFault
+from planwarden.errors import InputError, PlanwardenError
+
+if TYPE_CHECKING:
+    from planwarden.app.bundles import Exported, Imported
+    from planwarden.audit.bundle.keys import PublicKey
+    from planwarden.audit.bundle.reading import Bundle
+
+Pin = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="KEY",
+        help="Trust only this key: its fingerprint, or a file with the public key.",
+    ),
+]
+
+
+class Redaction(StrEnum):
+    """What is left out of a bundle."""
+
+    none = "none"
+
+
+def export(
+    out_file: Annotated[Path, typer.Option("--out", metavar="FILE", help="The new file.")],
+    run_ids: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every run of the journal.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="Runs begun since: 7d, 12h, or a date or time."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="WHEN", help="Runs begun before; like --since.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Runs of this tenant.")] = None,
+    redact: Annotated[  # noqa: ARG001 - said, so that nobody expects anything to be left out
+        Redaction, typer.Option("--redact", help="none: everything goes in as it is stored.")
+    ] = Redaction.none,
+    as_json: AsJson = False,
+) -> None:
+    """Write runs to one signed file that verifies without this journal; what is erased stays erased."""
+
+    async def work(planwarden: Planwarden) -> Exported:
+        from planwarden.journal.sqlite.transfer import RunChoice  # noqa: PLC0415 - heavy
+
+        chosen = (since, until, tenant) != (None, None, None)
+        if (bool(run_ids), every, chosen).count(True) != 1:
+            raise InputError(
+                "Say which runs: their ids, or --all, or --since, --until and --tenant.",
+                remedy="For example `planwarden dossier export --all --out runs.tar`.",
+            )
+        now = planwarden.clock.now()
+        choice = RunChoice(
+            tenant=tenant,
+            since=moment_option(since, now=now, option="--since"),
+            until=moment_option(until, now=now, option="--until"),
+        )
+        return await planwarden.bundles.export(out_file, run_ids or choice)
+
+    with err.status("writing the bundle"):
+        done = with_planwarden(work, as_json=as_json)
+    size = out_file.stat().st_size
+    if as_json:
+        print_json({"file": str(out_file), "runs": done.runs, "bytes": size, "key": done.key.fingerprint})
+    else:
+        say(plain(f"{count_of(done.runs, 'run')} in {out_file}, {size} bytes"))
+        say(f"signed by key {done.key.fingerprint}")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A bundle.")],
+    key: Pin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the runs of a bundle into this journal, to be read; nothing of an altered bundle is taken in."""
+
+    async def work(planwarden: Planwarden) -> Imported:
+        return await planwarden.bundles.import_from(file, pin=_pinned(key))
+
+    done = with_planwarden(work, as_json=as_json)
+    if as_json:
+        print_json(
+            {
+                "imported": done.new,
+                "there_already": done.there,
+                "refused": done.refused,
+                "key": done.fingerprint,
+                "pinned": key is not None,
+            }
+        )
+    else:
+        say(f"imported {count_of(len(done.new), 'run')}, {len(done.there)} there already")
+        say(plain(_signed_by(done.fingerprint, pinned=key is not None)))
+        for run_id in done.refused:
+            tell(
+                plain(f"refused  {run_id}: here is a run of that id with another chain; nothing was written")
+            )
+    stop(Exit.BAD_INPUT if done.refused else Exit.DONE)
+
+
+def key_(as_json: AsJson = False) -> None:
+    """Show the public key that this home signs bundles with, and its fingerprint; made on first use."""
+
+    async def work(planwarden: Planwarden) -> PublicKey:
+        return await planwarden.bundles.key()
+
+    key = with_planwarden(work, as_json=as_json)
+    if as_json:
+        print_json({"fingerprint": key.fingerprint, "public_key": key.pem})
+    else:
+        tell(f"fingerprint {key.fingerprint}")
+        say(key.pem.rstrip("\n"))
+
+
+@dataclass(slots=True)
+class _Tally:
+    fingerprint: str = ""
+    version: str = ""
+    runs: int = 0
+    events: int = 0
+    anchored: int = 0
+    anchors: int = 0
+    faults: list[ChainFault] = field(default_factory=list[ChainFault])
+
+
+def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json: bool) -> None:
+    """Examine a bundle; opens neither a journal nor a home."""
+    try:
+        pin = _pinned(key)
+        with err.status("looking at the bundle"):
+            tally = _looked_at(path, anchors, pin)
+    except PlanwardenError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        print_json(
+            {
+                "ok": not tally.faults,
+                "key": tally.fingerprint,
+                "pinned": pin is not None,
+                "planwarden_version": tally.version,
+                "runs": tally.runs,
+                "events": tally.events,
+                "anchors": tally.anchors,
+                "anchored_runs": tally.anchored,
+                "faults": told(tally.faults),
+            }
+        )
+    else:
+        tell_faults(tally.faults)
+        if not tally.faults:
+            said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
+            out.print(f"[green]intact[/]  {said}; {tally.anchored} in an anchor", soft_wrap=True)
+            say(plain(_signed_by(tally.fingerprint, pinned=pin is not None)))
+    stop(Exit.VERIFICATION_FAILED if tally.faults else Exit.DONE)
+
+
+def _looked_at(path: Path, anchors: Path | None, pin: str | None) -> _Tally:
+    from planwarden.audit.anchor_file import compared, read_anchor_file  # noqa: PLC0415 - heavy
+    from planwarden.audit.bundle.reading import open_bundle  # noqa: PLC0415 - heavy
+
+    kept = None if anchors is None else read_anchor_file(anchors)
+    with open_bundle(path, version=VERSION) as bundle:
+        tally = _Tally(fingerprint=bundle.opened.fingerprint, version=bundle.opened.signed.planwarden_version)
+        _count_runs(bundle, tally)
+        if kept is not None:
+            newest = max(bundle.anchors, default=0)
+            since = tuple(anchor for anchor in kept.anchors if anchor.number <= newest)
+            tally.faults += (*kept.faults, *compared(kept.only(since), tuple(bundle.anchors.values())))
+    if pin is not None and pin != tally.fingerprint:
+        problem = f"it is signed by key {tally.fingerprint}, not by {pin}"
+        tally.faults.append(ChainFault(run_id="", seq=None, problem=problem))
+    return tally
+
+
+def _count_runs(bundle: Bundle, tally: _Tally) -> None:
+    for found in bundle.runs():
+        tally.runs += 1
+        tally.events += len(found.run.links)
+        tally.anchored += found.anchored > 0
+        tally.faults += found.faults
+    tally.faults += bundle.faults
+    tally.anchors = len(bundle.anchors)
+
+
+def _signed_by(fingerprint: str, *, pinned: bool) -> str:
+    if pinned:
+        return f"signed by key {fingerprint}, the one you gave"
+    return f"signed by key {fingerprint}, which you have not pinned: give --key once you know whose it is"
+
+
+def _pinned(key: str | None) -> str | None:
+    from planwarden.audit.bundle.keys import pinned  # noqa: PLC0415 - heavy
+
+    return None if key is None else pinned(key)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(export)
+    app.command("import")(import_)
+    app.command("key")(key_)

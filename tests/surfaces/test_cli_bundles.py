@@ -1,0 +1,141 @@
+"""dossier verify --all and --bundle, export, import, key; journal anchor and anchors."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from surfaces_kit import Cli, drop_the_last_event, flip_a_payload_byte
+
+TASK = "What is the latest price of IBM?"
+
+
+@pytest.fixture
+def run_id(cli: Cli) -> str:
+    said = cli("run", TASK, "--json")
+    assert said.code == 0
+    return said.json["run_id"]
+
+
+@pytest.mark.requirement("SEAL-8")
+def test_the_first_run_that_ends_on_a_day_is_anchored_by_itself(cli: Cli, run_id: str) -> None:
+    (first,) = cli("journal", "anchors", "--json").json["anchors"]
+    assert (first["number"], first["runs"]) == (1, 1)
+    cli("run", TASK, "--json")
+    assert len(cli("journal", "anchors", "--json").json["anchors"]) == 1
+    said = cli("journal", "anchor")
+    assert "anchor 2 over 1 run" in said.out
+    assert "nothing grew since anchor 2" in cli("journal", "anchor").out
+    listed = cli("journal", "anchors").out.splitlines()
+    assert [line.split()[0] for line in listed] == ["1", "2"]
+
+
+@pytest.mark.requirement("SEAL-8")
+def test_a_journal_without_runs_has_nothing_to_anchor(offline: Cli) -> None:
+    assert offline("journal", "anchors").out == "no anchors yet: planwarden journal anchor\n"
+    assert offline("journal", "anchor").out == "there is nothing to anchor\n"
+    assert offline("journal", "anchor", "--json").json == {
+        "made": False,
+        "anchor": None,
+        "added_to_file": None,
+    }
+    assert "intact  0 runs, 0 events, 0 anchors" in offline("dossier", "verify", "--all").out
+
+
+@pytest.mark.requirement("SEAL-3")
+def test_anchors_kept_elsewhere_are_compared(cli: Cli, run_id: str, home: Path, tmp_path: Path) -> None:
+    file = str(tmp_path / "anchors.jsonl")
+    assert cli("journal", "anchor", "--to", file, "--json").json["added_to_file"] == 1
+    assert cli("journal", "anchor", "--to", file, "--json").json["added_to_file"] == 0
+    for about in (["--all"], [run_id]):
+        assert cli("dossier", "verify", *about, "--anchors", file).code == 0
+    with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as stored:
+        stored.execute("DELETE FROM anchored")
+        stored.execute("DELETE FROM anchors")
+        stored.execute("UPDATE runs SET anchored_seq = 0")
+    assert cli("dossier", "verify", "--all").code == 0
+    for about in (["--all"], [run_id]):
+        said = cli("dossier", "verify", *about, "--anchors", file)
+        assert said.code == 6
+        assert "anchor 1 is kept in" in said.err
+    assert cli("journal", "anchor", "--to", file, "--json").error(6, "store_corrupt")
+    cli("dossier", "verify", "--all", "--anchors", file + "x", "--json").error(2, "input_error")
+
+
+@pytest.mark.requirement("SEAL-2")
+def test_verifying_all_says_what_was_looked_at_and_every_fault(cli: Cli, run_id: str, home: Path) -> None:
+    said = cli("dossier", "verify", "--all", "--json").json
+    assert (said["ok"], said["runs"], said["anchors"], said["faults"]) == (True, 1, 1, [])
+    assert said["events"] > 5
+    flip_a_payload_byte(home, run_id)
+    drop_the_last_event(home, run_id)
+    said = cli("dossier", "verify", "--all", "--json")
+    assert said.code == 6
+    assert len(said.json["faults"]) >= 3
+    assert {fault["run_id"] for fault in said.json["faults"]} == {run_id}
+    assert cli("dossier", "verify", "--all").err.count(f"altered  {run_id}: ") == len(said.json["faults"])
+
+
+@pytest.mark.requirement("SEAL-2")
+@pytest.mark.parametrize(
+    "arguments", [[], ["r1", "--all"], ["--all", "--bundle", "x"], ["--all", "--key", "sha256:1"]]
+)
+def test_verify_wants_one_thing(offline: Cli, arguments: list[str]) -> None:
+    offline("dossier", "verify", *arguments, "--json").error(2, "input_error")
+
+
+@pytest.mark.requirement("SEAL-6")
+def test_a_bundle_verifies_without_any_home_and_says_whose_key_signed(
+    cli: Cli, run_id: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "runs.tar"
+    made = cli("dossier", "export", run_id, "--out", str(file), "--redact", "none", "--json").json
+    assert (made["runs"], made["bytes"]) == (1, file.stat().st_size)
+    public = tmp_path / "public.pem"
+    public.write_text(cli("dossier", "key").out)
+    assert cli("dossier", "key", "--json").json["fingerprint"] == made["key"]
+    elsewhere = tmp_path / "nowhere"
+    monkeypatch.setenv("PLANWARDEN_HOME", str(elsewhere))
+    said = cli("dossier", "verify", "--bundle", str(file))
+    assert said.code == 0
+    assert f"signed by key {made['key']}, which you have not pinned" in said.out
+    for key in (made["key"], str(public)):
+        said = cli("dossier", "verify", "--bundle", str(file), "--key", key)
+        assert "the one you gave" in said.out
+    told = cli("dossier", "verify", "--bundle", str(file), "--json").json
+    assert (told["ok"], told["runs"], told["anchored_runs"], told["pinned"]) == (True, 1, 1, False)
+    other = "sha256:" + "0" * 64
+    said = cli("dossier", "verify", "--bundle", str(file), "--key", other)
+    assert (said.code, f"not by {other}" in said.err) == (6, True)
+    data = file.read_bytes()
+    file.write_bytes(data.replace(b"IBM", b"JBM", 1))
+    assert cli("dossier", "verify", "--bundle", str(file), "--json").json["faults"]
+    file.write_bytes(data[:-1])
+    cli("dossier", "verify", "--bundle", str(file), "--json").error(2, "bundle_rejected")
+    assert not elsewhere.exists()
+
+
+@pytest.mark.requirement("SEAL-7")
+def test_an_imported_run_is_shown_as_such_and_not_gone_on_with(
+    cli: Cli, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "runs.tar")
+    key = cli("dossier", "export", "--all", "--out", file, "--json").json["key"]
+    cli("dossier", "export", "--all", "--out", file, "--json").error(2, "input_error")
+    cli("dossier", "export", "--out", file, "--json").error(2, "input_error")
+    cli("dossier", "export", run_id, "--tenant", "x", "--out", file, "--json").error(2, "input_error")
+    assert cli("runs", "--json").json[0]["origin"] is None
+    monkeypatch.setenv("PLANWARDEN_HOME", str(tmp_path / "other"))
+    said = cli("dossier", "import", file)
+    assert "imported 1 run, 0 there already" in said.out
+    assert cli("dossier", "import", file, "--key", key, "--json").json["there_already"] == [run_id]
+    assert cli("runs", "--json").json[0]["origin"] == key
+    assert "imported" in cli("runs").out
+    assert f"signed by key {key}" in cli("dossier", "show", run_id).out
+    for command in ("resume", "cancel"):
+        cli(command, run_id, "--json").error(2, "run_imported")
+    assert cli("dossier", "verify", run_id).code == 0
+    assert cli("dossier", "verify", "--all").code == 0
