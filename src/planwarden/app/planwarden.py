@@ -20,7 +20,6 @@ from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
 from planwarden.app.system import VERSION, SystemClock, SystemIds
-from planwarden.app.traces import open_traces
 from planwarden.app.verification import Verification
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import write_dossier
@@ -39,8 +38,6 @@ from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.sqlite.journal import SqliteJournal
 from planwarden.planning.memory.lesson import example
 from planwarden.planning.memory.sqlite import SqliteMemory
-from planwarden.planning.prompt import PROMPT_VERSION
-from planwarden.planning.traced import TracedPlanner
 from planwarden.telemetry.logs import hide_secrets
 from planwarden.telemetry.tracing import Tracing
 
@@ -221,6 +218,9 @@ class Planwarden:
 
     async def plan_task(self, task: Task) -> Planning:
         """Plan only: nothing runs, nothing is recorded."""
+        from planwarden.planning.prompt import PROMPT_VERSION  # noqa: PLC0415 - heavy; see above
+        from planwarden.planning.traced import TracedPlanner  # noqa: PLC0415 - heavy; see above
+
         prepared = await self._prepared(task)
         world = await self.world(prepared.data)
         remembered = await self._planner_shelf().memory.recall(prepared.tenant, prepared.conversation)
@@ -350,6 +350,8 @@ class Planwarden:
             SettingsRejected: what `TELEMETRY__TRACES` needs is not installed or cannot be written.
         """
         if self._tracing is None:
+            from planwarden.app.traces import open_traces  # noqa: PLC0415 - heavy; see above
+
             self._tracing = open_traces(self.settings, self._owner)
         return self._tracing
 
