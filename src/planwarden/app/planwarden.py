@@ -14,6 +14,7 @@ from planwarden.app.conversation import with_earlier_turns
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
+from planwarden.app.shadowing.desk import ShadowDesk
 from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import write_dossier
@@ -66,6 +67,15 @@ class Planwarden:
         """Dossiers, verification, search and totals over the runs in the journal."""
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
+        self.shadow = ShadowDesk(
+            settings=settings,
+            clock=self.clock,
+            journal=self.journal,
+            world=self.world,
+            shelf=self._model_shelf,
+            recall=self._recall,
+        )
+        """Planners beside the configured one, which plan and do nothing else."""
 
     @classmethod
     @asynccontextmanager
@@ -84,7 +94,8 @@ class Planwarden:
             await planwarden.aclose()
 
     async def aclose(self) -> None:
-        """Close models and journal."""
+        """Close models and journal; a shadow plan that is not there yet is not waited for."""
+        await self.shadow.aclose()
         if self._planners is not None:
             self._planners.close()
         if self._shelf is not None:
@@ -199,11 +210,13 @@ class Planwarden:
         Raises:
             PlanwardenError: see errors.py; whatever began stays in the journal and can be resumed.
         """
-        prepared = await self._prepared(task)
-        world = await self.world(prepared.data)  # its mistakes are said before any model is opened
-        await self._planner_shelf().memory.recall(prepared.tenant, prepared.conversation)  # and the memory's
-        orchestrator = await self._orchestrator(world, await self.models(world=world))
-        return await self._result(await orchestrator.route_task(prepared, plan, listener))
+        with self.shadow.real_work():
+            prepared = await self._prepared(task)
+            world = await self.world(prepared.data)  # its mistakes are said before any model is opened
+            memory = self._planner_shelf().memory
+            await memory.recall(prepared.tenant, prepared.conversation)  # and the memory's
+            orchestrator = await self._orchestrator(world, await self.models(world=world))
+            return await self._result(await orchestrator.route_task(prepared, plan, listener))
 
     async def accept_plan(self, text: str | bytes, task: Task) -> PlannerPlan:
         """Validate a plan that somebody brings along, against catalog and policy as they are now.
@@ -245,8 +258,9 @@ class Planwarden:
 
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
         """Go on with an interrupted run."""
-        orchestrator = await self._orchestrator_of(run_id)
-        return await self._result(await orchestrator.resume(run_id, listener))
+        with self.shadow.real_work():
+            orchestrator = await self._orchestrator_of(run_id)
+            return await self._result(await orchestrator.resume(run_id, listener))
 
     async def resolve(
         self,
@@ -259,11 +273,12 @@ class Planwarden:
         listener: EventListener | None = None,
     ) -> RunResult:
         """Say what a waiting run waits for, and go on with it; see `Orchestrator.resolve`."""
-        orchestrator = await self._orchestrator_of(run_id)
-        state = await orchestrator.resolve(
-            run_id, resolution, by=by, call_id=call_id, result=result, listener=listener
-        )
-        return await self._result(state)
+        with self.shadow.real_work():
+            orchestrator = await self._orchestrator_of(run_id)
+            state = await orchestrator.resolve(
+                run_id, resolution, by=by, call_id=call_id, result=result, listener=listener
+            )
+            return await self._result(state)
 
     async def cancel(self, run_id: str, *, by: str) -> RunResult:
         """Stop a run; needs neither its models nor its catalog or data."""
@@ -294,6 +309,9 @@ class Planwarden:
             self._planners = PlannerShelf(self.settings, self.memory)
         return self._planners
 
+    async def _recall(self, tenant: str, conversation: str | None) -> Sequence[RememberedPlan]:
+        return await self._planner_shelf().memory.recall(tenant, conversation)
+
     async def _result(self, state: RunState) -> RunResult:
         await learn(state, self._planner_shelf().memory)
         journal = await self.journal()
@@ -301,6 +319,7 @@ class Planwarden:
         await journal.index.put([summarise(events)])
         dossier = build_dossier(events, await journal.links(state.run_id))
         path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
+        await self.shadow.offer(state)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
 
     async def _orchestrator_of(self, run_id: str) -> Orchestrator:

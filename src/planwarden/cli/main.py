@@ -19,6 +19,7 @@ from planwarden.cli import (
     memory,
     running,
     runs,
+    shadow,
     tools,
     tuning,
 )
@@ -57,6 +58,7 @@ chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
 measures.register(app)
+shadow.register(app)
 calibrating.register(app)
 doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")

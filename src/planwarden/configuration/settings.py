@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -181,6 +182,26 @@ class ToolServers(BaseModel):
         return address
 
 
+class Shadow(BaseModel):
+    """`SHADOW__*`: a share of real tasks is planned again by another planner, and not carried out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """The share of runs whose task goes to the shadow planner once the run is over; which ones follows from
+    their ids. 0: none. docs/guides/shadow.md says what it costs."""
+    planner: str = ""
+    """The shadow planner: what differs from `PLANNER_LLM__*`, like `model=llama3.2:3b,temperature=0.2`, or a
+    YAML or JSON file of it."""
+
+    @model_validator(mode="after")
+    def _names_a_planner(self) -> Self:
+        if self.rate > 0 and not self.planner.strip():
+            msg = "SHADOW__PLANNER has to say which planner shadows, like mode=prior or model=llama3.2:3b"
+            raise ValueError(msg)
+        return self
+
+
 class Settings(BaseSettings):
     """Everything that is configured by environment variables. Read once, at the composition root."""
 
@@ -196,6 +217,7 @@ class Settings(BaseSettings):
     planner_llm: PlannerModel = PlannerModel()
     llm: AgentModel = AgentModel()
     tools: ToolServers = ToolServers()
+    shadow: Shadow = Shadow()
     planwarden_home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("planwarden")))
     """Where journal, dossiers and tool state live."""
     planwarden_cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("planwarden")))
@@ -220,9 +242,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read `TOOLS__*` by its members only: a variable `TOOLS` is somebody else's."""
+        """Read `TOOLS__*` and `SHADOW__*` by their members only: a variable `TOOLS` is somebody else's."""
         if isinstance(env_settings, EnvSettingsSource):
-            ours = {name: value for name, value in env_settings.env_vars.items() if name != "tools"}
+            foreign = ("tools", "shadow")
+            ours = {name: value for name, value in env_settings.env_vars.items() if name not in foreign}
             env_settings.env_vars = ours
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
@@ -235,6 +258,11 @@ class Settings(BaseSettings):
     def memory_path(self) -> Path:
         """Give the file of remembered plans."""
         return self.planwarden_home / "memory.db"
+
+    @property
+    def shadow_path(self) -> Path:
+        """Give the file of live shadow plans."""
+        return self.planwarden_home / "shadow.jsonl"
 
     @property
     def adapter_folder(self) -> Path:
