@@ -289,4 +289,5 @@ REQUIREMENTS: dict[str, str] = {
     "IDX-2": "Runs are found by tenant, agent, tool, deviation, status and time, newest first.",
     "IDX-3": "The index is derived: it covers every event before it answers, and can be made anew.",
     "IDX-4": "Catalog and policy of a run can be had back by their digests, and replayed.",
+    "RBK-1": "Every step of a runbook runs, and prints what its page says.",
 }

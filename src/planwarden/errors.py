@@ -7,7 +7,8 @@ PlanwardenError
 │   ├── PlanRejected          plan_rejected        a plan that breaks the contract or names what is not there
 │   ├── PlanDenied            plan_denied          a plan that policy does not allow                exit 4
 │   ├── DataRejected          data_rejected        a data path that is missing or unreadable
-│   └── RunNotFound           run_not_found        no such run in this journal
+│   ├── RunNotFound           run_not_found        no such run in this journal
+│   └── SnapshotMissing       snapshot_missing     catalog or policy of a run were not kept, or cannot be read
 ├── ConfigurationError        the operator mends a file or a variable             exit 2
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
 │   ├── SettingsRejected      settings_rejected    an environment variable
@@ -93,6 +94,12 @@ class RunNotFound(InputError):
     """The journal holds no run of that id."""
 
     code = "run_not_found"
+
+
+class SnapshotMissing(InputError):
+    """Catalog or policy of a run cannot be had back."""
+
+    code = "snapshot_missing"
 
 
 class ConfigurationError(PlanwardenError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from planwarden.app.conversation import with_earlier_turns
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
+from planwarden.app.replay import PlannedAgain, plan_again, planning_inputs
 from planwarden.app.result import RunResult
 from planwarden.app.shadowing.desk import ShadowDesk
 from planwarden.app.system import SystemClock, SystemIds
@@ -255,6 +256,21 @@ class Planwarden:
         on = self.settings.planwarden_memory == "on"
         memory = self._planner_shelf().memory if on else self.memory
         return await rebuild(memory, await self.journal(), now=self.clock.now())
+
+    async def plan_again(self, run_id: str) -> PlannedAgain | None:
+        """Plan a run's task again as it was planned then: same task, catalog, policy, provider.
+
+        None where there is nothing to plan again: a plan was brought along, or none was decided.
+
+        Raises:
+            RunNotFound: no such run.
+            SnapshotMissing: catalog or policy of the run were not kept.
+        """
+        inputs = await planning_inputs(await self.journal(), run_id, self._planner_shelf().memory)
+        if inputs is None:
+            return None
+        models = await self.models(inputs.started)
+        return await plan_again(inputs, self._planner_shelf().planner(models), models.planner.identity)
 
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
         """Go on with an interrupted run."""

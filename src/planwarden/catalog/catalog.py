@@ -34,7 +34,10 @@ class Catalog:
 
     @cached_property
     def digest(self) -> str:
-        """Name this catalog by its content; worked out once, which takes long for thousands of tools."""
+        """Name this catalog by its content, the order too, in which a planner model is shown it.
+
+        Worked out once, for it takes long for thousands of tools.
+        """
         return digest_bytes(self.body)
 
     @cached_property
@@ -42,8 +45,8 @@ class Catalog:
         """Write this catalog as canonical JSON; `read_catalog` reads it back."""
         return canonical_json(
             {
-                "agents": [self.agents[name].model_dump(mode="json") for name in sorted(self.agents)],
-                "tools": [self.tools[name].model_dump(mode="json") for name in sorted(self.tools)],
+                "agents": [agent.model_dump(mode="json") for agent in self.agents.values()],
+                "tools": [tool.model_dump(mode="json") for tool in self.tools.values()],
                 "aliases": dict(self.aliases),
             }
         )

@@ -17,6 +17,7 @@ from planwarden.cli import (
     inventory,
     measures,
     memory,
+    replay,
     running,
     runs,
     shadow,
@@ -54,6 +55,7 @@ def options(
 
 running.register(app)
 runs.register(app)
+replay.register(app)
 chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")

@@ -122,10 +122,12 @@ def test_each_mistake_is_found_at_its_place_with_a_remedy(
     assert raised.value.remedy == problem.remedy
 
 
-def test_the_digest_names_the_content_whatever_the_order() -> None:
+def test_the_digest_names_the_content_and_its_order_for_the_planner_is_shown_it_in_order() -> None:
     agents, tools = [agent("one", "a.x"), agent("two", "b.y")], [tool("a.x"), tool("b.y")]
     base = build_catalog(agents, tools, {"s": "a.x", "t": "b.y"})
-    assert base.digest == build_catalog(agents[::-1], tools[::-1], {"t": "b.y", "s": "a.x"}).digest
+    assert base.digest == build_catalog(agents, tools, {"t": "b.y", "s": "a.x"}).digest
+    assert base.digest != build_catalog(agents, tools[::-1], {"t": "b.y", "s": "a.x"}).digest
+    assert base.digest != build_catalog(agents[::-1], tools, {"t": "b.y", "s": "a.x"}).digest
     others = [
         build_catalog(agents, tools, {"s": "b.y", "t": "b.y"}),
         build_catalog(agents[:1], tools, {"s": "a.x", "t": "b.y"}),
