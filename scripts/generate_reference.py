@@ -18,7 +18,7 @@ import typer
 from planwarden import errors
 from planwarden.cli.exits import Exit, exit_of_error
 from planwarden.cli.main import app
-from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, ToolServers
+from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, Shadow, ToolServers
 from planwarden.contracts.plan import PlannerPlan
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -55,6 +55,7 @@ def settings_page() -> str:
         ("The model that writes plans", "PLANNER_LLM__", PlannerModel),
         ("The model that agents work with", "LLM__", AgentModel),
         ("The servers that tools ask", "TOOLS__", ToolServers),
+        ("Shadow planning", "SHADOW__", Shadow),
         ("Everything else", "", Settings),
     ]
     for title, prefix, model in groups:

@@ -48,7 +48,9 @@ def router(
         return
     sources = ", ".join(f"{name} {count}" for name, count in record.fitted_on.items())
     say(f"fitted on {plain(sources)}; {record.tried} settings tried")
-    say(f"on tasks of other folds: F1 of the tools {_said(record.node_f1)}, exactly right {_said(record.exact)}")
+    say(
+        f"on tasks of other folds: F1 of the tools {_said(record.node_f1)}, exactly right {_said(record.exact)}"
+    )
     if record.agents is not None:
         say(f"agents right {_said(record.agents)}")
     say(plain(f"written to {out}"))

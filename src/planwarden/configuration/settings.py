@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -16,7 +16,6 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -190,16 +189,9 @@ class Shadow(BaseModel):
     rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """The share of runs whose task goes to the shadow planner once the run is over; which ones follows from
     their ids. 0: none. docs/guides/shadow.md says what it costs."""
-    planner: str = ""
+    planner: str = "mode=prior"
     """The shadow planner: what differs from `PLANNER_LLM__*`, like `model=llama3.2:3b,temperature=0.2`, or a
-    YAML or JSON file of it."""
-
-    @model_validator(mode="after")
-    def _names_a_planner(self) -> Self:
-        if self.rate > 0 and not self.planner.strip():
-            msg = "SHADOW__PLANNER has to say which planner shadows, like mode=prior or model=llama3.2:3b"
-            raise ValueError(msg)
-        return self
+    YAML or JSON file of it. By default no model plans: that shows what the planner's model adds."""
 
 
 class Settings(BaseSettings):

@@ -80,6 +80,8 @@ async def run_as_task(planwarden: Planwarden, run_id: str) -> RunTask | str:
     journal = await planwarden.journal()
     try:
         state = fold(await journal.read(run_id))
+        if await journal.verify(run_id):
+            return "altered: see `planwarden dossier verify`"
         world = await planwarden.world(state.started.task.data)
     except RunNotFound:
         return "not in the journal any more"

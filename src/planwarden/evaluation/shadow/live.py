@@ -64,7 +64,7 @@ async def _caught_up(planwarden: Planwarden, file: ShadowFile, progress: Progres
     """Plan what is due; give what the file holds then."""
     found = await file.read()
     settings = planwarden.settings
-    if not found.due or not settings.shadow.planner:
+    if not found.due:
         return found
     again = planwarden.shadow.plans_again(
         planner_config(settings.shadow.planner, settings.planner_llm, os.environ)
@@ -84,9 +84,7 @@ def _of_newest(
     """Give the plans of the configuration that planned last, oldest first; count the others."""
     planned = sorted((each for each in records if each.state == "planned"), key=lambda each: each.at)
     for record in records:
-        if record.state == "due":
-            left_out["due, and SHADOW__PLANNER is not set"] += 1
-        elif record.state == "failed":
+        if record.state == "failed":
             left_out[f"the shadow failed: {record.code}"] += 1
     newest = planned[-1].planner_digest if planned else None
     kept = [each for each in planned if each.planner_digest == newest]

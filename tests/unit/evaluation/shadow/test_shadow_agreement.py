@@ -51,10 +51,14 @@ def test_a_way_out_agrees_with_the_same_way_out_and_no_plan_with_no_plan() -> No
     assert {value for name, value in missing.items() if name != "order_distance"} == {0.0}
 
 
+def of_tools(named: list[str], chained: bool) -> PlanSketch:
+    return sketch(*named, chained=chained)
+
+
 tools = st.lists(st.sampled_from(["a/look", "b/look", "seek", "save", "c/count"]), max_size=5)
 plans = st.one_of(
     st.none(),
-    st.builds(lambda named, chained: sketch(*named, chained=chained), tools, st.booleans()),
+    st.builds(of_tools, tools, st.booleans()),
     st.sampled_from([sketch(way_out="ask_user"), sketch(way_out="answer_without_tools")]),
 )
 
