@@ -76,12 +76,15 @@ class Record:
     async def bring_up_to_date(self) -> None:
         """Summarise the runs that went on since they were summarised last; unreadable ones as such.
 
+        Each once: a run that goes on meanwhile is taken in next time.
+
         Raises:
             StoreError: the journal cannot be used.
         """
-        journal = await self.journal()
-        while due := await journal.index.due(limit=PAGE):
-            await journal.index.put([await _summary(journal, run_id, seq) for run_id, seq in due])
+        journal, place = await self.journal(), 0
+        while due := await journal.index.due(place, limit=PAGE):
+            await journal.index.put([await _summary(journal, run_id, seq) for _, run_id, seq in due])
+            place = due[-1][0]
 
     async def metrics(self) -> Totals:
         """Add up every run in the journal, one at a time; damaged ones are only counted."""

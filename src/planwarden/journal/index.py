@@ -44,8 +44,11 @@ class Unreadable:
 class RunIndex(Protocol):
     """What is kept of every run beside its record, to search and to count by."""
 
-    async def due(self, *, limit: int) -> tuple[tuple[str, int], ...]:
-        """Give runs whose kept summary does not cover their last event, each as (its id, its last `seq`)."""
+    async def due(self, place: int, *, limit: int) -> tuple[tuple[int, str, int], ...]:
+        """Give runs after a place whose kept summary does not cover their last event, oldest first.
+
+        Each as (its place, its id, its last `seq`); see `Journal.runs_after`.
+        """
         ...
 
     async def put(self, summaries: Sequence[RunSummary | Unreadable]) -> None:

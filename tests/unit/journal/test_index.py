@@ -120,15 +120,15 @@ async def test_a_tool_is_found_by_exactly_its_name(desk: Desk, awkward: str) -> 
 @pytest.mark.requirement("IDX-3")
 async def test_a_run_that_went_on_is_due_until_its_summary_covers_its_last_event(desk: Desk) -> None:
     summary = await desk.run("r1")
-    assert await desk.journal.index.due(limit=9) == ()
+    assert await desk.journal.index.due(0, limit=9) == ()
     lease = await desk.journal.acquire("r1", Owner(id="other", host="here", pid=2))
     await desk.journal.append(lease, [CancelRequested(by="me")])
-    assert await desk.journal.index.due(limit=9) == (("r1", 2),)
+    assert await desk.journal.index.due(0, limit=9) == ((1, "r1", 2),)
     await desk.journal.index.put([summary.model_copy(update={"seq": 2, "status": "cancelled"})])
     await desk.journal.index.put([summary])
     assert await desk.found(status="cancelled") == ["r1"]
     assert await desk.found(status="completed") == []
-    assert await desk.journal.index.due(limit=9) == ()
+    assert await desk.journal.index.due(0, limit=9) == ()
 
 
 @pytest.mark.requirement("IDX-3")
@@ -151,7 +151,7 @@ async def test_a_damaged_index_is_said_and_can_be_made_anew(desk: Desk) -> None:
     with pytest.raises(StoreCorrupt, match="index is damaged"):
         await desk.found()
     await desk.journal.index.forget()
-    assert await desk.journal.index.due(limit=9) == (("r1", 1),)
+    assert await desk.journal.index.due(0, limit=9) == ((1, "r1", 1),)
     await desk.journal.index.put([summary])
     assert await desk.found() == ["r1"]
 

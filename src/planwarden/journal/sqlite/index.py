@@ -24,9 +24,9 @@ class SqliteIndex:
     reader: ConnectionThread
     writing: Callable[[], ConnectionThread]
 
-    async def due(self, *, limit: int) -> tuple[tuple[str, int], ...]:
-        """Give runs whose kept summary does not cover their last event."""
-        return await self.reader.do(lambda connection: _due(connection, limit))
+    async def due(self, place: int, *, limit: int) -> tuple[tuple[int, str, int], ...]:
+        """Give runs after a place whose kept summary does not cover their last event."""
+        return await self.reader.do(lambda connection: _due(connection, place, limit))
 
     async def put(self, summaries: Sequence[RunSummary | Unreadable]) -> None:
         """Keep summaries, in one transaction."""
@@ -45,12 +45,13 @@ class SqliteIndex:
         await self.writing().do(_forget)
 
 
-def _due(connection: sqlite3.Connection, limit: int) -> tuple[tuple[str, int], ...]:
-    """Find runs whose summary does not cover their last event."""
+def _due(connection: sqlite3.Connection, place: int, limit: int) -> tuple[tuple[int, str, int], ...]:
     rows = connection.execute(
-        "SELECT run_id, last_seq FROM runs WHERE summarised_seq < last_seq ORDER BY number LIMIT ?", (limit,)
+        "SELECT number, run_id, last_seq FROM runs WHERE summarised_seq < last_seq AND number > ?"
+        " ORDER BY number LIMIT ?",
+        (place, limit),
     )
-    return tuple((str(run_id), int(seq)) for run_id, seq in rows)
+    return tuple((int(number), str(run_id), int(seq)) for number, run_id, seq in rows)
 
 
 def _put_all(connection: sqlite3.Connection, summaries: Sequence[RunSummary | Unreadable]) -> None:
