@@ -55,6 +55,7 @@ bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/metrics_memory.py
 	$(PY) benchmarks/run_search.py
 	$(PY) benchmarks/model_faults.py
+	$(PY) benchmarks/shadow.py
 
 bench-planner: setup-dev ## the planner's figures beside their targets: ARGS="--only PART --out FILE"
 	$(PY) -m benchmarks.planner $(ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -64,6 +64,11 @@ def test_the_report_is_one_json_document_with_costs_at_the_given_prices(cli: Cli
     )
     assert ours["cost"] > theirs["cost"] == 0
     assert told["verdict"]["winner"] == "untold"
+    ships = cli("shadow", "--tasks", "own", "--limit", "2", "--json").json["tasks"]
+    assert ships["compared"] == 2
+    assert ships["left_out"]["planner or router were fitted on it"] == len(shipped_own_tasks()) - len(
+        HELD_OUT
+    )
 
 
 @pytest.mark.requirement("SHD-7")
@@ -257,7 +262,7 @@ def test_a_router_of_one_s_own_is_fitted_written_and_used(cli: Cli, tmp_path: Pa
         for number, (verb, thing) in enumerate(
             (verb, thing)
             for verb in ("book", "sell", "paint")
-            for thing in "house boat car bike shed ship van".split()
+            for thing in ["house", "boat", "car", "bike", "shed", "ship", "van"]
         )
     ]
     data, out = tmp_path / "mine.jsonl", tmp_path / "router.json"

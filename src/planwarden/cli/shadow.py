@@ -22,7 +22,11 @@ ONE_OF = "One of --tasks FILE (several, if need be), --from-journal, --live."
 def shadow(
     tasks: Annotated[
         list[Path] | None,
-        typer.Option("--tasks", metavar="FILE", help="Tasks, one as JSON a line; may be given again."),
+        typer.Option(
+            "--tasks",
+            metavar="FILE|own",
+            help="Tasks, one as JSON a line; may be given again. own: the labelled ones that ship.",
+        ),
     ] = None,
     from_journal: Annotated[
         bool, typer.Option("--from-journal", help="The tasks of the runs in the journal.")
@@ -103,7 +107,7 @@ def shadow(
             if live:
                 return await live_report(planwarden, since=begun, price=price, progress=progress)
             wanted = Wanted(
-                files=tuple(tasks or ()),
+                files=tuple(map(_file, tasks or ())),
                 since=begun,
                 limit=limit,
                 planner=planner,
@@ -128,6 +132,15 @@ def shadow(
     show_shadow(report)
     if html is not None:
         say(f"[dim]written to {html}[/]")
+
+
+def _file(named: Path) -> Path:
+    """Give the file of tasks that is meant; `own` is that of the labelled tasks that ship."""
+    if str(named) != "own":
+        return named
+    from planwarden.evaluation.own_tasks import own_tasks_file  # noqa: PLC0415 - not quick
+
+    return own_tasks_file()
 
 
 def _check_writable(path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""`planwarden tune router`: fit the baseline router of `planwarden shadow` as carefully as the planner was."""
+"""`planwarden tune router`: fit the baseline router of `planwarden shadow`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def router(
     sources = ", ".join(f"{name} {count}" for name, count in record.fitted_on.items())
     say(f"fitted on {plain(sources)}; {record.tried} settings tried")
     say(
-        f"on tasks of other folds: F1 of the tools {_said(record.node_f1)}, exactly right {_said(record.exact)}"
+        f"on tasks of other folds: F1 of the tools {_said(record.node_f1)}, "
+        f"exactly right {_said(record.exact)}"
     )
     if record.agents is not None:
         say(f"agents right {_said(record.agents)}")

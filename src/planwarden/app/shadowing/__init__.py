@@ -1,1 +1,1 @@
-"""Shadow planning as it goes: a share of real tasks goes to another planner, once the run is over, and to no tool."""
+"""Live shadow planning: a share of real tasks goes to another planner, after the run, and to no tool."""

@@ -36,7 +36,9 @@ th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px so
 th { font-weight: 600; } td small { white-space: nowrap; }
 svg { width: 100%; max-width: 30rem; height: auto; display: block; } svg text { fill: var(--ink); }
 .one { fill: var(--one); stroke: var(--one); } .two { fill: var(--two); stroke: var(--two); }
-.axis { stroke: var(--line); }
+.axis { stroke: var(--line); } svg .scale { fill: var(--dim); }
+dt::before { content: ""; display: inline-block; width: .6rem; height: .6rem; margin-right: .5rem;
+  border-radius: 50%; background: var(--one); } dt ~ dt::before { background: var(--two); }
 """
 
 
@@ -83,7 +85,8 @@ def _known(known: KnownReport, report: ShadowReport) -> str:
                 cells += [_figure(known.second[measure]), _figure(known.gain[measure], signed=True)]
             rows.append([escape(words), *cells])
     counted = "" if known.counts else " (shown, not counted)"
-    head = f"<h2>{escape(EVIDENCE_WORDS[known.evidence])}: {known.tasks} tasks{counted}</h2>"
+    named = EVIDENCE_WORDS[known.evidence].capitalize()
+    head = f"<h2>{escape(named)}: {known.tasks} tasks{counted}</h2>"
     return head + _bars(known) + _table(["", *map(escape, names)], rows)
 
 
@@ -97,9 +100,16 @@ def _bars(known: KnownReport) -> str:
         drawn.append(_bar(known.first[measure], top + 10, "one"))
         if known.second is not None:
             drawn.append(_bar(known.second[measure], top + 19, "two"))
-    height = 18 + 40 * len(rows)
+    bottom = 26 + 40 * len(rows)
+    for at, anchor in ((0, "start"), (0.5, "middle"), (1, "end")):
+        drawn.append(
+            f'<text class="scale" x="{400 * at:g}" y="{bottom - 12}" font-size="10" '
+            f'text-anchor="{anchor}">{at:g}</text>'
+        )
     said = "; ".join(f"{RIGHT_WORDS[name]} {known.first[name].mean:.2f}" for name in rows)
-    return f'<svg viewBox="0 0 400 {height}" role="img" aria-label="{escape(said)}">{"".join(drawn)}</svg>'
+    return (
+        f'<svg viewBox="0 0 400 {bottom - 8}" role="img" aria-label="{escape(said)}">{"".join(drawn)}</svg>'
+    )
 
 
 def _bar(found: Figure, y: int, which: str) -> str:

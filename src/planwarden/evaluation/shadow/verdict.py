@@ -76,8 +76,12 @@ def _costs(better: SideReport, worse: SideReport) -> str:
     tokens = (better.total_prompt_tokens + better.total_output_tokens) / max(1, better.tasks)
     tokens -= (worse.total_prompt_tokens + worse.total_output_tokens) / max(1, worse.tasks)
     money = 1000 * (better.cost / max(1, better.tasks) - worse.cost / max(1, worse.tasks))
-    price = f", {money:+.2f} for a thousand" if money else ""
-    return f" A plan of it takes {more:+.3f} s (medians) and {tokens:+.0f} tokens (mean){price}."
+    said = [f"{abs(more):.3f} s {'more' if more > 0 else 'less'} (medians)"]
+    if round(tokens):
+        said.append(f"{abs(tokens):.0f} tokens {'more' if tokens > 0 else 'less'} (mean)")
+    if money:
+        said.append(f"{abs(money):.2f} {'more' if money > 0 else 'less'} for a thousand plans")
+    return f" A plan of it takes {' and '.join(said)}."
 
 
 def _cheaper(first: SideReport, second: SideReport) -> str:

@@ -74,7 +74,7 @@ def test_the_planner_wins_where_its_tools_are_nearer_beyond_doubt_and_the_senten
     assert verdict.winner == "first"
     assert verdict.sentence.startswith("planner plans better than router: F1 of the tools 1.000")
     assert "on 30 tasks" in verdict.sentence
-    assert "+1.500 s (medians) and +1100 tokens" in verdict.sentence
+    assert "takes 1.500 s more (medians) and 1100 tokens more (mean)." in verdict.sentence
 
 
 @pytest.mark.requirement("SHD-5")
@@ -82,7 +82,7 @@ def test_the_router_wins_as_plainly() -> None:
     verdict = reported(pairs([WRONG] * 20 + [RIGHT] * 10, [RIGHT] * 30)).verdict
     assert verdict.winner == "second"
     assert verdict.sentence.startswith("router plans better than planner")
-    assert "-1.500 s (medians) and -1100 tokens" in verdict.sentence
+    assert "takes 1.500 s less (medians) and 1100 tokens less (mean)." in verdict.sentence
 
 
 @pytest.mark.requirement("SHD-5")
