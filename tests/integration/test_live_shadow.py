@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from command_line import home, mind, offline
@@ -26,8 +28,8 @@ def shadowed(home: object, mind: Mind, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked_of_shadow(mind: Mind) -> int:
     assert mind.server is not None
-    options = [body.get("options") for body in mind.server.bodies]
-    return sum(isinstance(each, dict) and each.get("seed") == 41 for each in options)
+    bodies = cast("list[dict[str, Any]]", mind.server.bodies)
+    return sum(body.get("options", {}).get("seed") == 41 for body in bodies)
 
 
 async def carried_out(planwarden: Planwarden) -> RunResult:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -96,9 +97,8 @@ def test_another_planner_is_named_in_a_line_or_a_file_and_asked_with_its_own_set
     assert told["second"]["name"] == "other"
     assert "llama3.1:8b" in told["second"]["describes"]
     assert told["second"]["price"]["tokens_in"] == 1
-    asked = [
-        (body["model"], body["options"]["temperature"]) for body in mind.server.bodies if "messages" in body
-    ]
+    bodies = cast("list[dict[str, Any]]", mind.server.bodies)
+    asked = [(body["model"], body["options"]["temperature"]) for body in bodies if "messages" in body]
     assert ("llama3.1:8b", 0.7) in asked
     assert ("llama3.2:1b", 0.0) in asked
     alike = cli(
@@ -168,8 +168,13 @@ def test_runs_that_cannot_be_read_back_are_counted_and_passed_over(cli: Cli, hom
     told = cli("shadow", "--from-journal", "--json").json
     assert (told["tasks"]["compared"], told["tasks"]["left_out"]) == (2, {"damaged": 1})
     flip_a_payload_byte(home, runs_of(cli)[1])
+    with sqlite3.connect(home / "journal.db") as database:
+        erasing = "UPDATE payloads SET nonce = NULL, body = NULL, erased = 1 WHERE run_id = ?"
+        database.execute(erasing, (runs_of(cli)[2],))
+    database.close()
+    a_run(cli, task="Newest IBM price")
     left_out = cli("shadow", "--from-journal", "--json").json["tasks"]["left_out"]
-    assert left_out == {"damaged": 1, "altered: see `planwarden dossier verify`": 1}
+    assert left_out == {"erased": 1, "damaged": 1, "altered: see `planwarden dossier verify`": 1}
 
 
 @pytest.mark.requirement("SHD-9")
@@ -234,6 +239,22 @@ def test_a_real_run_is_the_same_whatever_is_wrong_with_its_shadow(
     alone = outline(cli("run", TASK, "--json"))
     shadowed(monkeypatch, planner)
     assert outline(cli("run", TASK, "--json")) == alone
+
+
+@pytest.mark.requirement("SHD-12")
+def test_the_doctor_and_the_report_say_what_is_wrong_with_a_shadow_planner(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check() -> dict[str, Any]:
+        return {each["check"]: each for each in cli("doctor", "--quick", "--json").json["checks"]}
+
+    assert "shadow planner" not in check()
+    shadowed(monkeypatch, "seed=8", rate="0.25")
+    assert "seed=8: 25% of the runs" in check()["shadow planner"]["detail"]
+    shadowed(monkeypatch, "wings=2")
+    found = check()["shadow planner"]
+    assert (found["status"], "no key 'wings'" in found["detail"]) == ("warning", True)
+    cli("shadow", "--live", "--json").error(2, "settings_rejected")
 
 
 @pytest.mark.requirement("SHD-12")

@@ -82,7 +82,11 @@ def _show_differences(report: ShadowReport) -> None:
     if not report.differing or report.second is None:
         return
     say()
-    table = _table(f"planned differently: {report.differing}", report.first.name, report.second.name, "right")
+    say(f"[bold]{report.differing} tasks are planned differently[/]")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("task", no_wrap=True, max_width=28)
+    for column in (report.first.name, report.second.name, "right"):
+        table.add_column(plain(column), overflow="fold")
     for each in report.differences[:SHOWN]:
         right = {"first": report.first.name, "second": report.second.name}.get(each.right, each.right)
         cells = (each.task, " → ".join(each.first), " → ".join(each.second), right)
@@ -94,7 +98,7 @@ def _table(first: str, *columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column(plain(first))
     for column in columns:
-        table.add_column(plain(column), no_wrap=column != "")
+        table.add_column(plain(column), no_wrap=True)
     return table
 
 

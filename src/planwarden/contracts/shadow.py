@@ -98,11 +98,13 @@ class ShadowRecord(Contract):
     model: str = ""
     model_digest: Digest | None = None
     task_digest: Digest | None = None
+    """Of the run's first event, nonce included, as its chain has it: it names the task, and cannot be guessed
+    back once the payload is erased."""
     catalog_digest: Digest | None = None
     policy_digest: Digest | None = None
     prompt_version: str | None = None
     plan_digest: Digest | None = None
-    """Of the whole plan, whose reasons are not kept."""
+    """Of the plan as it is kept here, without its texts."""
     plan: ShadowPlan | None = None
 
 

@@ -53,8 +53,8 @@ class PlansAgain:
             return self.due(run_id).model_copy(update={"state": "failed", "code": error.code})
 
     async def _planned(self, run_id: str) -> ShadowRecord:
-        started = fold(await (await self.journal()).read(run_id)).started
-        task = started.task
+        journal = await self.journal()
+        task = fold(await journal.read(run_id)).started.task
         place = await self.place(task.data)
         recalled = await self.recall(task.tenant, task.conversation)
         remembered = foreign(task.prompt, run_id, recalled)
@@ -64,18 +64,19 @@ class PlansAgain:
         planning = await other.planner.plan(task, place.catalog, place.policy, remembered)
         seconds = self.clock.monotonic() - began
         plan = planning.decision.plan
+        said = said_of(planning, place, seconds, self.config.chosen.max_agents)
         return self.due(run_id).model_copy(
             update={
                 "state": "planned",
                 "provider": other.identity.provider,
                 "model": other.identity.model,
                 "model_digest": other.identity.digest,
-                "task_digest": digest(task.model_dump(mode="json")),
+                "task_digest": (await journal.links(run_id))[0].payload_digest,
                 "catalog_digest": place.catalog.digest,
                 "policy_digest": place.policy.digest,
                 "prompt_version": plan.metadata.prompt_version if plan else None,
-                "plan_digest": plan.digest() if plan else None,
-                "plan": said_of(planning, place, seconds, self.config.chosen.max_agents),
+                "plan_digest": digest(said.sketch.model_dump(mode="json")) if said.sketch else None,
+                "plan": said,
             }
         )
 

@@ -30,7 +30,7 @@ async def live_report(
 
     Raises:
         InputError: nothing was chosen yet, or nothing could be planned.
-        ConfigurationError: what is due cannot be planned, for `SHADOW__PLANNER` is wrong.
+        ConfigurationError: `SHADOW__PLANNER` is wrong.
         StoreError: journal, memory or the file of shadow plans cannot be used.
     """
     file = ShadowFile(path=planwarden.settings.shadow_path)
@@ -64,11 +64,10 @@ async def _caught_up(planwarden: Planwarden, file: ShadowFile, progress: Progres
     """Plan what is due; give what the file holds then."""
     found = await file.read()
     settings = planwarden.settings
+    config = planner_config(settings.shadow.planner, settings.planner_llm, os.environ)
     if not found.due:
         return found
-    again = planwarden.shadow.plans_again(
-        planner_config(settings.shadow.planner, settings.planner_llm, os.environ)
-    )
+    again = planwarden.shadow.plans_again(config)
     try:
         for number, record in enumerate(found.due):
             progress(number, len(found.due))
