@@ -12,7 +12,7 @@ from pathlib import Path
 
 from planwarden import Planwarden, load_settings
 from planwarden.evaluation.own_tasks import own_tasks_file
-from planwarden.evaluation.shadow.report import Figure, ShadowReport
+from planwarden.evaluation.shadow.report.contract import Figure, ShadowReport
 from planwarden.evaluation.shadow.run import Wanted, shadow_run
 
 PLANNERS = {"prior": "mode=prior", "fused": "mode=fused"}

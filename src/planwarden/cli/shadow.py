@@ -14,7 +14,7 @@ from planwarden.cli.running import AsJson, Config, with_planwarden
 from planwarden.errors import DataRejected, InputError
 
 if TYPE_CHECKING:
-    from planwarden.evaluation.shadow.report import ShadowReport
+    from planwarden.evaluation.shadow.report.contract import ShadowReport
 
 ONE_OF = "One of --tasks FILE (several, if need be), --from-journal, --live."
 
@@ -89,7 +89,7 @@ def shadow(
     """Plan past tasks, executing nothing, beside a baseline or another planner; say who plans better."""
     # Imported here: only this command needs it, and it is not quick.
     from planwarden.evaluation.shadow.live import live_report  # noqa: PLC0415 - see above
-    from planwarden.evaluation.shadow.report import Price  # noqa: PLC0415 - see above
+    from planwarden.evaluation.shadow.report.contract import Price  # noqa: PLC0415 - see above
     from planwarden.evaluation.shadow.run import Wanted, shadow_run  # noqa: PLC0415 - see above
 
     price = Price(tokens_in=price_in, tokens_out=price_out)
@@ -150,7 +150,7 @@ def _check_writable(path: Path | None) -> None:
 
 
 def _write_page(report: ShadowReport, path: Path) -> None:
-    from planwarden.evaluation.shadow.page import shadow_page  # noqa: PLC0415 - only where a page is wanted
+    from planwarden.evaluation.shadow.report.page import shadow_page  # noqa: PLC0415 - only where a page is wanted
 
     try:
         _put(path, shadow_page(report))

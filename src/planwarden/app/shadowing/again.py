@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 
-from planwarden.app.other_planner import OtherPlanner
+from planwarden.app.shadowing.other_planner import OtherPlanner
 from planwarden.app.shadowing.said import Place, foreign, said_of
 from planwarden.configuration.planner_config import PlannerConfig
 from planwarden.contracts.clock import Clock

@@ -17,8 +17,8 @@ from planwarden.journal.port import Journal
 # What plans brings in the assembly, which is slow to import; a Planwarden that shadows nothing does without.
 if TYPE_CHECKING:
     from planwarden.app.models import ModelShelf
-    from planwarden.app.other_planner import OtherPlanner
     from planwarden.app.shadowing.again import PlansAgain
+    from planwarden.app.shadowing.other_planner import OtherPlanner
     from planwarden.app.shadowing.said import Place
     from planwarden.app.shadowing.shadowing import Shadowing
     from planwarden.configuration.catalog_file import AssembledCatalog
@@ -39,7 +39,7 @@ class ShadowDesk:
 
     def other_planner(self, config: PlannerConfig) -> AbstractAsyncContextManager[OtherPlanner]:
         """Open a planner for as long as the context lasts; see `open_planner`."""
-        from planwarden.app.other_planner import open_planner  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.shadowing.other_planner import open_planner  # noqa: PLC0415 - heavy; see above
 
         return open_planner(self.settings, self.shelf(), config)
 

@@ -14,9 +14,9 @@ from planwarden.contracts.shadow import ShadowRecord
 from planwarden.errors import InputError
 from planwarden.evaluation.shadow.compare import Compared
 from planwarden.evaluation.shadow.journal import RunTask, run_as_task
-from planwarden.evaluation.shadow.report import Price, ShadowReport
+from planwarden.evaluation.shadow.report.contract import Price, ShadowReport
+from planwarden.evaluation.shadow.report.summary import summarise_shadow
 from planwarden.evaluation.shadow.sides import RecordedSide
-from planwarden.evaluation.shadow.summary import summarise_shadow
 
 Progress = Callable[[int, int], None]
 

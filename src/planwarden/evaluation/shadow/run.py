@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from planwarden.app import Planwarden
-from planwarden.app.other_planner import OtherPlanner
+from planwarden.app.shadowing.other_planner import OtherPlanner
 from planwarden.app.shadowing.said import Place
 from planwarden.configuration.planner_config import PlannerConfig, planner_config
 from planwarden.errors import InputError
@@ -23,9 +23,9 @@ from planwarden.evaluation.router.settings import RouterRecord, read_router, shi
 from planwarden.evaluation.shadow.compare import Compared, compare
 from planwarden.evaluation.shadow.journal import Taken, tasks_of_journal
 from planwarden.evaluation.shadow.reading import Line, placed, read_lines
-from planwarden.evaluation.shadow.report import Price, ShadowReport
+from planwarden.evaluation.shadow.report.contract import Price, ShadowReport
+from planwarden.evaluation.shadow.report.summary import Named, summarise_shadow
 from planwarden.evaluation.shadow.sides import PlannerSide, RecordedSide, Side
-from planwarden.evaluation.shadow.summary import Named, summarise_shadow
 from planwarden.evaluation.shadow.task import ShadowTask
 
 OWN = "own"

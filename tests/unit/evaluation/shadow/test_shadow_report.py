@@ -13,12 +13,12 @@ from shadow_made import said, sketch, task
 
 from planwarden.contracts.shadow import PlanSketch, ShadowPlan
 from planwarden.evaluation.shadow.compare import Compared, compare
-from planwarden.evaluation.shadow.page import shadow_page
-from planwarden.evaluation.shadow.report import Price, ShadowReport
+from planwarden.evaluation.shadow.report.contract import Price, ShadowReport
+from planwarden.evaluation.shadow.report.page import shadow_page
+from planwarden.evaluation.shadow.report.summary import summarise_shadow
+from planwarden.evaluation.shadow.report.verdict import LEAST_KNOWN
 from planwarden.evaluation.shadow.sides import RecordedSide
-from planwarden.evaluation.shadow.summary import summarise_shadow
 from planwarden.evaluation.shadow.task import ShadowTask
-from planwarden.evaluation.shadow.verdict import LEAST_KNOWN
 
 
 class Elements(HTMLParser):

@@ -6,7 +6,7 @@ or by a person, as a paired difference with its 95 % interval. The other figures
 
 from __future__ import annotations
 
-from planwarden.evaluation.shadow.report import Figure, SideReport, Verdict
+from planwarden.evaluation.shadow.report.contract import Figure, SideReport, Verdict
 
 LEAST_KNOWN = 20
 """With fewer tasks whose right plan is known nothing is said of who is better."""

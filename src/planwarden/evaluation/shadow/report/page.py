@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from planwarden.evaluation.shadow.report import Figure, KnownReport, Quartiles, ShadowReport, SideReport
-from planwarden.evaluation.shadow.wording import (
+from planwarden.evaluation.shadow.report.contract import (
+    Figure,
+    KnownReport,
+    Quartiles,
+    ShadowReport,
+    SideReport,
+)
+from planwarden.evaluation.shadow.report.wording import (
     AGREEMENT_WORDS,
     EVIDENCE_WORDS,
     RIGHT_WORDS,

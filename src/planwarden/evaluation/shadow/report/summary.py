@@ -9,7 +9,7 @@ from planwarden.contracts.shadow import PlanSketch, ShadowPlan
 from planwarden.evaluation.intervals import Estimate, estimate, paired_estimate, spread_of
 from planwarden.evaluation.shadow.agreement import AGREEMENT_MEASURES
 from planwarden.evaluation.shadow.compare import Compared
-from planwarden.evaluation.shadow.report import (
+from planwarden.evaluation.shadow.report.contract import (
     Difference,
     Figure,
     KnownReport,
@@ -20,9 +20,9 @@ from planwarden.evaluation.shadow.report import (
     Tally,
     Who,
 )
+from planwarden.evaluation.shadow.report.verdict import verdict
 from planwarden.evaluation.shadow.sides import Side
 from planwarden.evaluation.shadow.task import COUNTED, RIGHT_MEASURES, Evidence, Rightness
-from planwarden.evaluation.shadow.verdict import verdict
 
 MAX_DIFFERENCES = 20
 Named = tuple[Side, Price]

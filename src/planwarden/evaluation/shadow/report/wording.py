@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from planwarden.evaluation.shadow.report import ShadowReport
+from planwarden.evaluation.shadow.report.contract import ShadowReport
 from planwarden.evaluation.shadow.task import Evidence
 
 RIGHT_WORDS: Mapping[str, str] = {
