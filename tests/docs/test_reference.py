@@ -15,7 +15,7 @@ from planwarden.errors import PlanwardenError
 pytestmark = pytest.mark.requirement("DOC-1")
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = ("settings.md", "errors.md", "cli.md", "plan.schema.json")
+GENERATED = ("settings.md", "errors.md", "cli.md", "plan.schema.json", "dossier.schema.json")
 
 
 def check(root: Path) -> subprocess.CompletedProcess[str]:

@@ -17,10 +17,13 @@ _UNSEEN = re.compile(
 )
 
 
-def dossier_markdown(dossier: Dossier) -> str:
-    """Write a dossier as Markdown: what was asked, planned, done, answered, and how it can be checked."""
+def dossier_markdown(dossier: Dossier, *, notice: str = "") -> str:
+    """Write a dossier as Markdown: what was asked, planned, done, answered, and how it can be checked.
+
+    `notice` is what a reader has to know first, such as that it is redacted.
+    """
     sections = (
-        _head(dossier),
+        _head(dossier, notice),
         _plan(dossier.decision),
         _steps(dossier.steps),
         _calls(dossier.calls),
@@ -33,14 +36,17 @@ def dossier_markdown(dossier: Dossier) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def _head(dossier: Dossier) -> list[str]:
+def _head(dossier: Dossier, notice: str) -> list[str]:
     adherence = "–" if dossier.adherence is None else f"{dossier.adherence:.0%}"
-    reason = f" ({dossier.outcome_code}: {dossier.outcome_message})" if dossier.outcome_code else ""
+    reason = (
+        f"{dossier.outcome_code}: {dossier.outcome_message}" if dossier.outcome_code else waits_for(dossier)
+    )
     asked_by = f"{dossier.task.principal.kind} {dossier.task.principal.id}, tenant {dossier.task.tenant}"
     lines = [
         f"# Dossier of run {dossier.run_id}",
         "",
-        f"- **Status:** {dossier.status}{_cell(reason)}",
+        *([f"> **{notice}**", ""] if notice else []),
+        f"- **Status:** {dossier.status}{f' ({_cell(reason)})' if reason else ''}",
         f"- **Adherence:** {adherence}",
         f"- **Asked by:** {_cell(asked_by)}",
         f"- **From** {dossier.started_at.isoformat()} **to** {dossier.updated_at.isoformat()}",
@@ -182,12 +188,31 @@ def _why_rendered(reason: str) -> str:
 
 def _deviations(dossier: Dossier) -> list[str]:
     if not dossier.deviations:
-        return ["## Deviations", "", "None: everything went as planned."]
+        return ["## Deviations", "", no_deviation(dossier)]
     rows = [
         (str(deviation.seq), deviation.kind, deviation.step or "", deviation.tool or "", deviation.detail)
         for deviation in dossier.deviations
     ]
     return ["## Deviations", "", *_table(("event", "kind", "step", "tool", "detail"), rows)]
+
+
+def no_deviation(dossier: Dossier) -> str:
+    """Say that there was no deviation, and no more than that: where nothing ran, nothing went as planned."""
+    if not dossier.steps:
+        return "None: nothing was done."
+    over = dossier.status in ("completed", "failed", "refused", "cancelled", "asked")
+    return "None: everything went as planned." if over else "None so far."
+
+
+def waits_for(dossier: Dossier) -> str:
+    """Say what a run waits for; empty where it waits for nobody."""
+    asked = [f"call {call.id} of {call.tool}" for call in dossier.calls if call.status == "asked"]
+    doubtful = [f"{call.id} of {call.tool}" for call in dossier.calls if call.status == "in_doubt"]
+    if doubtful:
+        return f"somebody has to say whether this call happened: {', '.join(doubtful)}"
+    if dossier.status == "waiting":
+        return f"for approval of {', '.join(asked) or 'the plan'}"
+    return ""
 
 
 def _approvals(dossier: Dossier) -> list[str]:

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
-
 import typer
 
 from planwarden.app import Planwarden
-from planwarden.audit.dossier import dossier_bytes
-from planwarden.audit.render import dossier_markdown
+from planwarden.cli.dossier_show import show
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import out, plain, print_json, stop, tell
 from planwarden.cli.running import AsJson, RunId, with_planwarden
-from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
 
 app = typer.Typer(help="The record of a run: show it, verify it.", no_args_is_help=True)
 
 
-class Format(StrEnum):
-    """How a dossier is shown."""
-
-    json = "json"
-    md = "md"
-
-
-@app.command()
-def show(
-    run_id: RunId,
-    form: Annotated[Format, typer.Option("--format", help="json or md.")] = Format.md,
-) -> None:
-    """Show the dossier of a run, built from its journal."""
-
-    async def work(planwarden: Planwarden) -> Dossier:
-        return await planwarden.record.dossier(run_id)
-
-    dossier = with_planwarden(work, as_json=form is Format.json)
-    if form is Format.json:
-        typer.echo(dossier_bytes(dossier).decode(), nl=False)
-    else:
-        typer.echo(dossier_markdown(dossier))
+app.command()(show)
 
 
 @app.command()

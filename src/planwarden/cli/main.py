@@ -18,6 +18,7 @@ from planwarden.cli import (
     measures,
     memory,
     replay,
+    report_period,
     running,
     runs,
     shadow,
@@ -61,6 +62,7 @@ inventory.register(app)
 app.add_typer(tools.app, name="tools")
 measures.register(app)
 shadow.register(app)
+report_period.register(app)
 calibrating.register(app)
 doctor.register(app)
 app.add_typer(dossiers.app, name="dossier")

@@ -117,3 +117,19 @@ class Dossier(Contract):
     events: tuple[DossierEvent, ...]
     head: Digest
     """Hash of the last event: whoever keeps it elsewhere can prove that nothing was dropped."""
+
+
+RedactionKind = Literal["content", "personal"]
+"""`content`: every free text is replaced by its length; `personal`: what looks like personal data is."""
+
+
+class RedactedDossier(Contract):
+    """A dossier with parts of it replaced; it says so, and is not what `dossier verify` compares.
+
+    A wrapper, so that a whole dossier keeps its form and bytes, and none can be taken for the other.
+    """
+
+    redacted: RedactionKind
+    dossier: Dossier
+    """Structure, names, verdicts, times and the hash chain are those of the run; the digests too, but for
+    those of results, arguments and prompts that were replaced, which would confirm a guess."""

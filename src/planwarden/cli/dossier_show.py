@@ -1,0 +1,152 @@
+"""`planwarden dossier show`: a dossier as Markdown, as JSON or as a page, whole or redacted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planwarden.app import Planwarden
+from planwarden.audit.dossier import dossier_bytes
+from planwarden.audit.render import dossier_markdown
+from planwarden.audit.timeline import Timeline, timeline
+from planwarden.cli.output import plain, tell
+from planwarden.cli.running import RunId, with_planwarden
+from planwarden.contracts.dossier import Dossier, RedactedDossier
+from planwarden.contracts.value import canonical_json
+from planwarden.errors import DataRejected, InputError
+
+
+class Format(StrEnum):
+    """How a dossier is shown."""
+
+    json = "json"
+    md = "md"
+    html = "html"
+
+
+class Redaction(StrEnum):
+    """What is replaced."""
+
+    content = "content"
+    personal = "personal"
+
+
+def show(
+    run_id: RunId,
+    form: Annotated[
+        Format, typer.Option("--format", help="md for a terminal, json for programs, html for a browser.")
+    ] = Format.md,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file instead of stdout.", dir_okay=False)
+    ] = None,
+    redaction: Annotated[
+        Redaction | None,
+        typer.Option(
+            "--redact",
+            help="content: replace every free text by its length; personal: replace e-mail addresses, phone "
+            "numbers, IBANs, payment card numbers and IP addresses.",
+        ),
+    ] = None,
+    patterns: Annotated[
+        Path | None,
+        typer.Option(
+            "--redact-patterns",
+            help="Replace what these find too: a file with one expression a line, in RE2's syntax.",
+            dir_okay=False,
+        ),
+    ] = None,
+) -> None:
+    """Show the dossier of a run, built from its journal."""
+
+    async def work(planwarden: Planwarden) -> str:
+        dossier = await planwarden.record.dossier(run_id)
+        found = timeline(await (await planwarden.journal()).read(run_id))
+        with _own_patterns(patterns, redaction) as own:
+            written = _written(dossier, found, form, redaction, own)
+        if to is not None:
+            _write(to, written)
+        return written
+
+    written = with_planwarden(work, as_json=form is Format.json)
+    if to is None:
+        typer.echo(written, nl=False)
+    else:
+        tell(f"written to [bold]{plain(str(to))}[/]")
+
+
+@contextmanager
+def _own_patterns(file: Path | None, redaction: Redaction | None) -> Generator[Callable[[str], str] | None]:
+    """Read the user's own patterns, where there are any.
+
+    Raises:
+        InputError: they cannot be used, or nothing is to be redacted by patterns.
+        DataRejected: the file cannot be read.
+    """
+    if file is None:
+        yield None
+        return
+    if redaction is not Redaction.personal:
+        raise InputError(
+            "--redact-patterns has nothing to do here.", remedy="Give it together with --redact personal."
+        )
+    from planwarden.audit.redaction.patterns import own_patterns  # noqa: PLC0415 - brings in DuckDB
+
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataRejected(
+            f"The patterns in {file} cannot be read: {error}.", remedy="Name a text file, in UTF-8."
+        ) from error
+    with own_patterns(text, str(file)) as patterns:
+        yield patterns.replace
+
+
+def _written(
+    dossier: Dossier,
+    found: Timeline,
+    form: Format,
+    redaction: Redaction | None,
+    own: Callable[[str], str] | None,
+) -> str:
+    """Write a dossier in a form."""
+    from planwarden.audit.redaction.redact import NOTICES, redact  # noqa: PLC0415 - seldom needed
+
+    shown: Dossier | RedactedDossier = dossier
+    notice = ""
+    if redaction is not None:
+        shown = redact(dossier, redaction.value, own)
+        dossier, notice = shown.dossier, NOTICES[shown.redacted]
+    match form:
+        case Format.json:
+            return _json(shown)
+        case Format.md:
+            return dossier_markdown(dossier, notice=notice)
+        case Format.html:
+            from planwarden.audit.page.dossier_page import dossier_page  # noqa: PLC0415 - seldom needed
+
+            return dossier_page(dossier, found, notice=notice)
+
+
+def _json(shown: Dossier | RedactedDossier) -> str:
+    if isinstance(shown, Dossier):
+        return dossier_bytes(shown).decode()
+    return canonical_json(shown.model_dump(mode="json")).decode() + "\n"
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        DataRejected: it cannot be written.
+    """
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise DataRejected(
+            f"{file} cannot be written: {error.strerror or error}.", remedy="Name another file with --out."
+        ) from error
