@@ -8,7 +8,7 @@ import sys
 import anyio
 
 from planwarden import Planwarden
-from planwarden.audit.exposition import prometheus_text
+from planwarden.audit.metrics.exposition import prometheus_text
 
 
 async def main() -> int:

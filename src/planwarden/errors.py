@@ -12,7 +12,8 @@ PlanwardenError
 ├── ConfigurationError        the operator mends a file or a variable             exit 2
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
 │   ├── SettingsRejected      settings_rejected    an environment variable
-│   └── ModelFileRejected     model_file_rejected  missing, or not the bytes we pinned
+│   ├── ModelFileRejected     model_file_rejected  missing, or not the bytes we pinned
+│   └── AddressUnusable       address_unusable     not an address, or nothing can listen there
 ├── ModelError                the operator looks at the model server              exit 3
 │   ├── ModelUnavailable      model_unavailable    nothing answers, or the model is not there
 │   │   └── ModelCircuitOpen  model_circuit_open   failed too often just now; not asked again yet
@@ -124,6 +125,12 @@ class ModelFileRejected(ConfigurationError):
     """The embedded model's file is missing or has a wrong digest."""
 
     code = "model_file_rejected"
+
+
+class AddressUnusable(ConfigurationError):
+    """An address to listen on is none, or cannot be had."""
+
+    code = "address_unusable"
 
 
 class ModelError(PlanwardenError):

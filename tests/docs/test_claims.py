@@ -17,6 +17,7 @@ from planwarden.cli.exits import Exit
 from planwarden.cli.main import app
 from planwarden.configuration.settings import known_variables
 from planwarden.contracts.deviations import DEVIATION_KINDS
+from planwarden.contracts.refusals import REASONS
 from planwarden.errors import ModelError, ToolCallingUnsupported
 
 SRC = ROOT / "src" / "planwarden"
@@ -127,6 +128,14 @@ def test_the_reference_lists_every_reason_for_refusing_a_plan_by_its_rung() -> N
     parts = prose(ROOT / "docs" / "reference" / "refusals.md").split("\n## ")[1:]
     listed = {part.split("\n")[0]: first_column(part) for part in parts}
     assert listed == reasons_in_code()
+
+
+@pytest.mark.requirement("DOC-6")
+def test_the_closed_set_of_reasons_is_what_the_planner_gives() -> None:
+    given = reasons_in_code()
+    again = {"repair": set[str]().union(*(given[rung] for rung in given if rung != "fallback"))}
+    again["cache"] = {*given["semantics"], "contract_broken"}
+    assert {rung: set(reasons) for rung, reasons in REASONS.items()} == given | again
 
 
 def reasons_in_code() -> dict[str, set[str]]:

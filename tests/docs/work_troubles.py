@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -185,6 +186,17 @@ def held_lease(scene: Scene) -> str:
     scene.mind.on_answer = meanwhile
     scene.a_run()
     return said[0]
+
+
+@reproduces("'9464' is not an address to listen on.")
+def no_address_to_listen_on(scene: Scene) -> str:
+    return printed(scene.cli("metrics", "--listen", "9464"))
+
+
+@reproduces("Cannot listen on 127.0.0.1:")
+def a_port_that_is_taken(scene: Scene) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return printed(scene.cli("metrics", "--listen", f"127.0.0.1:{taken.getsockname()[1]}"))
 
 
 @reproduces("call s1.1 waits: planwarden resolve")

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 from journal_worker import HERE, LEASE_S, open_journal, said
 
@@ -128,3 +129,45 @@ async def test_processes_that_make_the_same_journal_at_once_all_end_up_in_one(tm
         assert sorted(hear(process) for process in (one, two, three)) == ["held", "held", "won 2"]
         await journal.aclose()
     assert [file.name for file in path.parent.iterdir() if not file.name.startswith(path.name)] == []
+
+
+@pytest.mark.requirement("JRN-8")
+async def test_another_process_that_opens_and_leaves_the_journal_does_not_take_its_log_along(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    with worker("hold", path) as holder:
+        assert hear(holder) == "holding"
+        with worker("contend", path) as other:
+            assert hear(other) == "ready"
+            tell(other, "")
+            other.wait()
+        tell(holder, "go on")
+        assert hear(holder) == "written"
+        holder.kill()
+        holder.wait()
+    journal = await open_journal(path)
+    try:
+        assert len(await journal.read("r1")) == 2
+    finally:
+        await journal.aclose()
+
+
+SHORT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM runs'); c.close()"
+"""Another process that opens the file, looks, and closes: as the last one it would take the log away."""
+
+
+@pytest.mark.requirement("JRN-8")
+async def test_a_process_that_comes_and_goes_leaves_a_living_one_its_log(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    ours = await open_journal(path)
+    lease, _ = await ours.create("r1", "default", HERE, [said("begun")])
+    again, only_reading = await open_journal(path), await open_journal(path, read_only=True)
+    await again.aclose()
+    await only_reading.aclose()
+    await anyio.run_process([sys.executable, "-c", SHORT, str(path)])
+    assert path.with_name(f"{path.name}-wal").exists()
+    await ours.append(lease, [said("after it had gone")])
+    with worker("look", path) as process:  # sees what is on disk, not what we believe is
+        assert hear(process) == "2 events, 0 faults"
+    await ours.aclose()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from planwarden.app.models import Models, agent_settings
 from planwarden.app.system import VERSION
+from planwarden.app.traces import traced_runner
 from planwarden.audit.log import PlannedWith, log_refusals
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.catalog_file import (
@@ -37,10 +38,13 @@ from planwarden.planning.planner import Calibrated, LLMOrchestrationPlanner, unm
 from planwarden.planning.prior import PriorSource
 from planwarden.planning.ranking.kept import FORM, KeptEmbeddings
 from planwarden.planning.ranking.learned_prior import LearnedPrior
+from planwarden.planning.traced import TracedPlanner
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
 from planwarden.runtime.tool_session import ToolWorld
+from planwarden.runtime.traced import TracedSteps
+from planwarden.telemetry.tracing import Tracing
 from planwarden.tools.builtin import Servers, open_builtins
 from planwarden.tools.data_sources import open_sources
 from planwarden.tools.network.asking import Server
@@ -190,19 +194,32 @@ def make_orchestrator(  # noqa: PLR0913 - everything a run is made of
     world: AssembledCatalog,
     memory: PlanMemory,
     chosen: AgentModel,
+    tracing: Tracing,
 ) -> Orchestrator:
-    """Join journal, models, planner and tools."""
-    tool_world = ToolWorld(catalog=world.catalog, policy=world.policy, tools=world.tools, clock=clock)
+    """Join journal, models, planner and tools, in spans where traces are on."""
+    tool_world = ToolWorld(
+        catalog=world.catalog,
+        policy=world.policy,
+        tools=world.tools,
+        clock=clock,
+        run=traced_runner(tracing),
+    )
     runtime = AgentRuntime(models.agents, agent_settings(chosen), tool_world)
     return Orchestrator(
         journal=journal,
-        executor=Executor(planner=planner, runtime=runtime, world=tool_world, memory=memory),
+        executor=Executor(
+            planner=TracedPlanner(planner, tracing.tracer),
+            runtime=TracedSteps(runtime, tracing.tracer),
+            world=tool_world,
+            memory=memory,
+        ),
         owner=owner,
         ids=ids,
         planner=models.planner.identity,
         agents=models.agents.default.identity,
         agent_models={agent: llm.identity for agent, llm in models.agents.own.items()},
         version=VERSION,
+        tracer=tracing.tracer,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from planwarden.app.answer_style import decide_answer_style
 from planwarden.app.system import processors
+from planwarden.app.traces import trace_headers, traced_model
 from planwarden.configuration.catalog_file import AssembledCatalog
 from planwarden.configuration.measurements import shipped_measurements, stored_measurements
 from planwarden.configuration.model_entry import model_settings
@@ -24,6 +26,8 @@ from planwarden.llm.wrappers.circuit import is_outage
 from planwarden.llm.wrappers.resilience import Resilience, resilient
 from planwarden.llm.wrappers.styled import StyledLLM
 from planwarden.runtime.asking import AgentModels, AgentSettings
+from planwarden.telemetry.logs import hide_secrets
+from planwarden.telemetry.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +46,16 @@ def absent_models(started: RunStarted) -> Models:
 class ModelShelf:
     """Opens models and closes them; services on the same weights share one load."""
 
-    def __init__(self, settings: Settings, clock: Clock, ids: Ids) -> None:
+    def __init__(self, settings: Settings, clock: Clock, ids: Ids, tracing: Tracing) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._clock = clock
         self._opener = ModelOpener(
             clock=clock,
             ids=ids,
             cache_dir=settings.planwarden_cache / "models",
             adapters_dir=settings.adapter_folder,
+            headers=partial(trace_headers, tracing),
         )
         self._open: dict[tuple[str, str], LLMService] = {}
 
@@ -125,6 +131,7 @@ class ModelShelf:
         return self._open[prefix, provider]
 
     async def _opened(self, chosen: PlannerModel | AgentModel, settings: LLMSettings) -> LLMService:
+        hide_secrets([settings.api_key])
         try:
             service = await self._opener.open(settings)
         except ModelError as error:
@@ -157,7 +164,8 @@ class ModelShelf:
             circuit_failures=chosen.circuit_failures,
             circuit_pause_s=chosen.circuit_pause_s,
         )
-        return resilient(adapter, clock=self._clock, resilience=resilience, stand_in=stand_in)
+        traced = traced_model(adapter, self._tracing)
+        return resilient(traced, clock=self._clock, resilience=resilience, stand_in=stand_in)
 
     async def aclose(self) -> None:
         """Close what was opened."""

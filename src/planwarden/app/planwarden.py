@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Literal
 from planwarden.app.conversation import with_earlier_turns
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
-from planwarden.app.replay import PlannedAgain, plan_again, planning_inputs
 from planwarden.app.result import RunResult
 from planwarden.app.shadowing.desk import ShadowDesk
 from planwarden.app.system import SystemClock, SystemIds
+from planwarden.app.traces import open_traces
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import write_dossier
 from planwarden.audit.log import PlannedWith, log_planning
 from planwarden.configuration.settings import Settings, load_settings
+from planwarden.configuration.telemetry import secrets_of
 from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.fold import fold
 from planwarden.contracts.memory import RememberedPlan
@@ -33,12 +34,17 @@ from planwarden.journal.owner import is_dead, this_process
 from planwarden.journal.sqlite.journal import SqliteJournal
 from planwarden.planning.memory.lesson import example
 from planwarden.planning.memory.sqlite import SqliteMemory
+from planwarden.planning.prompt import PROMPT_VERSION
+from planwarden.planning.traced import TracedPlanner
+from planwarden.telemetry.logs import hide_secrets
+from planwarden.telemetry.tracing import Tracing
 
 # The assembly brings in DuckDB, httpx, jsonschema and PyYAML, over half a second of imports: the few methods
 # that need it import it, so that `runs`, `dossier` and `--help` start at once.
 if TYPE_CHECKING:
     from planwarden.app.models import Models, ModelShelf
     from planwarden.app.planner_shelf import PlannerShelf
+    from planwarden.app.replay import PlannedAgain
     from planwarden.app.trials import Trial
     from planwarden.configuration.catalog_file import AssembledCatalog
     from planwarden.llm.service import LLMService, ModelHealth
@@ -58,6 +64,8 @@ class Planwarden:
         self.settings = settings
         self.clock = SystemClock()
         self.ids = SystemIds()
+        hide_secrets(secrets_of(settings))
+        self._tracing: Tracing | None = None
         self._tools = {tool.spec.name: tool for tool in tools}
         self._owner = this_process(self.ids.nonce())
         self._journal: SqliteJournal | None = None
@@ -95,7 +103,7 @@ class Planwarden:
             await planwarden.aclose()
 
     async def aclose(self) -> None:
-        """Close models and journal; a shadow plan that is not there yet is not waited for."""
+        """Close models and journal, and deliver what was traced; no shadow plan is waited for."""
         await self.shadow.aclose()
         if self._planners is not None:
             self._planners.close()
@@ -104,6 +112,9 @@ class Planwarden:
         if self._journal is not None:
             await self._journal.aclose()
         self._journal = None
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
+        self._tracing = None
 
     # ---- what is there -------------------------------------------------------------------------------
 
@@ -190,15 +201,14 @@ class Planwarden:
         world = await self.world(prepared.data)
         remembered = await self._planner_shelf().memory.recall(prepared.tenant, prepared.conversation)
         models = await self.models()
-        planning = (
-            await self._planner_shelf()
-            .planner(models)
-            .plan(prepared, world.catalog, world.policy, remembered)
-        )
+        planner = TracedPlanner(self._planner_shelf().planner(models), self.tracing.tracer)
+        planning = await planner.plan(prepared, world.catalog, world.policy, remembered)
         made = PlannedWith(
             catalog_digest=world.catalog.digest,
             policy_digest=world.policy.digest,
             planner_model=models.planner.identity.model,
+            prompt_version=PROMPT_VERSION,
+            prompt_digest=planning.exchanges[-1].prompt_digest() if planning.exchanges else None,
         )
         log_planning(planning.decision, made)
         return planning
@@ -266,6 +276,8 @@ class Planwarden:
             RunNotFound: no such run.
             SnapshotMissing: catalog or policy of the run were not kept.
         """
+        from planwarden.app.replay import plan_again, planning_inputs  # noqa: PLC0415 - heavy; see above
+
         inputs = await planning_inputs(await self.journal(), run_id, self._planner_shelf().memory)
         if inputs is None:
             return None
@@ -309,13 +321,24 @@ class Planwarden:
         """Have a run stopped by the process that runs it, within about a second."""
         await (await self.journal()).post(run_id, CancelRequested(by=by))
 
+    @property
+    def tracing(self) -> Tracing:
+        """Give where spans go, opened when first needed.
+
+        Raises:
+            SettingsRejected: what `TELEMETRY__TRACES` needs is not installed or cannot be written.
+        """
+        if self._tracing is None:
+            self._tracing = open_traces(self.settings, self._owner)
+        return self._tracing
+
     # ---- inside --------------------------------------------------------------------------------------
 
     def _model_shelf(self) -> ModelShelf:
         if self._shelf is None:
             from planwarden.app.models import ModelShelf  # noqa: PLC0415 - heavy; see above
 
-            self._shelf = ModelShelf(self.settings, self.clock, self.ids)
+            self._shelf = ModelShelf(self.settings, self.clock, self.ids, self.tracing)
         return self._shelf
 
     def _planner_shelf(self) -> PlannerShelf:
@@ -358,6 +381,7 @@ class Planwarden:
             world=world,
             memory=self._planner_shelf().memory,
             chosen=self.settings.llm,
+            tracing=self.tracing,
         )
 
     async def _prepared(self, task: Task) -> Task:

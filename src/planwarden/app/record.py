@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from planwarden.app.tally import Tally
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import file_faults
-from planwarden.audit.metrics import Totals
+from planwarden.audit.metrics.totals import Totals
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
 from planwarden.contracts.fold import fold
@@ -86,15 +87,17 @@ class Record:
             await journal.index.put([await _summary(journal, run_id, seq) for _, run_id, seq in due])
             place = due[-1][0]
 
+    def tally(self) -> Tally:
+        """Begin to add up all runs, to be looked at again and again."""
+        return Tally(self.journal, self.bring_up_to_date)
+
     async def metrics(self) -> Totals:
-        """Add up every run in the journal, one at a time; damaged ones are only counted."""
-        journal, totals, place = await self.journal(), Totals(), 0
-        while page := await journal.runs_after(place, limit=PAGE):
-            for _, run_id in page:
-                state = await _state_or_damage(journal, run_id)
-                totals = totals.plus_damaged() if isinstance(state, StoreCorrupt) else totals.plus(state)
-            place = page[-1][0]
-        return totals
+        """Add up every run in the journal; damaged ones are only counted.
+
+        Raises:
+            StoreError: the journal or its index cannot be used.
+        """
+        return await self.tally().look()
 
     async def dossier(self, run_id: str) -> Dossier:
         """Build a run's dossier from its journal.

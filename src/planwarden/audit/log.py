@@ -1,28 +1,31 @@
-"""What a run says in the structured log: one event per line, no payloads, no secrets.
+"""What a run says in the structured log: codes, names from the catalog and digests, no payloads.
 
-Goes to the standard logger `planwarden`, which is silent until a program gives it a handler.
+docs/guides/logs.md lists every event with its fields.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import structlog
 
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.facts import (
+    ApprovalAsked,
     CallFailed,
     CallInDoubt,
     CallRefused,
     ExecutionFell,
+    ModelAnswered,
+    PlanApprovalAsked,
     PlanDecided,
     RunEnded,
     RunStarted,
+    RunTakenOver,
+    StepFailed,
+    StepStarted,
 )
+from planwarden.contracts.model import ModelExchange
 from planwarden.contracts.plan import (
     PlanDecision,
     PlanMetadata,
@@ -32,9 +35,7 @@ from planwarden.contracts.plan import (
     Refusal,
 )
 from planwarden.errors import StoreError
-
-LOGGER = "planwarden"
-logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+from planwarden.telemetry.logs import log
 
 _SEGMENT = re.compile(r"([a-z_]{1,40})((?:\[\d{1,4}\])*)")
 _FIELDS = frozenset((
@@ -42,19 +43,6 @@ _FIELDS = frozenset((
     "agents", "plan", "why", "value",
 ))  # fmt: skip
 """The names that may stand in a logged path: the contract's and the notation's."""
-
-
-def _log() -> Any:  # noqa: ANN401 - structlog's bound loggers are untyped
-    return structlog.wrap_logger(
-        logging.getLogger(LOGGER),
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,33 +53,110 @@ class PlannedWith:
     policy_digest: str
     planner_model: str | None
     """None for a plan that somebody brought along."""
+    prompt_version: str | None = None
+    """Of the planner's prompt; likewise."""
+    prompt_digest: str | None = None
+    """Of the last prompt that the planner's model was asked; None where none was."""
     run_id: str | None = None
 
 
-def log_event(event: RunEvent, started: RunStarted) -> None:
-    """Log what an operator has to know of one event of a run that began so."""
-    log = _log().bind(run_id=event.run_id, seq=event.seq)
+@dataclass(slots=True, kw_only=True)
+class LoggedRun:
+    """What the lines of a run rest on beside its events."""
+
+    started: RunStarted
+    tools: Container[str]
+    """The names in the catalog; another one a model made up, and it is not logged."""
+    prompt_version: str
+    """Of the planner's prompt."""
+    asked: ModelExchange | None = None
+    """The last exchange with the planner's model that was logged about."""
+
+
+def log_event(event: RunEvent, run: LoggedRun) -> None:
+    """Log what an operator has to know of one event."""
     match event.fact:
+        case RunStarted() as fact:
+            log("info", "run_started", seq=event.seq, planner_model=fact.planner.model, **_digests(fact))
+        case RunTakenOver() as fact:
+            log("info", "run_taken_over", seq=event.seq, **_digests(fact))
+        case ModelAnswered(step=None, exchange=exchange):
+            run.asked = exchange
+            _log_work(event, run.tools)
         case PlanDecided(decision=decision):
-            made = PlannedWith(
-                catalog_digest=started.catalog_digest,
-                policy_digest=started.policy_digest,
-                planner_model=started.planner.model,
-                run_id=event.run_id,
-            )
-            log_refusals(decision.refusals, made, source=_source(decision))
-        case CallRefused(step=step, tool=tool, refusal=refusal):
-            log.warning("call_refused", step=step, tool=tool, refusal=refusal)
-        case ExecutionFell(step=step, reason=reason):
-            log.warning("execution_fell", step=step, reason=reason)
-        case CallFailed(call_id=call_id, failure=failure):
-            log.warning("call_failed", call_id=call_id, failure=failure)
-        case CallInDoubt(call_id=call_id):
-            log.warning("call_in_doubt", call_id=call_id)
+            _log_decision(event, decision, run)
         case RunEnded(outcome=outcome, code=code):
-            log.info("run_ended", outcome=outcome, code=code)
+            log("info", "run_ended", seq=event.seq, outcome=outcome, code=code)
+        case _:
+            _log_work(event, run.tools)
+
+
+def _log_work(event: RunEvent, tools: Container[str]) -> None:
+    seq = event.seq
+    match event.fact:
+        case PlanApprovalAsked(plan_digest=plan_digest):
+            log("info", "approval_asked", seq=seq, what="plan", plan_digest=plan_digest)
+        case ApprovalAsked(call=call):
+            log("info", "approval_asked", seq=seq, what="call", call_id=call.id, tool=call.tool)
+        case StepStarted(step=step, agent=agent, execution=execution):
+            log("info", "step_started", seq=seq, step_id=step, agent=agent, execution=execution)
+        case ModelAnswered(step=step, exchange=exchange) if exchange.error_code is not None:
+            code, again = exchange.error_code, exchange.asked_again
+            log(
+                "warning",
+                "model_failed",
+                seq=seq,
+                step_id=step,
+                purpose=exchange.purpose,
+                code=code,
+                asked_again=again,
+            )
+        case StepFailed(step=step, code=code):
+            log("warning", "step_failed", seq=seq, step_id=step, code=code)
+        case ExecutionFell(step=step, reason=reason):
+            log("warning", "execution_fell", seq=seq, step_id=step, reason=reason)
+        case _:
+            _log_call(event, tools)
+
+
+def _log_call(event: RunEvent, tools: Container[str]) -> None:
+    seq = event.seq
+    match event.fact:
+        case CallRefused(step=step, tool=tool, refusal=refusal):
+            known = tool if tool in tools else "*"
+            log("warning", "call_refused", seq=seq, step_id=step, tool=known, refusal=refusal)
+        case CallFailed(call_id=call_id, failure=failure):
+            log("warning", "call_failed", seq=seq, call_id=call_id, failure=failure)
+        case CallInDoubt(call_id=call_id):
+            log("warning", "call_in_doubt", seq=seq, call_id=call_id)
         case _:
             pass
+
+
+def _log_decision(event: RunEvent, decision: PlanDecision, run: LoggedRun) -> None:
+    started, plan = run.started, decision.plan
+    made = PlannedWith(
+        catalog_digest=started.catalog_digest,
+        policy_digest=started.policy_digest,
+        planner_model=started.planner.model,
+        prompt_version=None if _source(decision) == "edited" else run.prompt_version,
+        prompt_digest=run.asked.prompt_digest() if run.asked and decision.refusals else None,
+        run_id=event.run_id,
+    )
+    log_refusals(decision.refusals, made, source=_source(decision))
+    log(
+        "info",
+        "plan_decided",
+        seq=event.seq,
+        plan_source=_source(decision),
+        steps=len(plan.steps) if plan else 0,
+        confidence=plan.confidence if plan else None,
+        prompt_version=made.prompt_version,
+    )
+
+
+def _digests(fact: RunStarted | RunTakenOver) -> dict[str, str]:
+    return {"catalog_digest": fact.catalog_digest, "policy_digest": fact.policy_digest}
 
 
 def log_planning(decision: PlanDecision, made: PlannedWith) -> None:
@@ -109,7 +174,8 @@ def log_refusals(refusals: Sequence[Refusal], made: PlannedWith, *, source: Plan
     """
     for refusal in refusals:
         field = safe_field(refusal.field)
-        _log().warning(
+        log(
+            "warning",
             "plan_validation_failed",
             run_id=made.run_id,
             rung=refusal.rung,
@@ -119,6 +185,8 @@ def log_refusals(refusals: Sequence[Refusal], made: PlannedWith, *, source: Plan
             step=_step(field),
             plan_source=source,
             planner_model=made.planner_model,
+            prompt_version=made.prompt_version,
+            prompt_digest=made.prompt_digest,
             catalog_digest=made.catalog_digest,
             policy_digest=made.policy_digest,
         )
@@ -126,7 +194,12 @@ def log_refusals(refusals: Sequence[Refusal], made: PlannedWith, *, source: Plan
 
 def log_unlearned(run_id: str, error: StoreError) -> None:
     """Log that what a run taught could not be kept; `planwarden memory rebuild` learns it later."""
-    _log().warning("memory_not_written", run_id=run_id, code=error.code)
+    log("warning", "memory_not_written", run_id=run_id, code=error.code)
+
+
+def log_unreadable(error: StoreError) -> None:
+    """Log that the journal cannot be read, so that there are no metrics until it can."""
+    log("warning", "journal_unreadable", code=error.code)
 
 
 def log_shadow_failed(run_id: str | None, code: str, kind: str) -> None:
@@ -137,7 +210,7 @@ def log_shadow_failed(run_id: str | None, code: str, kind: str) -> None:
         code: of the error.
         kind: the class of an error that nobody foresaw; its text, which may quote a task, is left out.
     """
-    _log().warning("shadow_failed", run_id=run_id, code=code, kind=kind)
+    log("warning", "shadow_failed", run_id=run_id, code=code, kind=kind)
 
 
 def safe_field(field: str) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import sys
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from planwarden.audit.log import LOGGER
 from planwarden.cli.exits import Exit, exit_of_error
 from planwarden.errors import PlanwardenError
+from planwarden.telemetry.logs import Form, write_log
 
 out = Console(highlight=False, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
@@ -23,13 +22,9 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 """Control characters, marks that reorder text, halves of characters: a terminal would obey or refuse them."""
 
 
-def configure_log(form: Literal["off", "json"]) -> None:
-    """Send the structured log to stderr, one JSON object a line; `off` leaves it silent."""
-    logger = logging.getLogger(LOGGER)
-    if form == "json" and not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
-        logger.addHandler(logging.StreamHandler(sys.stderr))
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+def configure_log(form: Form) -> None:
+    """Send the structured log to stderr; `off` leaves it silent."""
+    write_log(form, sys.stderr)
 
 
 def plain(text: str) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from planwarden.app import Planwarden
-from planwarden.app.replay import PlannedAgain, Replayed, replay
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import out, plain, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, RunId, with_planwarden
 from planwarden.cli.show import show_plan
 from planwarden.contracts.event import RunEvent
+
+if TYPE_CHECKING:
+    from planwarden.app.replay import PlannedAgain, Replayed
 
 
 def command(
@@ -27,6 +29,9 @@ def command(
     """Fold a run's journal again to its dossier, event by event; nothing runs, nothing is recorded."""
 
     async def work(planwarden: Planwarden) -> tuple[Replayed, PlannedAgain | None]:
+        # Imported here, for it brings in the planner, which the other commands start faster without.
+        from planwarden.app.replay import replay  # noqa: PLC0415 - see above
+
         replayed = await replay(planwarden.record, run_id)
         return replayed, await planwarden.plan_again(run_id) if plan else None
 

@@ -7,6 +7,7 @@ import getpass
 import typer
 from pydantic import ValidationError
 
+from planwarden.configuration.telemetry import ambient_traceparent
 from planwarden.contracts.task import MAX_PROMPT_CHARS, Principal, Task
 from planwarden.errors import InputError, TaskRejected
 
@@ -46,7 +47,13 @@ def task_of(text: str, data: list[str] | None, conversation: str | None) -> Task
         raise _too_long(f"{len(text):,} characters")
     try:
         principal = Principal(id=this_person())
-        return Task(prompt=text, data=tuple(data or ()), conversation=conversation, principal=principal)
+        return Task(
+            prompt=text,
+            data=tuple(data or ()),
+            conversation=conversation,
+            principal=principal,
+            traceparent=ambient_traceparent(),
+        )
     except ValidationError as error:
         what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         if not text:

@@ -42,7 +42,7 @@ def stray_variables(environment: Mapping[str, str] | None = None) -> tuple[Stray
 def _looks_like_ours(name: str, known: tuple[str, ...]) -> bool:
     """Take `LLM_MODEL` for `LLM__MODEL`, but leave other programs their `LLM_…`."""
     return name.startswith(_OURS) or (
-        name.startswith(("LLM_", "TOOLS_")) and name.replace("_", "__", 1) in known
+        name.startswith(("LLM_", "TOOLS_", "TELEMETRY_")) and name.replace("_", "__", 1) in known
     )
 
 

@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 from typing_extensions import TypeIs
 
+from planwarden.configuration.telemetry import Telemetry
 from planwarden.errors import SettingsRejected
 
 Provider = Literal["auto", "ollama", "openai", "pydantic-ai", "embedded"]
@@ -210,6 +211,7 @@ class Settings(BaseSettings):
     llm: AgentModel = AgentModel()
     tools: ToolServers = ToolServers()
     shadow: Shadow = Shadow()
+    telemetry: Telemetry = Telemetry()
     planwarden_home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("planwarden")))
     """Where journal, dossiers and tool state live."""
     planwarden_cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("planwarden")))
@@ -220,8 +222,9 @@ class Settings(BaseSettings):
     """The folder that `files.read` and `files.write` may touch; else `workspace` in the home."""
     planwarden_memory: Literal["on", "off"] = "on"
     """`off`: completed runs teach nothing, and planning recalls nothing; what is there stays there."""
-    planwarden_log: Literal["off", "json"] = "off"
-    """`json`: the command line writes its structured log to stderr, one JSON object a line."""
+    planwarden_log: Literal["off", "json", "console"] = "off"
+    """The command line writes its structured log to stderr: `json` one JSON object a line, `console` lines
+    for people."""
     planwarden_lease_s: Annotated[float, Field(ge=3, le=3600, allow_inf_nan=False)] = 15.0
     """How long a silent owner keeps a run before another process may take it over."""
 
@@ -234,10 +237,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read `TOOLS__*` and `SHADOW__*` by their members only: a variable `TOOLS` is somebody else's."""
+        """Read groups like `TOOLS__*` by their members only: a bare `TOOLS` is somebody else's."""
         if isinstance(env_settings, EnvSettingsSource):
-            foreign = ("tools", "shadow")
-            ours = {name: value for name, value in env_settings.env_vars.items() if name not in foreign}
+            taken = ("tools", "telemetry", "shadow")
+            ours = {name: value for name, value in env_settings.env_vars.items() if name not in taken}
             env_settings.env_vars = ours
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
@@ -278,6 +281,16 @@ class Settings(BaseSettings):
     def index_folder(self) -> Path:
         """Give the folder in which indexes of large catalogs are kept."""
         return self.planwarden_home / "index"
+
+    @property
+    def traces_file(self) -> Path:
+        """Give the file that spans are written to where they go to a file."""
+        return self.telemetry.file or self.planwarden_home / "traces.jsonl"
+
+    @property
+    def spool_folder(self) -> Path:
+        """Give the folder in which spans wait for their receiver."""
+        return self.planwarden_home / "spool"
 
     @property
     def dossier_folder(self) -> Path:

@@ -15,6 +15,7 @@ from planwarden.contracts.model import ModelExchange, ModelIdentity
 from planwarden.contracts.plan import PlanDecision, StepId
 from planwarden.contracts.specs import Execution
 from planwarden.contracts.task import Task
+from planwarden.contracts.tracing import Traceparent
 from planwarden.contracts.turns import FallReason
 from planwarden.contracts.value import Contract, Digest, Json, Name
 from planwarden.contracts.verdict import NeedsApproval, Verdict
@@ -34,6 +35,8 @@ class RunStarted(Contract):
     catalog_digest: Digest
     policy_digest: Digest
     planwarden_version: str
+    traceparent: Traceparent | None = None
+    """Of the span of this process's part of the run; None where nothing was traced."""
 
 
 class RunTakenOver(Contract):
@@ -43,6 +46,8 @@ class RunTakenOver(Contract):
     owner: str
     catalog_digest: Digest
     policy_digest: Digest
+    traceparent: Traceparent | None = None
+    """Of the span of this process's part of the run; None where nothing was traced."""
 
 
 class ModelAnswered(Contract):

@@ -48,6 +48,7 @@ def _begin(event: RunEvent) -> RunState:
         updated_at=event.at,
         seq=event.seq,
         epoch=event.epoch,
+        traces=_traces(event.fact),
     )
 
 
@@ -66,7 +67,7 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
         case f.RunStarted():
             raise StoreCorrupt(f"Run {state.run_id} starts twice.", remedy="Verify the journal.")
         case f.RunTakenOver():
-            return replace(state, active_since=event.at)
+            return replace(state, active_since=event.at, traces=state.traces + _traces(event.fact))
         case f.ModelAnswered(step=step, exchange=exchange):
             return _after_turn(_after_model(state, step, exchange), step, exchange)
         case f.PlanDecided(decision=decision):
@@ -283,6 +284,10 @@ def _deviate(
         detail=detail,
     )
     return replace(state, deviations=(*state.deviations, deviation))
+
+
+def _traces(fact: f.RunStarted | f.RunTakenOver) -> tuple[str, ...]:
+    return (fact.traceparent,) if fact.traceparent else ()
 
 
 def _on_step(state: RunState, step_id: str, change: Callable[[StepState], StepState]) -> RunState:

@@ -107,6 +107,8 @@ class RunState:
     """What asking the planner model took, repair included; None where it was not asked."""
     tokens_per_byte: float = 0.0
     """The highest that a prompt of a step turned out to have so far; 0 before any was counted."""
+    traces: tuple[str, ...] = ()
+    """Traceparents of the processes that had the run, in order; none for those that traced nothing."""
 
     @property
     def calls(self) -> tuple[CallState, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from planwarden.contracts.tracing import Traceparent
 from planwarden.contracts.value import Contract, StorableJson
 
 MAX_PROMPT_CHARS = 32_768
@@ -52,6 +53,8 @@ class Task(Contract):
     limits: TaskLimits = Field(default_factory=TaskLimits)
     principal: Principal = Field(default_factory=Principal)
     tenant: Annotated[str, Field(min_length=1, max_length=256)] = "default"
+    traceparent: Traceparent | None = None
+    """The caller's place in a trace; the run's span becomes its child. No part of what is asked."""
 
     @field_validator("conversation", "tenant")
     @classmethod

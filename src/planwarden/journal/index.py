@@ -74,6 +74,14 @@ class RunIndex(Protocol):
         """
         ...
 
+    async def of(self, run_ids: Sequence[str]) -> tuple[RunSummary | Unreadable, ...]:
+        """Give the kept summaries of these runs, in any order; nothing for one that has none yet.
+
+        Raises:
+            StoreCorrupt: a summary cannot be read back.
+        """
+        ...
+
     async def forget(self) -> None:
         """Drop all summaries, so that every run is due."""
         ...

@@ -21,6 +21,7 @@ from planwarden.llm.library_model.opening import open_library_model
 from planwarden.llm.ollama.service import OllamaLLM
 from planwarden.llm.openai_chat.service import OpenAIChatLLM
 from planwarden.llm.service import LLMService
+from planwarden.llm.wire.endpoint import HeaderSource, no_headers
 
 Provider = Literal["auto", "ollama", "openai", "pydantic-ai", "embedded"]
 
@@ -74,6 +75,8 @@ class ModelOpener:
     """Where `planwarden models fetch` puts the file."""
     adapters_dir: Path | None = None
     """Where `planwarden tune planner` installs adapters."""
+    headers: HeaderSource = no_headers
+    """What goes with each request to a server beside what is configured, as the trace it is part of."""
     _engines: list[EmbeddedEngine] = field(default_factory=list[EmbeddedEngine])
 
     async def open(self, settings: LLMSettings, because: str = "") -> LLMService:
@@ -132,6 +135,7 @@ class ModelOpener:
             num_ctx=settings.num_ctx,
             keep_alive=settings.keep_alive,
             probe_timeout_s=probe_timeout_s,
+            headers=self.headers,
         )
 
     async def _openai(self, settings: LLMSettings) -> OpenAIChatLLM:
@@ -151,6 +155,7 @@ class ModelOpener:
             key_variable=settings.key_variable or settings.setting("API_KEY"),
             num_ctx=settings.num_ctx,
             probe_timeout_s=5 * PROBE_TIMEOUT_S,
+            headers=self.headers,
         )
 
     async def _embedded(self, settings: LLMSettings, because: str) -> EmbeddedLLM:

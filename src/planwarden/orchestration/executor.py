@@ -33,10 +33,12 @@ from planwarden.orchestration.scheduler import (
 )
 from planwarden.planning.memory.in_process import InProcessMemory
 from planwarden.planning.memory.port import PlanMemory
-from planwarden.planning.planner import LLMOrchestrationPlanner, Planning
-from planwarden.runtime.agent import AgentRuntime
+from planwarden.planning.planner import Planning
+from planwarden.planning.traced import Planner
 from planwarden.runtime.tool_run import ask_tool
 from planwarden.runtime.tool_session import ToolWorld
+from planwarden.runtime.traced import StepRunner
+from planwarden.telemetry.logs import bound
 from planwarden.tools.tool import Done, NotDone, ToolContext, Unknown
 
 HEARTBEAT_S = 1.0
@@ -47,8 +49,8 @@ HEARTBEAT_S = 1.0
 class Executor:
     """Carries out runs with one planner, one runtime and one world of tools."""
 
-    planner: LLMOrchestrationPlanner
-    runtime: AgentRuntime
+    planner: Planner
+    runtime: StepRunner
     world: ToolWorld
     memory: PlanMemory = field(default_factory=InProcessMemory)
 
@@ -129,7 +131,7 @@ class Executor:
         state = log.state
         limit = state.started.task.limits.max_wall_s
         left = limit - (self.world.clock.now() - state.active_since).total_seconds()
-        with anyio.move_on_after(max(0.0, left)) as scope:
+        with bound(step_id=step), anyio.move_on_after(max(0.0, left)) as scope:
             if left > 0:
                 await self.runtime.run_step(log, step)
         over = left <= 0 or scope.cancelled_caught

@@ -8,7 +8,7 @@ from typing import Literal
 
 import anyio
 
-from planwarden.audit.log import log_event
+from planwarden.audit.log import LoggedRun, log_event
 from planwarden.contracts.clock import Ids
 from planwarden.contracts.event import RunEvent
 from planwarden.contracts.facts import (
@@ -26,12 +26,15 @@ from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlanDecision, PlannerPlan
 from planwarden.contracts.run import CallState, RunState
 from planwarden.contracts.task import Task
+from planwarden.contracts.tracing import NO_TRACES, Span, Tracer
 from planwarden.contracts.value import Json, digest
 from planwarden.errors import InputError, LeaseHeld, StoreCorrupt
 from planwarden.journal.port import Journal, Lease, Owner
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.run_log import EventListener, RunLog
+from planwarden.orchestration.run_span import note_outcome, run_span
 from planwarden.planning.planner import Planning
+from planwarden.planning.prompt import PROMPT_VERSION
 
 Resolution = Literal["done", "not_done", "approve", "deny"]
 
@@ -48,6 +51,7 @@ class Orchestrator:
     agents: ModelIdentity
     agent_models: Mapping[str, ModelIdentity] = field(default_factory=dict[str, ModelIdentity])
     version: str
+    tracer: Tracer = NO_TRACES
 
     async def plan_task(self, task: Task) -> Planning:
         """Plan only: nothing runs, nothing is recorded."""
@@ -62,22 +66,26 @@ class Orchestrator:
             StoreError: the journal cannot be written.
             LeaseLost: another process took the run over.
         """
+        run_id = self.ids.run_id()
+        with run_span(self.tracer, task, run_id) as span:
+            facts: list[Fact] = [self._started(task, span)]
+            if plan is not None:
+                facts.append(PlanDecided(decision=PlanDecision(plan=plan)))
+            lease, events = await self.journal.create(run_id, task.tenant, self.owner, facts)
+            return await self._go_on(lease, events, listener, span)
+
+    def _started(self, task: Task, span: Span) -> RunStarted:
         world = self.executor.world
-        facts: list[Fact] = [
-            RunStarted(
-                task=task,
-                planner=self.planner,
-                agents=self.agents,
-                agent_models=dict(self.agent_models),
-                catalog_digest=world.catalog.digest,
-                policy_digest=world.policy.digest,
-                planwarden_version=self.version,
-            )
-        ]
-        if plan is not None:
-            facts.append(PlanDecided(decision=PlanDecision(plan=plan)))
-        lease, events = await self.journal.create(self.ids.run_id(), task.tenant, self.owner, facts)
-        return await self._go_on(lease, events, listener)
+        return RunStarted(
+            task=task,
+            planner=self.planner,
+            agents=self.agents,
+            agent_models=dict(self.agent_models),
+            catalog_digest=world.catalog.digest,
+            policy_digest=world.policy.digest,
+            planwarden_version=self.version,
+            traceparent=span.traceparent,
+        )
 
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunState:
         """Go on with a run from where its journal ends.
@@ -91,19 +99,26 @@ class Orchestrator:
         if state.ended is not None:
             return state
         await self._refuse_altered(run_id)
+        with run_span(self.tracer, state.started.task, run_id, state) as span:
+            lease, events = await self._take_over(run_id, span)
+            return await self._go_on(lease, events, listener, span)
+
+    async def _take_over(self, run_id: str, span: Span) -> tuple[Lease, tuple[RunEvent, ...]]:
         world = self.executor.world
         taken = RunTakenOver(
-            owner=self.owner.id, catalog_digest=world.catalog.digest, policy_digest=world.policy.digest
+            owner=self.owner.id,
+            catalog_digest=world.catalog.digest,
+            policy_digest=world.policy.digest,
+            traceparent=span.traceparent,
         )
         lease = await self.journal.acquire(run_id, self.owner)
         try:
             await self.journal.append(lease, [taken])
-            events = await self.journal.read(run_id)
+            return lease, await self.journal.read(run_id)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.journal.release(lease)
             raise
-        return await self._go_on(lease, events, listener)
 
     async def _refuse_altered(self, run_id: str) -> None:
         """Act only on a record whose every byte is as written."""
@@ -160,12 +175,15 @@ class Orchestrator:
             return state
 
     async def _go_on(
-        self, lease: Lease, events: tuple[RunEvent, ...], listener: EventListener | None
+        self, lease: Lease, events: tuple[RunEvent, ...], listener: EventListener | None, span: Span
     ) -> RunState:
         state = fold(events)
+        run = LoggedRun(
+            started=state.started, tools=self.executor.world.catalog.tools, prompt_version=PROMPT_VERSION
+        )
 
         def tell(event: RunEvent) -> None:
-            log_event(event, state.started)
+            log_event(event, run)
             if listener is not None:
                 listener(event)
 
@@ -176,6 +194,7 @@ class Orchestrator:
         try:
             return await self.executor.carry_out(log)
         finally:
+            note_outcome(span, log.state)
             with anyio.CancelScope(shield=True):
                 await log.release()
 

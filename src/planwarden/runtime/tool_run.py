@@ -6,7 +6,7 @@ What goes in and what comes out is copied, so that neither an agent nor a tool c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -44,6 +44,12 @@ class Unclear:
 
     failure: FailureKind
     message: str
+
+
+ToolRunner = Callable[
+    [Tool, ToolSpec, Mapping[str, Json], ToolContext], Awaitable[Returned | Failed | Unclear]
+]
+"""What runs a tool once; see `run_tool`."""
 
 
 def own_copy(value: Json) -> Json:

@@ -29,7 +29,7 @@ from planwarden.contracts.value import Json
 from planwarden.policy.rules import ToolPolicy
 from planwarden.runtime.admission import Admission, Admitted, AwaitsApproval, Refused, Wanted, admit
 from planwarden.runtime.recorder import Recorder
-from planwarden.runtime.tool_run import Failed, Returned, Unclear, own_copy, run_tool
+from planwarden.runtime.tool_run import Failed, Returned, ToolRunner, Unclear, own_copy, run_tool
 from planwarden.tools.tool import Tool, ToolContext
 
 
@@ -87,6 +87,8 @@ class ToolWorld:
     policy: ToolPolicy
     tools: Mapping[str, Tool]
     clock: Clock
+    run: ToolRunner = run_tool
+    """What runs a tool that was admitted; behaviour around it is a wrapper."""
 
 
 def open_session(world: ToolWorld, recorder: Recorder, step_id: str) -> ToolSession:
@@ -164,7 +166,7 @@ async def _carry_out(world: ToolWorld, recorder: Recorder, call: ToolCall) -> Ca
     )
     await recorder.check_ownership()
     began = world.clock.monotonic()
-    outcome = await run_tool(tool, spec, call.arguments, context)
+    outcome = await world.run(tool, spec, call.arguments, context)
     seconds = max(0.0, world.clock.monotonic() - began)
     match outcome:
         case Returned(value=value):

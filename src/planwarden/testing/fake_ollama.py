@@ -49,6 +49,8 @@ class FakeOllama:
     """What goes wrong with every chat from now on."""
     bodies: list[Object] = field(default_factory=list[Object])
     """Each chat request as it arrived."""
+    headers: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
+    """Its headers."""
     url: str = ""
 
     @asynccontextmanager
@@ -78,6 +80,7 @@ class FakeOllama:
             case "/api/chat":
                 body: Object = json.loads(received.body)
                 self.bodies.append(body)
+                self.headers.append(received.headers)
                 await self._chat(wire, body)
             case _:
                 await _send(wire, 404, "404 page not found")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from planwarden.app.traces import traced_model, traced_runner
 from planwarden.audit.dossier import build_dossier
 from planwarden.catalog.catalog import Catalog, build_catalog
 from planwarden.contracts.dossier import Dossier
@@ -30,10 +31,13 @@ from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.memory.in_process import InProcessMemory
 from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.planner import LLMOrchestrationPlanner
+from planwarden.planning.traced import TracedPlanner
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 from planwarden.runtime.agent import AgentRuntime
 from planwarden.runtime.asking import AgentModels, AgentSettings
 from planwarden.runtime.tool_session import ToolSession, ToolWorld, open_session
+from planwarden.runtime.traced import TracedSteps
+from planwarden.telemetry.tracing import Tracing
 from planwarden.testing.counting_ids import CountingIds
 from planwarden.testing.scripted_llm import ScriptedLLM
 from planwarden.testing.ticking_clock import TickingClock
@@ -82,6 +86,8 @@ class Stage:
     """None makes one in memory."""
     memory: PlanMemory = field(default_factory=InProcessMemory)
     """What planning recalls; runs on a stage teach nothing."""
+    tracing: Tracing = field(default_factory=Tracing)
+    """By default nothing is traced."""
 
     @property
     def catalog(self) -> Catalog:
@@ -92,7 +98,13 @@ class Stage:
     def world(self) -> ToolWorld:
         """Give what stands behind the tool session's door."""
         policy = allow_everything(self.agents) if self.policy is None else self.policy
-        return ToolWorld(catalog=self.catalog, policy=policy, tools=self.tools, clock=self.clock)
+        return ToolWorld(
+            catalog=self.catalog,
+            policy=policy,
+            tools=self.tools,
+            clock=self.clock,
+            run=traced_runner(self.tracing),
+        )
 
     @property
     def record(self) -> Journal:
@@ -103,12 +115,14 @@ class Stage:
 
     def orchestrator(self) -> Orchestrator:
         """Put the front door together."""
-        world = self.world
+        world, tracer = self.world, self.tracing.tracer
+        planner = LLMOrchestrationPlanner(traced_model(self.planner_llm, self.tracing), self.planner_settings)
+        agents = AgentModels(default=traced_model(self.agent_llm, self.tracing))
         return Orchestrator(
             journal=self.record,
             executor=Executor(
-                planner=LLMOrchestrationPlanner(self.planner_llm, self.planner_settings),
-                runtime=AgentRuntime(AgentModels(default=self.agent_llm), self.agent_settings, world),
+                planner=TracedPlanner(planner, tracer),
+                runtime=TracedSteps(AgentRuntime(agents, self.agent_settings, world), tracer),
                 world=world,
                 memory=self.memory,
             ),
@@ -117,6 +131,7 @@ class Stage:
             planner=self.planner_llm.identity,
             agents=self.agent_llm.identity,
             version="test",
+            tracer=tracer,
         )
 
     async def begin(self, plan: PlannerPlan, task: Task) -> RunLog:

@@ -21,6 +21,8 @@ class ToolContext:
     """The same through every repetition of the same call."""
     now: datetime
     """Wall time of the call, in UTC."""
+    traceparent: str | None = None
+    """The call's place in the trace, to be sent on as the W3C header of that name; None without tracing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,7 @@ async def _plan(
 ) -> tuple[Judged, ...]:
     """Have the embedded model alone plan tasks, constrained to the notation, with an adapter."""
     settings = _with_adapter(planwarden.settings, adapter)
-    shelf = ModelShelf(settings, planwarden.clock, planwarden.ids)
+    shelf = ModelShelf(settings, planwarden.clock, planwarden.ids, planwarden.tracing)
     llm = await shelf.model("planner")
     planner = make_planner(settings.planner_llm, llm)
     try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from planwarden.errors import StoreUnavailable
@@ -15,7 +16,6 @@ from planwarden.journal.sqlite.schema import SCHEMA_VERSION, migrate, require_ou
 
 _BUSY_S = 5.0
 """How long to wait for another process's transaction. Ours take milliseconds."""
-_MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 
 
@@ -140,17 +140,30 @@ def _require_no_folder(path: Path) -> None:
 def _is_cut_short(path: Path) -> bool:
     """Tell whether the file is smaller than its header says, which can also be a checkpoint under way.
 
+    Never opens the file past SQLite: closing it again would give up every lock that this process has on it
+    (POSIX), and another process would then take away the log that a live connection here writes to.
+
     Raises:
+        OSError: it cannot be read.
         StoreCorrupt: there is no header.
     """
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-        size = os.fstat(file.fileno()).st_size
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise corrupt(path, "it does not begin like an SQLite file" if header else "it is empty")
-    page_bytes = int.from_bytes(header[16:18], "big")
-    pages = int.from_bytes(header[28:32], "big")
-    return size < pages * (65536 if page_bytes == 1 else page_bytes)
+    size = path.stat().st_size
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    if size < _HEADER_BYTES:
+        raise corrupt(path, "it does not begin like an SQLite file" if size else "it is empty")
+    try:
+        with closing(_connect(path, "mode=ro&immutable=1")) as connection:
+            pages: tuple[int] = connection.execute("PRAGMA page_count").fetchone()
+            page_bytes: tuple[int] = connection.execute("PRAGMA page_size").fetchone()
+    except SQLITE_ERRORS as error:
+        code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code == sqlite3.SQLITE_CORRUPT:
+            return True
+        if code == sqlite3.SQLITE_NOTADB:
+            raise corrupt(path, "it does not begin like an SQLite file") from error
+        raise refusal(error, path) from error
+    return size < pages[0] * page_bytes[0]
 
 
 def _require_whole(connection: sqlite3.Connection, path: Path, *, suspect: bool) -> None:

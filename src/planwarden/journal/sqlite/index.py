@@ -40,6 +40,10 @@ class SqliteIndex:
         """Give kept summaries after a place, oldest run first."""
         return await self.reader.do(lambda connection: _after(connection, place, limit))
 
+    async def of(self, run_ids: Sequence[str]) -> tuple[RunSummary | Unreadable, ...]:
+        """Give the kept summaries of these runs."""
+        return await self.reader.do(lambda connection: _of(connection, run_ids))
+
     async def forget(self) -> None:
         """Drop all summaries, so that every run is due."""
         await self.writing().do(_forget)
@@ -128,10 +132,21 @@ def _after(
         " ORDER BY number LIMIT ?",
         (place, limit),
     )
-    return tuple(
-        (number, Unreadable(run_id=str(run_id), seq=seq) if body is None else _read(body))
-        for number, run_id, seq, body in rows
+    return tuple((number, _kept(run_id, seq, body)) for number, run_id, seq, body in rows)
+
+
+def _of(connection: sqlite3.Connection, run_ids: Sequence[str]) -> tuple[RunSummary | Unreadable, ...]:
+    """Read the summaries of these runs."""
+    marks = ", ".join("?" * len(run_ids))
+    rows = connection.execute(
+        f"SELECT run_id, seq, body FROM runs JOIN summaries USING (number) WHERE run_id IN ({marks})",  # noqa: S608 - marks only
+        tuple(run_ids),
     )
+    return tuple(_kept(*row) for row in rows)
+
+
+def _kept(run_id: str, seq: int, body: bytes | None) -> RunSummary | Unreadable:
+    return Unreadable(run_id=run_id, seq=seq) if body is None else _read(body)
 
 
 def _forget(connection: sqlite3.Connection) -> None:

@@ -11,10 +11,12 @@ from planwarden.contracts.event import ChainFault, EventLink, RunEvent
 from planwarden.contracts.facts import Fact
 from planwarden.errors import LeaseHeld, StoreUnavailable
 from planwarden.journal import leasing
+from planwarden.journal.backlog import Backlog
 from planwarden.journal.entry import conversation_of, drafts
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
+from planwarden.journal.sqlite.backlog import backlog
 from planwarden.journal.sqlite.examination import WriterFacts, damage, writer_facts
 from planwarden.journal.sqlite.file import open_for_reading, open_for_writing
 from planwarden.journal.sqlite.index import SqliteIndex
@@ -200,6 +202,11 @@ class SqliteJournal:
     async def runs_after(self, place: int, *, limit: int) -> tuple[tuple[int, str], ...]:
         """Give the next runs after a place, oldest first."""
         return await self._reader.do(lambda connection: rows.next_runs(connection, place, limit))
+
+    async def backlog(self) -> Backlog:
+        """Count what nobody works on, of what the index knows."""
+        now = self._clock.now()
+        return await self._reader.do(lambda connection: backlog(connection, now=now, is_dead=self._is_dead))
 
     async def examine(self) -> WriterFacts:
         """Say how what is written is written; writes a table and takes it back."""

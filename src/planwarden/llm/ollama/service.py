@@ -18,7 +18,7 @@ from planwarden.llm.ollama.facts import footprint, listed_model, longest_context
 from planwarden.llm.ollama.stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
 from planwarden.llm.ollama.tools import takes_tools, wire_message
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
-from planwarden.llm.wire.endpoint import is_loopback, why_unreached, within
+from planwarden.llm.wire.endpoint import HeaderSource, is_loopback, no_headers, why_unreached, within
 from planwarden.llm.wire.json_format import servable_schema
 from planwarden.llm.wire.reading import most_bytes, read_error, read_lines
 from planwarden.llm.wire.retry_after import retry_after_s
@@ -55,15 +55,21 @@ class OllamaLLM:
         num_ctx: int = 4096,
         keep_alive: str = "5m",
         probe_timeout_s: float = 5.0,
+        headers: HeaderSource = no_headers,
     ) -> OllamaLLM:
-        """Find the server and the model within `probe_timeout_s`.
+        """Find the server and the model within `probe_timeout_s`; `headers` go with every request.
 
         Raises:
             ModelUnavailable: nothing answers, the server is too old, or it does not have the model.
             ReplyInvalid: something answers that is not Ollama.
         """
+
+        async def add_headers(request: httpx.Request) -> None:
+            request.headers.update(headers())
+
         http = httpx.AsyncClient(
             base_url=base_url,
+            event_hooks={"request": [add_headers]},
             timeout=None,  # noqa: S113 - the whole exchange has a deadline, see complete()
             limits=httpx.Limits(max_connections=CONNECTIONS),
             headers={"Accept-Encoding": "identity"},  # nothing that unpacks to more than was sent

@@ -10,7 +10,7 @@ import httpx
 import httpx2
 from openai import AsyncOpenAI, AsyncStream
 
-from planwarden.llm.wire.endpoint import is_loopback
+from planwarden.llm.wire.endpoint import HeaderSource, is_loopback, no_headers
 from planwarden.llm.wire.reading import read_error
 
 CONNECTIONS = 8
@@ -33,7 +33,7 @@ def normal_base_url(base_url: str) -> str:
     return f"{plain}/v1" if httpx.URL(plain).path in ("", "/") else plain
 
 
-def open_client(base_url: str, api_key: str) -> AsyncOpenAI:
+def open_client(base_url: str, api_key: str, headers: HeaderSource = no_headers) -> AsyncOpenAI:
     """Open a client that sends `api_key` to this host and to no other; no key when it is empty."""
 
     async def send_only_what_was_configured(request: httpx2.Request) -> None:
@@ -43,6 +43,7 @@ def open_client(base_url: str, api_key: str) -> AsyncOpenAI:
         request.headers["Accept-Encoding"] = "identity"
         if api_key:
             request.headers["Authorization"] = f"Bearer {api_key}"
+        request.headers.update(headers())
 
     http = httpx2.AsyncClient(
         timeout=None,

@@ -23,7 +23,7 @@ from planwarden.llm.openai_chat.refusals import (
 from planwarden.llm.openai_chat.stream import ChatChunks
 from planwarden.llm.openai_chat.wire import Dialect, chat_body
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
-from planwarden.llm.wire.endpoint import within
+from planwarden.llm.wire.endpoint import HeaderSource, no_headers, within
 from planwarden.llm.wire.reading import most_bytes, read_lines
 
 MOST_LESSONS = 4
@@ -48,7 +48,7 @@ class OpenAIChatLLM:
         )
 
     @classmethod
-    async def connect(
+    async def connect(  # noqa: PLR0913 - what is known of a server
         cls,
         *,
         base_url: str,
@@ -58,8 +58,11 @@ class OpenAIChatLLM:
         key_variable: str = "LLM__API_KEY",
         num_ctx: int = 4096,
         probe_timeout_s: float = 5.0,
+        headers: HeaderSource = no_headers,
     ) -> OpenAIChatLLM:
         """Find the server and the model within `probe_timeout_s`; without a key none is sent.
+
+        `headers` go with every request.
 
         Raises:
             ModelUnavailable: nothing answers, the key is refused, or the model is not listed.
@@ -68,7 +71,7 @@ class OpenAIChatLLM:
         """
         endpoint = normal_base_url(base_url)
         server = Server(endpoint=endpoint, model=model, key_variable=key_variable, secret=api_key)
-        client = open_client(endpoint, api_key)
+        client = open_client(endpoint, api_key, headers)
         try:
             listed = await look_up(client, server, clock, timeout_s=probe_timeout_s)
         except BaseException:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
 
 from planwarden.errors import ModelTimedOut
+
+HeaderSource = Callable[[], Mapping[str, str]]
+"""Gives headers that depend on when they are sent."""
+
+
+def no_headers() -> Mapping[str, str]:
+    """Give none."""
+    return {}
 
 
 def is_loopback(base_url: str) -> bool:

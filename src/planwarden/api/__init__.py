@@ -1,0 +1,1 @@
+"""What is served over HTTP: ASGI applications, and a small server for those that need no more."""

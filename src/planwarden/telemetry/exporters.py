@@ -1,0 +1,113 @@
+"""Where spans go: an exporter whose failures are counted and told once; a file; a stream for people."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from planwarden.telemetry.logs import log
+from planwarden.telemetry.otlp_json import OtlpLines, place_of
+from planwarden.telemetry.spool import Spool
+
+
+class CountedExporter(SpanExporter):
+    """Counts what another exporter delivers and what it does not; logs the first failure of a row."""
+
+    def __init__(self, inner: SpanExporter, received: Callable[[Sequence[ReadableSpan]], None]) -> None:
+        """Wrap `inner`; `received` is told every batch that was delivered."""
+        self._inner = inner
+        self._received = received
+        self._failing = False
+        self.delivered = 0
+        self.failed = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Deliver a batch; never raises."""
+        try:
+            result = self._inner.export(spans)
+            reason = "" if result is SpanExportResult.SUCCESS else "refused_or_unreachable"
+        except Exception as error:  # noqa: BLE001 - whatever an exporter does must not reach a run
+            result, reason = SpanExportResult.FAILURE, type(error).__name__
+        if reason:
+            self.failed += len(spans)
+            if not self._failing:
+                log("warning", "traces_not_exported", spans=len(spans), reason=reason)
+        else:
+            self.delivered += len(spans)
+            self._received(spans)
+        self._failing = bool(reason)
+        return result
+
+    def shutdown(self) -> None:
+        """Shut the other exporter down."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the other exporter."""
+        return self._inner.force_flush(timeout_millis)
+
+
+class SpoolProcessor(SpanProcessor):
+    """Puts each finished span into the spool before anything else is done with it."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Keep the span."""
+        if place_of(span).trace_flags.sampled:
+            self._spool.add(span)
+
+
+class FileExporter(SpanExporter):
+    """Appends each span to a file, as a line of OTLP in JSON."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, which is made with its folder when needed.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._lines = OtlpLines()
+        self._turn = threading.Lock()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Write them."""
+        with self._turn:
+            for span in spans:
+                self._file.write(f"{self._lines.line(span)}\n")
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class StreamExporter(SpanExporter):
+    """Writes each span on a line that a person reads: time, ids, name, attributes. Children come first."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Write them."""
+        for span in spans:
+            self._stream.write(f"{_for_people(span)}\n")
+        self._stream.flush()
+        return SpanExportResult.SUCCESS
+
+
+def _for_people(span: ReadableSpan) -> str:
+    milliseconds = ((span.end_time or 0) - (span.start_time or 0)) / 1e6
+    parent = f"{span.parent.span_id:016x}" if span.parent else "-"
+    at = place_of(span)
+    place = f"{at.trace_id:032x} {at.span_id:016x} in {parent}"
+    attributes = " ".join(f"{name}={value!r}" for name, value in sorted((span.attributes or {}).items()))
+    return f"span {place}  {span.name}  {milliseconds:.1f} ms  {span.status.status_code.name}  {attributes}"

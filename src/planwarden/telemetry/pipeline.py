@@ -1,0 +1,93 @@
+"""Putting OpenTelemetry's SDK together: from a finished span to the file, the stream or the receiver."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
+
+from planwarden.errors import SettingsRejected
+from planwarden.telemetry.exporters import CountedExporter, FileExporter, SpoolProcessor, StreamExporter
+from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
+from planwarden.telemetry.spool import Spool
+from planwarden.telemetry.tracing import NAME, Tracing, TracingSettings
+
+SCHEMA = "https://opentelemetry.io/schemas/1.41.0"
+"""The version of the conventions that our names follow."""
+GRPC = "opentelemetry-exporter-otlp-proto-grpc"
+"""Not in the extra, which speaks HTTP: gRPC is a large library."""
+
+
+def assemble(settings: TracingSettings) -> Tracing:
+    """Open what the settings name; anything but `off`.
+
+    Raises:
+        SettingsRejected: an exporter cannot be made as configured.
+    """
+    logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # we log failures ourselves, once
+    provider = TracerProvider(
+        resource=_resource(settings.version), shutdown_on_exit=False, id_generator=settings.ids
+    )
+    spool = None
+    if settings.destination == "otlp":
+        spool = Spool(settings.spool, settings.process)
+        exporter = CountedExporter(_otlp(settings.protocol), spool.received)
+        sending = BatchSpanProcessor(exporter)
+        provider.add_span_processor(SpoolProcessor(spool))
+        provider.add_span_processor(sending)
+        for span in spool.take_over():
+            sending.on_end(span)
+    else:
+        exporter = CountedExporter(_at_once(settings), lambda _: None)
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return Tracing(
+        tracer=OpenTelemetryTracer(provider.get_tracer(NAME, settings.version, schema_url=SCHEMA)),
+        content=settings.content,
+        propagate=settings.propagate,
+        provider=provider,
+        exporter=exporter,
+        spool=spool,
+    )
+
+
+def _resource(version: str) -> Resource:
+    """Say who we are, unless the environment does (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`)."""
+    ambient = Resource.create({})
+    ours: dict[str, str] = {SERVICE_VERSION: version} if SERVICE_VERSION not in ambient.attributes else {}
+    if str(ambient.attributes.get(SERVICE_NAME, "unknown_service")).startswith("unknown_service"):
+        ours[SERVICE_NAME] = NAME
+    return ambient.merge(Resource(dict(ours)))
+
+
+def _otlp(protocol: str) -> SpanExporter:
+    package = {"http/protobuf": "opentelemetry-exporter-otlp-proto-http", "grpc": GRPC}.get(protocol)
+    if package is None:
+        raise SettingsRejected(
+            f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}, which is not spoken here.",
+            remedy="Set it to http/protobuf, or to grpc.",
+        )
+    try:
+        module = importlib.import_module(f"{package.replace('-', '.', 4)}.trace_exporter")
+        exporter: SpanExporter = module.OTLPSpanExporter()
+    except ImportError as error:
+        raise SettingsRejected(
+            f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}, and the library for it is not installed ({error}).",
+            remedy=f"Run `pip install {package}`, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
+        ) from error
+    return exporter
+
+
+def _at_once(settings: TracingSettings) -> SpanExporter:
+    if settings.destination == "console":
+        return StreamExporter(settings.stream or sys.stderr)
+    try:
+        return FileExporter(settings.file)
+    except OSError as error:
+        raise SettingsRejected(
+            f"TELEMETRY__FILE {settings.file} cannot be written: {error.strerror}.",
+            remedy="Name a file that can be written.",
+        ) from error

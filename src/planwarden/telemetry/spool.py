@@ -1,0 +1,167 @@
+"""The spool: finished spans on disk until a receiver has them, so that no crash and no outage loses any.
+
+A span is written when it ends, with one `write` and no `fsync`: it survives the process, not the machine.
+Files of processes that died are taken over by the next one, which a lock tells apart from those of live ones.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from planwarden.telemetry.otlp_json import OtlpLines, place_of, read_spans
+
+try:
+    import fcntl
+except ImportError:  # no such locks on this system: what a crash left there stays where it is
+    fcntl = None
+
+SEGMENT_BYTES = 2**20
+"""A file that has grown past this gets a successor."""
+MOST_BYTES = 32 * 2**20
+"""Of all files together; past it a span is kept in memory only, and counted."""
+MOST_TAKEN_OVER = 2048
+"""Spans that are taken over at a time; the rest waits for the next start."""
+SUFFIX = ".otlp.jsonl"
+
+
+class Segment:
+    """One file, under a lock, with the spans in it that no receiver has yet."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+        self.waiting: set[int] = set()
+        self.size = os.fstat(handle).st_size
+
+    @classmethod
+    def open(cls, path: Path, *, make: bool) -> Segment | None:
+        """Open a file for itself; None where another process has it, or where it is gone.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if make else 0), 0o600)
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(handle)
+                return None
+        return cls(path, handle)
+
+    def add(self, span_id: int, line: str) -> None:
+        """Put a span on disk."""
+        data = f"{line}\n".encode()
+        os.write(self._handle, data)
+        self.size += len(data)
+        self.waiting.add(span_id)
+
+    def spans(self) -> list[ReadableSpan]:
+        """Read what is in it, and wait for all of it."""
+        with self.path.open(encoding="utf-8", errors="replace") as file:
+            found = read_spans(file)
+        self.waiting = {place_of(span).span_id for span in found}
+        return found
+
+    def empty(self) -> None:
+        """Drop what is in it; all of it was received."""
+        os.ftruncate(self._handle, 0)
+        self.size = 0
+
+    def close(self) -> None:
+        """Let go of the file; one in which nothing waits goes."""
+        if not self.waiting:
+            self.path.unlink(missing_ok=True)
+        os.close(self._handle)
+
+
+class Spool:
+    """The files of one process."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Take the folder, which is made when needed, and a name that no other process has."""
+        self._folder = folder
+        self._name = name
+        self._lines = OtlpLines()
+        self._turn = threading.Lock()
+        self._segments: list[Segment] = []
+        self._made = 0
+        self._elsewhere = 0
+        self.not_kept = 0
+        """Spans that were kept in memory only: the spool was full, or could not be written."""
+
+    def take_over(self) -> list[ReadableSpan]:
+        """Take over what dead processes left; give its spans, which have to be sent again."""
+        found: list[ReadableSpan] = []
+        paths = sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
+        for path in paths:
+            try:
+                segment = Segment.open(path, make=False) if len(found) < MOST_TAKEN_OVER and fcntl else None
+                self._elsewhere += 0 if segment else path.stat().st_size
+            except OSError:
+                continue
+            if segment is None:
+                continue
+            spans = segment.spans()
+            found += spans
+            if spans:
+                self._segments.append(segment)
+            else:
+                segment.close()
+        return found
+
+    def add(self, span: ReadableSpan) -> None:
+        """Keep a finished span."""
+        line = self._lines.line(span)
+        with self._turn:
+            try:
+                self._current(len(line)).add(place_of(span).span_id, line)
+            except OSError:
+                self.not_kept += 1
+
+    def received(self, spans: Iterable[ReadableSpan]) -> None:
+        """Forget spans that a receiver has."""
+        have = {place_of(span).span_id for span in spans}
+        with self._turn:
+            current = self._segments[-1] if self._made else None
+            for segment in list(self._segments):
+                segment.waiting -= have
+                if segment.waiting:
+                    continue
+                if segment is current:
+                    segment.empty()
+                else:
+                    self._segments.remove(segment)
+                    segment.close()
+
+    def close(self) -> None:
+        """Let go of all files; those in which spans wait stay for the next process."""
+        with self._turn:
+            for segment in self._segments:
+                segment.close()
+            self._segments.clear()
+            self._made = 0
+
+    def _current(self, more: int) -> Segment:
+        """Give the file to write to.
+
+        Raises:
+            OSError: there is none, or the spool is full.
+        """
+        if self._elsewhere + sum(segment.size for segment in self._segments) + more > MOST_BYTES:
+            msg = "the spool is full"
+            raise OSError(msg)
+        if not self._made or self._segments[-1].size > SEGMENT_BYTES:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._made += 1
+            segment = Segment.open(self._folder / f"{self._name}-{self._made:04d}{SUFFIX}", make=True)
+            if segment is None:
+                msg = "the spool's file is locked"
+                raise OSError(msg)
+            self._segments.append(segment)
+        return self._segments[-1]

@@ -1,0 +1,205 @@
+"""The structured log: ids on every line, trace ids where something traces, two forms, a list of events."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planwarden.contracts.plan import PlannedAgentStep
+from planwarden.contracts.specs import AgentSpec
+from planwarden.contracts.task import Task
+from planwarden.errors import ModelTimedOut, ToolFailed
+from planwarden.telemetry import logs as module
+from planwarden.telemetry.logs import LOGGER, Event, Form, bound, hide_secrets, log, write_log
+from planwarden.telemetry.redaction import Redaction
+from planwarden.testing.canned_tool import CannedTool
+from planwarden.testing.scripted_llm import FunctionLLM
+from planwarden.testing.stage import Stage, plan_of
+from traces_kit import in_memory, place
+
+ROOT = Path(__file__).parents[3]
+SECRET = "hunter2-hunter2-hunter2"
+
+
+class Written:
+    """What was written to the log, in one form."""
+
+    def __init__(self, form: Form) -> None:
+        self.stream = io.StringIO()
+        write_log(form, self.stream)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Leave the logger as it was found."""
+    logger = logging.getLogger(LOGGER)
+    before = (list(logger.handlers), logger.level, logger.propagate)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
+
+
+@pytest.fixture
+def written(quiet: None) -> Written:
+    return Written("json")
+
+
+def a_stage(*results: Any, **given: Any) -> Stage:
+    agents = (AgentSpec(name="worker", description="Works", tools=("look",)),)
+    given.setdefault("agent_llm", FunctionLLM(lambda _: "Done [s1.1]."))
+    return Stage(agents=agents, tools={"look": CannedTool("look", *results)}, **given)
+
+
+def failed_with(message: str) -> BaseException:
+    """Give an error as it is when it was raised."""
+    try:
+        raise ValueError(message)  # noqa: TRY301 - it is to have a traceback
+    except ValueError as error:
+        return error
+
+
+PLAN = plan_of(
+    PlannedAgentStep(id="s1", agent="worker", tools=("look",)),
+    PlannedAgentStep(id="s2", agent="worker", tools=("look",)),
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.requirement("LOG2-1")
+async def test_every_line_of_a_run_has_its_id_and_that_of_its_step(written: Written) -> None:
+    state = await a_stage().orchestrator().route_task(Task(prompt="Do it."), PLAN)
+    events = [(line["event"], line["step_id"]) for line in written.lines]
+    assert events == [
+        ("run_started", None),
+        ("plan_decided", None),
+        ("step_started", "s1"),
+        ("step_started", "s2"),
+        ("run_ended", None),
+    ]
+    assert {line["run_id"] for line in written.lines} == {state.run_id}
+    first = ["timestamp", "level", "event", "run_id", "step_id"]
+    assert all(list(line)[:5] == first for line in written.lines)
+    assert not any("trace_id" in line for line in written.lines)
+
+
+@pytest.mark.anyio
+@pytest.mark.requirement("LOG2-1")
+async def test_two_runs_at_once_keep_their_ids_apart(written: Written) -> None:
+    stage = a_stage(ToolFailed("down.", remedy="x"))
+    orchestrator = stage.orchestrator()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(orchestrator.route_task, Task(prompt="Do it."), PLAN)
+    of_run = {run: [line for line in written.lines if line["run_id"] == run] for run in ("r1", "r2")}
+    assert [line["event"] for line in of_run["r1"]] == [line["event"] for line in of_run["r2"]]
+    assert {line["step_id"] for line in written.lines if line["event"] == "call_failed"} == {"s1"}
+    assert "step_failed" in {line["event"] for line in of_run["r1"]}
+
+
+@pytest.mark.anyio
+@pytest.mark.requirement("LOG2-1")
+async def test_while_something_traces_a_line_has_the_ids_of_its_span(written: Written) -> None:
+    traced = in_memory()
+    stage = a_stage(ModelTimedOut("late.", remedy="x"), tracing=traced.tracing)
+    await stage.orchestrator().route_task(Task(prompt="Do it."), PLAN)
+    by_event = {line["event"]: (line["trace_id"], line["span_id"]) for line in written.lines}
+    run, steps = traced.spans["invoke_workflow"], traced.named("invoke_agent worker")
+    assert by_event["run_ended"] == place(run)
+    assert by_event["call_failed"] == place(steps[0])
+    assert by_event["step_failed"] == place(steps[-1])
+
+
+@pytest.mark.requirement("LOG2-2")
+@given(st.text(min_size=8, max_size=30).filter(lambda text: "…" not in text), st.text(max_size=20))
+def test_no_line_holds_a_secret_of_this_process(secret: str, around: str) -> None:
+    logger = logging.getLogger(LOGGER)
+    before = (list(logger.handlers), logger.level, logger.propagate)
+    known, module.SECRETS = module.SECRETS, Redaction()
+    hide_secrets([secret])
+    try:
+        for form in ("json", "console"):
+            logger.handlers[:] = []
+            written = Written(form)
+            with bound(run_id=f"{around}{secret}"):
+                log("warning", "call_failed", failure=f"{secret}{around}", inner={secret: [secret, 1]})
+                log("warning", "call_failed", error=ValueError(secret), exc_info=failed_with(secret))
+            logger.warning("somebody else: %s", secret)
+            text = written.stream.getvalue()
+            assert text.count("\n") >= 3
+            assert secret not in text
+    finally:
+        module.SECRETS = known
+        logger.handlers[:], logger.level, logger.propagate = before
+
+
+@pytest.mark.requirement("LOG2-5")
+def test_for_people_a_line_is_text_without_what_is_not_there(quiet: None) -> None:
+    written = Written("console")
+    with bound(run_id="r1"):
+        log("info", "run_ended", seq=9, outcome="completed", code=None)
+    text = written.stream.getvalue()
+    assert "run_ended" in text
+    assert "run_id=r1" in text
+    assert "outcome=completed" in text
+    assert "code" not in text
+    assert "\x1b" not in text
+    assert text.count("\n") == 1
+
+
+@pytest.mark.requirement("LOG2-5")
+def test_off_nothing_is_written_and_a_second_time_changes_nothing(quiet: None) -> None:
+    first = Written("json")
+    off, again = Written("off"), Written("json")
+    log("info", "run_ended", outcome="completed", code="")
+    assert len(first.lines) == 1
+    assert off.stream.getvalue() == again.stream.getvalue() == ""
+
+
+@pytest.mark.requirement("LOG2-4")
+def test_the_guide_lists_every_event_and_no_other() -> None:
+    page = (ROOT / "docs" / "guides" / "logs.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([a-z_]+)` \| (?:info|warning) \|", page, re.MULTILINE)
+    assert sorted(listed) == sorted(get_args(Event))
+
+
+@pytest.mark.requirement("LOG2-4")
+def test_every_event_is_written_somewhere_with_the_level_that_the_guide_says() -> None:
+    page = (ROOT / "docs" / "guides" / "logs.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| `([a-z_]+)` \| (info|warning) \|", page, re.MULTILINE))
+    calls = [
+        node
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "log"
+    ]
+    found = {
+        (event.value, level.value)
+        for level, event in (call.args[:2] for call in calls if len(call.args) > 1)
+        if isinstance(event, ast.Constant) and isinstance(level, ast.Constant)
+    }
+    assert found == listed
+
+
+@pytest.mark.requirement("LOG2-4")
+def test_nobody_logs_past_the_one_place_that_hides_secrets() -> None:
+    allowed = {"telemetry/logs.py", "telemetry/pipeline.py"}
+    asked = [
+        str(path.relative_to(ROOT / "src" / "planwarden"))
+        for path in (ROOT / "src").rglob("*.py")
+        if re.search(r"getLogger|structlog|warnings\.warn", path.read_text("utf-8"))
+    ]
+    assert set(asked) <= allowed, asked

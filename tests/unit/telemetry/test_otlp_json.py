@@ -1,0 +1,89 @@
+"""Spans as lines of OTLP: what a Collector reads, and what the spool reads back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
+from planwarden.telemetry.otlp_json import OtlpLines, read_spans
+from traces_kit import CALLER, CountingTraceIds
+
+TEXT = st.text(max_size=20)
+VALUES = st.one_of(
+    TEXT,
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.lists(TEXT, max_size=3),
+)
+
+
+def one_span(name: str, attributes: dict[str, Any], *, failed: bool, parent: str | None) -> ReadableSpan:
+    exporter = InMemorySpanExporter()
+    resource = Resource({"service.name": 'a "quoted" name'})
+    provider = TracerProvider(resource=resource, id_generator=CountingTraceIds(), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = OpenTelemetryTracer(provider.get_tracer("scope", "1"))
+    with tracer.span(name, attributes, parent=parent, links=(CALLER,)) as span:
+        if failed:
+            span.fail("broken")
+    (finished,) = exporter.get_finished_spans()
+    return finished
+
+
+def as_protobuf(line: str) -> ExportTraceServiceRequest:
+    """Read a line as OTLP says it: ids are hexadecimal, where other bytes of protobuf are base64."""
+    value = json.loads(line)
+    for span in value["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        for place in (span, *span["links"]):
+            for name in {"traceId", "spanId", "parentSpanId"} & set(place):
+                place[name] = base64.b64encode(bytes.fromhex(place[name])).decode()
+    return json_format.Parse(json.dumps(value), ExportTraceServiceRequest())
+
+
+def comparable(request: ExportTraceServiceRequest) -> ExportTraceServiceRequest:
+    """Take out where the two differ: theirs leaves out whether a span is sampled, ours says less of links."""
+    for span in request.resource_spans[0].scope_spans[0].spans:
+        span.flags &= 0x300
+        for link in span.links:
+            link.flags = 0
+    return request
+
+
+@pytest.mark.requirement("TRC-11")
+@given(
+    TEXT.filter(bool),
+    st.dictionaries(TEXT.filter(bool), VALUES, max_size=4),
+    st.booleans(),
+    st.sampled_from([None, CALLER]),
+)
+def test_a_line_says_what_the_exporter_of_opentelemetry_says(
+    name: str, attributes: dict[str, Any], failed: bool, parent: str | None
+) -> None:
+    span = one_span(name, attributes, failed=failed, parent=parent)
+    line = OtlpLines().line(span)
+    assert "\n" not in line
+    theirs = comparable(encode_spans([span]))
+    assert comparable(as_protobuf(line)) == theirs
+    assert comparable(encode_spans(read_spans([line]))) == theirs
+
+
+@pytest.mark.requirement("TRC-9")
+@given(st.integers(1, 200), st.binary(max_size=30))
+def test_a_torn_line_and_anything_else_in_the_file_is_passed_over(cut: int, other: bytes) -> None:
+    line = OtlpLines().line(one_span("whole", {}, failed=False, parent=None))
+    lines = [line, line[:-cut], other.decode("latin1"), "{}", "[1]", '{"resourceSpans":[1]}', line]
+    assert [span.name for span in read_spans(lines)] == ["whole", "whole"]
