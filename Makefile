@@ -53,6 +53,7 @@ bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/conversations.py
 	$(PY) benchmarks/plan_memory.py
 	$(PY) benchmarks/metrics_memory.py
+	$(PY) benchmarks/soak_memory.py
 	$(PY) benchmarks/run_search.py
 	$(PY) benchmarks/model_faults.py
 	$(PY) benchmarks/shadow.py

@@ -37,7 +37,7 @@ EXITS = {
     Exit.NO_GOOD_ANSWER: "ended without a good answer: failed, cancelled, a question back, no usable model",
     Exit.REFUSED: "refused by plan, policy or budget",
     Exit.WAITING: "waits for a person, is in doubt, or another process has the run",
-    Exit.VERIFICATION_FAILED: "verification failed: the record is not what was written",
+    Exit.VERIFICATION_FAILED: "verification failed: the record is not what was written, or a soak found something",
 }
 
 

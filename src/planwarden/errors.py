@@ -8,6 +8,9 @@ PlanwardenError
 │   ├── PlanDenied            plan_denied          a plan that policy does not allow                exit 4
 │   ├── DataRejected          data_rejected        a data path that is missing or unreadable
 │   ├── RunNotFound           run_not_found        no such run in this journal
+│   ├── RunErased             run_erased           what the run said was erased
+│   ├── RunNotOver            run_not_over         what only a run that is over allows
+│   ├── BackupRefused         backup_refused       not a whole backup, or one that would lose runs
 │   └── SnapshotMissing       snapshot_missing     catalog or policy of a run were not kept, or cannot be read
 ├── ConfigurationError        the operator mends a file or a variable             exit 2
 │   ├── CatalogRejected       catalog_rejected     YAML, agents, tools, aliases, policies: file, line, remedy
@@ -95,6 +98,24 @@ class RunNotFound(InputError):
     """The journal holds no run of that id."""
 
     code = "run_not_found"
+
+
+class RunErased(InputError):
+    """What the run said was erased: nothing can be shown, replayed or gone on with."""
+
+    code = "run_erased"
+
+
+class RunNotOver(InputError):
+    """The run goes on or waits; what was asked is for runs that are over."""
+
+    code = "run_not_over"
+
+
+class BackupRefused(InputError):
+    """A file is no whole backup, or restoring it would lose what the journal has."""
+
+    code = "backup_refused"
 
 
 class SnapshotMissing(InputError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import sqlite3
@@ -225,3 +226,25 @@ def altered_record(scene: Scene) -> str:
     run_id = scene.a_run()
     flip_a_payload_byte(scene.home, run_id)
     return printed(scene.cli("dossier", "verify", run_id))
+
+
+@reproduces("was erased on 2026-01-01: nothing is left to read, to replay or to go on with.")
+def erased_run(scene: Scene) -> str:
+    run_id = scene.a_run()
+    scene.cli("journal", "erase", run_id, "--reason", "asked to", "--yes")
+    return re.sub(r"\d{4}-\d\d-\d\d:", "2026-01-01:", printed(scene.cli("resume", run_id)))
+
+
+@reproduces("did not end: only what is over can be erased.")
+def not_over(scene: Scene) -> str:
+    plan = plan_file(scene.folder, step("enterprise_agent", "files.write"))
+    waiting = scene.cli("run", "Write hello to notes.md", "--plan", plan, "--json").json["run_id"]
+    return printed(scene.cli("journal", "erase", waiting, "--reason", "asked to", "--yes"))
+
+
+@reproduces("Runs in the journal would be lost: 1 are not in the backup")
+def backup_lacks_runs(scene: Scene) -> str:
+    scene.a_run()
+    scene.cli("journal", "backup", str(scene.folder / "journal.zip"))
+    scene.a_run()
+    return printed(scene.cli("journal", "restore", str(scene.folder / "journal.zip")))

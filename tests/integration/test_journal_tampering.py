@@ -249,13 +249,14 @@ async def test_a_payload_that_is_no_fact_any_more_is_not_read(
 
 
 @pytest.mark.requirement("JRN-7")
-async def test_an_erased_payload_leaves_the_chain_whole(
+async def test_an_erased_payload_that_no_event_speaks_of_is_found(
     journal: SqliteJournal, stored: sqlite3.Connection
 ) -> None:
     stored.execute(
         "UPDATE payloads SET nonce = NULL, body = NULL, erased = 1 WHERE run_id = 'r1' AND seq = 2"
     )
-    assert await journal.verify("r1") == ()
+    (fault,) = await journal.verify("r1")
+    assert (fault.seq, fault.problem) == (2, "the payload is erased, and no event says who erased it")
     assert len(await journal.links("r1")) == 5
     with pytest.raises(StoreCorrupt, match="Event 2 of run r1: its payload was erased"):
         await journal.read("r1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any, cast
 
@@ -168,10 +167,8 @@ def test_runs_that_cannot_be_read_back_are_counted_and_passed_over(cli: Cli, hom
     told = cli("shadow", "--from-journal", "--json").json
     assert (told["tasks"]["compared"], told["tasks"]["left_out"]) == (2, {"damaged": 1})
     flip_a_payload_byte(home, runs_of(cli)[1])
-    with sqlite3.connect(home / "journal.db") as database:
-        erasing = "UPDATE payloads SET nonce = NULL, body = NULL, erased = 1 WHERE run_id = ?"
-        database.execute(erasing, (runs_of(cli)[2],))
-    database.close()
+    erasing = cli("journal", "erase", runs_of(cli)[2], "--reason", "asked to", "--yes", "--json")
+    assert erasing.code == 0, erasing
     a_run(cli, task="Newest IBM price")
     left_out = cli("shadow", "--from-journal", "--json").json["tasks"]["left_out"]
     assert left_out == {"erased": 1, "damaged": 1, "altered: see `planwarden dossier verify`": 1}

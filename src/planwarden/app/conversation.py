@@ -6,7 +6,7 @@ from planwarden.contracts.conversation import Turn, turn_of
 from planwarden.contracts.fold import fold
 from planwarden.contracts.run import RunState
 from planwarden.contracts.task import Task
-from planwarden.errors import StoreCorrupt
+from planwarden.errors import RunErased, StoreCorrupt
 from planwarden.journal.port import Journal, RunHead
 
 MAX_TURNS = 64
@@ -49,7 +49,7 @@ async def _turn(journal: Journal, head: RunHead, task: Task) -> Turn:
     """Give one run as a turn; nothing of one that is damaged, or that its own record puts elsewhere."""
     try:
         state: RunState = fold(await journal.read(head.run_id))
-    except StoreCorrupt:
+    except (StoreCorrupt, RunErased):
         return ()
     said = state.started.task
     same = (said.tenant, said.conversation) == (task.tenant, task.conversation)

@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from planwarden.app.backups import Backups
 from planwarden.app.conversation import with_earlier_turns
+from planwarden.app.keeping import Keeping
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
 from planwarden.app.shadowing.desk import ShadowDesk
-from planwarden.app.system import SystemClock, SystemIds
+from planwarden.app.system import VERSION, SystemClock, SystemIds
 from planwarden.app.traces import open_traces
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import write_dossier
@@ -85,6 +87,22 @@ class Planwarden:
             recall=self._recall,
         )
         """Planners beside the configured one, which plan and do nothing else."""
+        self.keeping = Keeping(
+            journal=self.journal,
+            record=self.record,
+            memory=self.memory,
+            dossier_folder=settings.dossier_folder,
+            home=settings.planwarden_home,
+        )
+        """Erasure of what runs said, and retention."""
+        self.backups = Backups(
+            journal_path=settings.journal_path,
+            memory_path=settings.memory_path,
+            version=VERSION,
+            clock=self.clock,
+            is_dead=partial(is_dead, here=self._owner),
+        )
+        """Backup, restore and upgrade of the journal and the plan memory."""
 
     @classmethod
     @asynccontextmanager

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from planwarden.app.tally import Tally
 from planwarden.audit.dossier import build_dossier
-from planwarden.audit.export import file_faults
+from planwarden.audit.export import file_faults, tombstone_faults
 from planwarden.audit.metrics.totals import Totals
+from planwarden.audit.tombstone import build_tombstone
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
 from planwarden.contracts.fold import fold
 from planwarden.contracts.run import RunState
 from planwarden.contracts.summary import RunSummary, summarise
-from planwarden.errors import StoreCorrupt
+from planwarden.contracts.tombstone import Tombstone
+from planwarden.errors import RunErased, StoreCorrupt
 from planwarden.journal.index import RunQuery, Unreadable
 from planwarden.journal.port import Journal, RunHead
 from planwarden.journal.sqlite.journal import SqliteJournal
@@ -35,13 +37,13 @@ class Record:
 
     async def runs(
         self, *, limit: int = 50, conversation: str | None = None
-    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt | RunErased], ...]:
         """Give the newest runs, newest first; in place of a damaged one's state, what is wrong with it."""
         return await self._with_states(
             await (await self.journal()).heads(limit=limit, conversation=conversation)
         )
 
-    async def found(self, query: RunQuery) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+    async def found(self, query: RunQuery) -> tuple[tuple[RunHead, RunState | StoreCorrupt | RunErased], ...]:
         """Find runs as `search` does, each with its head and state."""
         summaries, journal = await self.search(query), await self.journal()
         return await self._with_states([await journal.head(summary.run_id) for summary in summaries])
@@ -57,7 +59,7 @@ class Record:
 
     async def _with_states(
         self, heads: Sequence[RunHead]
-    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt], ...]:
+    ) -> tuple[tuple[RunHead, RunState | StoreCorrupt | RunErased], ...]:
         journal = await self.journal()
         return tuple([(head, await _state_or_damage(journal, head.run_id)) for head in heads])
 
@@ -74,18 +76,29 @@ class Record:
                 yield summary
             place = page[-1][0]
 
-    async def bring_up_to_date(self) -> None:
+    async def bring_up_to_date(self) -> int:
         """Summarise the runs that went on since they were summarised last; unreadable ones as such.
 
-        Each once: a run that goes on meanwhile is taken in next time.
+        Each once: a run that goes on meanwhile is taken in next time. Gives how many there were.
 
         Raises:
             StoreError: the journal cannot be used.
         """
-        journal, place = await self.journal(), 0
+        journal, place, count = await self.journal(), 0, 0
         while due := await journal.index.due(place, limit=PAGE):
             await journal.index.put([await _summary(journal, run_id, seq) for _, run_id, seq in due])
             place = due[-1][0]
+            count += len(due)
+        return count
+
+    async def reindex(self) -> int:
+        """Make the index anew from the runs; gives how many there are.
+
+        Raises:
+            StoreError: the journal cannot be used.
+        """
+        await (await self.journal()).index.forget()
+        return await self.bring_up_to_date()
 
     def tally(self) -> Tally:
         """Begin to add up all runs, to be looked at again and again."""
@@ -109,6 +122,30 @@ class Record:
         journal = await self.journal()
         return build_dossier(await journal.read(run_id), await journal.links(run_id))
 
+    async def dossier_or_tombstone(self, run_id: str) -> Dossier | Tombstone:
+        """Build a run's dossier, or what stands in its place once its payloads are erased.
+
+        Raises:
+            RunNotFound: no such run.
+            StoreCorrupt: its record cannot be read back.
+        """
+        try:
+            return await self.dossier(run_id)
+        except RunErased:
+            return await self.tombstone(run_id)
+
+    async def tombstone(self, run_id: str) -> Tombstone:
+        """Build what is left of an erased run.
+
+        Raises:
+            RunNotFound: no such run.
+            InputError: it was not erased.
+            StoreCorrupt: its record cannot be read back.
+        """
+        erasure = (await self.journal()).erasure
+        links, erased = await erasure.last_words(run_id)
+        return build_tombstone(links, erased, await erasure.kept_summary(run_id))
+
     async def verify(self, run_id: str) -> tuple[ChainFault, ...]:
         """Find every place where a run's record is not what was written: chain, payloads, exported file."""
         journal = await self.journal()
@@ -116,21 +153,23 @@ class Record:
         if faults:
             return faults
         try:
-            dossier = await self.dossier(run_id)
+            kept = await self.dossier_or_tombstone(run_id)
         except StoreCorrupt as error:
             return (ChainFault(run_id=run_id, seq=None, problem=error.message),)
-        return await asyncio.to_thread(file_faults, self.dossier_folder, dossier)
+        if isinstance(kept, Tombstone):
+            return await asyncio.to_thread(tombstone_faults, self.dossier_folder, kept)
+        return await asyncio.to_thread(file_faults, self.dossier_folder, kept)
 
 
-async def _state_or_damage(journal: Journal, run_id: str) -> RunState | StoreCorrupt:
+async def _state_or_damage(journal: Journal, run_id: str) -> RunState | StoreCorrupt | RunErased:
     try:
         return fold(await journal.read(run_id))
-    except StoreCorrupt as damage:
-        return damage
+    except (StoreCorrupt, RunErased) as nothing:
+        return nothing
 
 
 async def _summary(journal: Journal, run_id: str, seq: int) -> RunSummary | Unreadable:
     try:
         return summarise(await journal.read(run_id))
-    except StoreCorrupt:
+    except (StoreCorrupt, RunErased):
         return Unreadable(run_id=run_id, seq=seq)

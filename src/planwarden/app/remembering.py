@@ -9,7 +9,7 @@ from planwarden.audit.log import log_unlearned
 from planwarden.contracts.fold import fold
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.contracts.run import RunState
-from planwarden.errors import StoreCorrupt, StoreError
+from planwarden.errors import RunErased, StoreCorrupt, StoreError
 from planwarden.journal.port import Journal
 from planwarden.planning.memory.lesson import lesson
 from planwarden.planning.memory.port import PlanMemory
@@ -58,6 +58,8 @@ async def rebuild(memory: PlanMemory, journal: Journal, *, now: datetime) -> Reb
             runs += 1
             try:
                 taught = lesson(fold(await journal.read(run_id)))
+            except RunErased:
+                continue  # teaches nothing, and nothing is wrong with it
             except StoreCorrupt:
                 damaged += 1
                 continue

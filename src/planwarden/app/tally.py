@@ -22,7 +22,9 @@ class Tally:
     """
 
     def __init__(
-        self, journal: Callable[[], Awaitable[SqliteJournal]], bring_up_to_date: Callable[[], Awaitable[None]]
+        self,
+        journal: Callable[[], Awaitable[SqliteJournal]],
+        bring_up_to_date: Callable[[], Awaitable[object]],
     ) -> None:
         self._journal = journal
         self._bring_up_to_date = bring_up_to_date

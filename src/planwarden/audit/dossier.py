@@ -52,7 +52,7 @@ def build_dossier(events: Sequence[RunEvent], links: Sequence[EventLink]) -> Dos
         usage=state.usage,
         model_calls=state.model_calls,
         exchanges=tuple(_exchanges(events)),
-        events=tuple(_event(link) for link in links),
+        events=tuple(dossier_event(link) for link in links),
         head=links[-1].hash,
     )
 
@@ -146,7 +146,8 @@ def _exchanges(events: Iterable[RunEvent]) -> Iterable[DossierExchange]:
             )
 
 
-def _event(link: EventLink) -> DossierEvent:
+def dossier_event(link: EventLink) -> DossierEvent:
+    """Give one line of the record as a dossier shows it."""
     return DossierEvent(
         seq=link.seq,
         at=link.at,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from pathlib import Path
 
 from planwarden.audit.dossier import dossier_bytes
+from planwarden.audit.tombstone import tombstone_bytes
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
+from planwarden.contracts.tombstone import Tombstone
 from planwarden.errors import StoreUnavailable
 
 
@@ -23,13 +26,43 @@ def write_dossier(folder: Path, dossier: Dossier) -> Path:
     Raises:
         StoreUnavailable: the folder cannot be written.
     """
-    path = dossier_path(folder, dossier.run_id)
+    return _write(folder, dossier.run_id, dossier_bytes(dossier))
+
+
+def write_tombstone(folder: Path, tombstone: Tombstone) -> Path:
+    """Write a tombstone in place of the dossier, likewise.
+
+    Raises:
+        StoreUnavailable: the folder cannot be written.
+    """
+    return _write(folder, tombstone.run_id, tombstone_bytes(tombstone))
+
+
+def delete_dossier(folder: Path, run_id: str) -> None:
+    """Delete the exported file of a run, and what a process that was killed while writing it left there.
+
+    Raises:
+        StoreUnavailable: it cannot be deleted.
+    """
+    path = dossier_path(folder, run_id)
+    try:
+        for each in (path, *folder.glob(f".{glob.escape(run_id)}.*")):
+            each.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The dossier {path} cannot be deleted: {error.strerror or error}.",
+            remedy="Nothing was erased yet. Make the folder writable, then try again.",
+        ) from error
+
+
+def _write(folder: Path, run_id: str, content: bytes) -> Path:
+    path = dossier_path(folder, run_id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{dossier.run_id}.")
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{run_id}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(dossier_bytes(dossier))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(path)
@@ -51,7 +84,15 @@ def file_faults(folder: Path, dossier: Dossier) -> tuple[ChainFault, ...]:
     """
     if dossier.status in ("running", "waiting", "in_doubt"):
         return ()
-    path = dossier_path(folder, dossier.run_id)
+    return _differences(dossier_path(folder, dossier.run_id), dossier.run_id, dossier_bytes(dossier))
+
+
+def tombstone_faults(folder: Path, tombstone: Tombstone) -> tuple[ChainFault, ...]:
+    """Compare the exported file of an erased run with the tombstone that its journal gives now."""
+    return _differences(dossier_path(folder, tombstone.run_id), tombstone.run_id, tombstone_bytes(tombstone))
+
+
+def _differences(path: Path, run_id: str, expected: bytes) -> tuple[ChainFault, ...]:
     try:
         found = path.read_bytes()
     except FileNotFoundError:
@@ -60,10 +101,9 @@ def file_faults(folder: Path, dossier: Dossier) -> tuple[ChainFault, ...]:
         raise StoreUnavailable(
             f"The dossier {path} cannot be read: {error.strerror or error}.", remedy="Make it readable."
         ) from error
-    expected = dossier_bytes(dossier)
     if found == expected:
         return ()
     place = next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), None)
     at = f"byte {min(len(found), len(expected)) if place is None else place}"
     problem = f"the exported file {path} differs from the journal at {at}"
-    return (ChainFault(run_id=dossier.run_id, seq=None, problem=problem),)
+    return (ChainFault(run_id=run_id, seq=None, problem=problem),)

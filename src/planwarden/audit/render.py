@@ -46,13 +46,13 @@ def _head(dossier: Dossier, notice: str) -> list[str]:
         f"# Dossier of run {dossier.run_id}",
         "",
         *([f"> **{notice}**", ""] if notice else []),
-        f"- **Status:** {dossier.status}{f' ({_cell(reason)})' if reason else ''}",
+        f"- **Status:** {dossier.status}{f' ({cell(reason)})' if reason else ''}",
         f"- **Adherence:** {adherence}",
-        f"- **Asked by:** {_cell(asked_by)}",
+        f"- **Asked by:** {cell(asked_by)}",
         f"- **From** {dossier.started_at.isoformat()} **to** {dossier.updated_at.isoformat()}",
     ]
     if dossier.task.data:
-        lines.append(f"- **Data:** {_cell(', '.join(dossier.task.data))}")
+        lines.append(f"- **Data:** {cell(', '.join(dossier.task.data))}")
     return [*lines, "", "## Task", "", *_quoted(dossier.task.prompt)]
 
 
@@ -163,14 +163,14 @@ def _answer(dossier: Dossier) -> list[str]:
     if answer.unsupported_numbers:
         lines.append(f"Numbers that no evidence contains: {', '.join(answer.unsupported_numbers)}.")
     if answer.unknown_citations:
-        lines.append(f"Cited, but not there: {_cell(', '.join(answer.unknown_citations))}.")
+        lines.append(f"Cited, but not there: {cell(', '.join(answer.unknown_citations))}.")
     if answer.rendered_because:
         lines.append(f"Rendered from the evidence because {_why_rendered(answer.rendered_because)}.")
     if not answer.grounded:
         shown = f" It was shown: {', '.join(answer.available)}." if answer.available else ""
         lines.append(f"No tool backs this answer.{shown}")
     if answer.uncited:
-        lines += ["", "Sentences without evidence:", "", *(f"- {_cell(said)}" for said in answer.uncited)]
+        lines += ["", "Sentences without evidence:", "", *(f"- {cell(said)}" for said in answer.uncited)]
     return lines
 
 
@@ -255,9 +255,9 @@ def _troubles(exchanges: Sequence[DossierExchange]) -> list[str]:
 
 def _model(identity: ModelIdentity) -> str:
     digest = f", `{identity.digest}`" if identity.digest else ""
-    because = _cell(identity.answer_style_because)
+    because = cell(identity.answer_style_because)
     answers = f"; answers: {identity.answer_style} ({because})" if because else ""
-    return f"{identity.model} ({identity.provider}{digest}): {_cell(identity.chosen_because)}{answers}"
+    return f"{identity.model} ({identity.provider}{digest}): {cell(identity.chosen_because)}{answers}"
 
 
 def _record(dossier: Dossier) -> list[str]:
@@ -281,11 +281,11 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [
         f"| {' | '.join(header)} |",
         f"|{'|'.join('---' for _ in header)}|",
-        *(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows),
+        *(f"| {' | '.join(cell(each) for each in row)} |" for row in rows),
     ]
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Keep a value from breaking out of its place in the page."""
     flat = " ".join(_seen(text).split())
     short = flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"

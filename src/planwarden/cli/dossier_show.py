@@ -14,9 +14,11 @@ from planwarden.app import Planwarden
 from planwarden.audit.dossier import dossier_bytes
 from planwarden.audit.render import dossier_markdown
 from planwarden.audit.timeline import Timeline, timeline
+from planwarden.audit.tombstone import tombstone_bytes, tombstone_markdown
 from planwarden.cli.output import plain, tell
 from planwarden.cli.running import RunId, with_planwarden
 from planwarden.contracts.dossier import Dossier, RedactedDossier
+from planwarden.contracts.tombstone import Tombstone
 from planwarden.contracts.value import canonical_json
 from planwarden.errors import DataRejected, InputError
 
@@ -61,10 +63,15 @@ def show(
         ),
     ] = None,
 ) -> None:
-    """Show the dossier of a run, built from its journal."""
+    """Show the dossier of a run, built from its journal; of an erased run, who erased it and what is left."""
 
     async def work(planwarden: Planwarden) -> str:
-        dossier = await planwarden.record.dossier(run_id)
+        dossier = await planwarden.record.dossier_or_tombstone(run_id)
+        if isinstance(dossier, Tombstone):
+            written = _tombstone(dossier, form, redacted=redaction is not None)
+            if to is not None:
+                _write(to, written)
+            return written
         found = timeline(await (await planwarden.journal()).read(run_id))
         with _own_patterns(patterns, redaction) as own:
             written = _written(dossier, found, form, redaction, own)
@@ -130,6 +137,21 @@ def _written(
             from planwarden.audit.page.dossier_page import dossier_page  # noqa: PLC0415 - seldom needed
 
             return dossier_page(dossier, found, notice=notice)
+
+
+def _tombstone(tombstone: Tombstone, form: Format, *, redacted: bool) -> str:
+    """Write what stands for an erased run; redacted, without the words of whoever erased it."""
+    if redacted:
+        tombstone = tombstone.model_copy(update=dict.fromkeys(("erased_by", "reason"), "(redacted)"))
+    match form:
+        case Format.json:
+            return tombstone_bytes(tombstone).decode()
+        case Format.md:
+            return tombstone_markdown(tombstone)
+        case Format.html:
+            from planwarden.audit.page.tombstone_page import tombstone_page  # noqa: PLC0415 - seldom needed
+
+            return tombstone_page(tombstone)
 
 
 def _json(shown: Dossier | RedactedDossier) -> str:

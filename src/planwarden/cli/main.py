@@ -15,6 +15,7 @@ from planwarden.cli import (
     dossiers,
     evaluation,
     inventory,
+    journal,
     measures,
     memory,
     replay,
@@ -22,6 +23,7 @@ from planwarden.cli import (
     running,
     runs,
     shadow,
+    soak,
     tools,
     tuning,
 )
@@ -65,7 +67,9 @@ shadow.register(app)
 report_period.register(app)
 calibrating.register(app)
 doctor.register(app)
+soak.register(app)
 app.add_typer(dossiers.app, name="dossier")
+app.add_typer(journal.app, name="journal")
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(tuning.app, name="tune")

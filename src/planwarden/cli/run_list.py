@@ -10,13 +10,13 @@ from rich.text import Text
 
 from planwarden.cli.output import out, plain, say
 from planwarden.contracts.run import RunState, final_answer
-from planwarden.errors import StoreCorrupt
+from planwarden.errors import RunErased, StoreCorrupt
 from planwarden.journal.port import RunHead
 
 NO_RUNS = 'no runs yet: planwarden run "What is the latest price of IBM?"'
 
 
-def run_rows(found: Iterable[tuple[RunHead, RunState | StoreCorrupt]]) -> list[dict[str, Any]]:
+def run_rows(found: Iterable[tuple[RunHead, RunState | StoreCorrupt | RunErased]]) -> list[dict[str, Any]]:
     """Give each run as `{run_id, owned, status, started_at, adherence, task, answer}`."""
     return [{"run_id": head.run_id, "owned": head.owned, **_row(state)} for head, state in found]
 
@@ -39,7 +39,15 @@ def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
         say(nothing)
 
 
-def _row(state: RunState | StoreCorrupt) -> dict[str, Any]:
+def _row(state: RunState | StoreCorrupt | RunErased) -> dict[str, Any]:
+    if isinstance(state, RunErased):
+        return {
+            "status": "erased",
+            "started_at": None,
+            "adherence": None,
+            "task": state.message,
+            "answer": None,
+        }
     if isinstance(state, StoreCorrupt):
         told = f"{state.message} {state.remedy}"
         return {"status": "damaged", "started_at": None, "adherence": None, "task": told, "answer": None}

@@ -228,6 +228,9 @@ class Settings(BaseSettings):
     planwarden_lease_s: Annotated[float, Field(ge=3, le=3600, allow_inf_nan=False)] = 15.0
     """How long a silent owner keeps a run before another process may take it over."""
 
+    planwarden_retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """`planwarden journal retain` erases what runs said that ended longer ago; unset: nothing is erased."""
+
     @classmethod
     def settings_customise_sources(
         cls,

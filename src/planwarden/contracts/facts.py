@@ -217,6 +217,20 @@ class RunEnded(Contract):
     message: str = ""
 
 
+ERASED: Literal["payloads_erased"] = "payloads_erased"
+"""The kind of the one fact that may follow the end of a run, and after which nothing follows."""
+
+
+class PayloadsErased(Contract):
+    """What the run's events said was erased: their payloads are gone, this one's stays."""
+
+    kind: Literal["payloads_erased"] = ERASED
+    by: Annotated[str, Field(min_length=1, max_length=256)]
+    reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+    payloads: Annotated[int, Field(ge=0)]
+    """How many were erased."""
+
+
 Fact = Annotated[
     RunStarted
     | RunTakenOver
@@ -237,7 +251,8 @@ Fact = Annotated[
     | StepAnswered
     | StepFailed
     | CancelRequested
-    | RunEnded,
+    | RunEnded
+    | PayloadsErased,
     Field(discriminator="kind"),
 ]
 

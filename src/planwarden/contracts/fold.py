@@ -109,6 +109,8 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             return replace(state, cancelled_by=by)
         case f.RunEnded() as fact:
             return _after_end(state, event, fact)
+        case f.PayloadsErased():
+            return state  # says nothing of what the run did
         case _:
             assert_never(event.fact)
 

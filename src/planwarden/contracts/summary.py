@@ -104,6 +104,8 @@ class RunSummary(Contract):
     catalog_digest: Digest
     policy_digest: Digest
     prompt_version: str | None = None
+    erased: bool = False
+    """Whether the payloads are gone, and this is all that is left."""
 
 
 def summarise(events: Sequence[RunEvent]) -> RunSummary:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from planwarden.contracts.event import GENESIS, ChainFault, EventLink, RunEvent
+from planwarden.contracts.facts import ERASED
 from planwarden.contracts.value import canonical_json, digest, digest_bytes
 
 
@@ -95,6 +96,7 @@ def chain_faults(
         return ()
     run_id = links[0].run_id
     found = [*_order_faults(links), *_hash_faults(links), *_payload_faults(links, payloads)]
+    found += _erasure_faults(links, payloads)
     if head is not None and links[-1].hash != head:
         found.append(
             (
@@ -138,6 +140,19 @@ def _payload_faults(links: Sequence[EventLink], payloads: Mapping[int, Payload])
             yield found.seq, problem
     for seq in payloads.keys() - {found.seq for found in links}:
         yield seq, "there is a payload without an event"
+
+
+def _erasure_faults(links: Sequence[EventLink], payloads: Mapping[int, Payload]) -> Iterator[tuple[int, str]]:
+    """Hold what is erased against the last event that says so: everything before it is, and nothing else."""
+    said = max((found.seq for found in links if found.kind == ERASED), default=0)
+    for found in links:
+        payload = payloads.get(found.seq)
+        if payload is None or payload.erased == (found.seq < said):
+            continue
+        if payload.erased and payload.body is None and payload.nonce is None:
+            yield found.seq, "the payload is erased, and no event says who erased it"
+        elif not payload.erased:
+            yield found.seq, f"the payload is still there, although event {said} says that it was erased"
 
 
 def _payload_problem(found: EventLink, payload: Payload | None) -> str:

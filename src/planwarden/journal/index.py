@@ -83,7 +83,7 @@ class RunIndex(Protocol):
         ...
 
     async def forget(self) -> None:
-        """Drop all summaries, so that every run is due."""
+        """Drop all summaries but those of erased runs, which nothing can be made of again."""
         ...
 
 

@@ -67,6 +67,7 @@ class Journal(Protocol):
 
         Raises:
             RunNotFound: no such run.
+            RunErased: its payloads were erased.
             LeaseHeld: a live process holds it.
         """
         ...
@@ -105,6 +106,7 @@ class Journal(Protocol):
 
         Raises:
             RunNotFound: no such run.
+            RunErased: its payloads were erased.
         """
         ...
 
@@ -117,6 +119,7 @@ class Journal(Protocol):
 
         Raises:
             RunNotFound: no such run.
+            RunErased: its payloads were erased.
             StoreCorrupt: a payload cannot be read back.
         """
         ...

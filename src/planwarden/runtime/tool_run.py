@@ -5,7 +5,9 @@ What goes in and what comes out is copied, so that neither an agent nor a tool c
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -134,10 +136,18 @@ async def _run(
     except TimeoutError:
         message = f"'{spec.name}' did not finish within {spec.timeout_s:g} s"
         return Unclear("timeout", message) if has_effect else Failed("timeout", message)
-    except Exception as error:  # noqa: BLE001 - a tool is somebody else's code: its crash is a failed call
+    except (Exception, SystemExit, asyncio.CancelledError) as error:  # somebody else's code: a failed call
+        if isinstance(error, asyncio.CancelledError) and _being_cancelled():
+            raise
         message = f"'{spec.name}' crashed: {_said(error)}"
         return Unclear("error", message) if has_effect else Failed("error", message)
     return _checked(spec, value)
+
+
+def _being_cancelled() -> bool:
+    """Say whether we are really being stopped; a tool can raise the same without anybody asking for it."""
+    task = asyncio.current_task()
+    return anyio.current_effective_deadline() == -math.inf or (task is not None and task.cancelling() > 0)
 
 
 def _checked(spec: ToolSpec, value: Json) -> Returned | Failed | Unclear:
@@ -157,5 +167,5 @@ def _arguments(arguments: Mapping[str, Json]) -> dict[str, Json]:
     return cast("dict[str, Json]", own_copy(dict(arguments)))
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()

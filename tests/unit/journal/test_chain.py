@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.contracts.event import GENESIS, EventLink, RunEvent
-from planwarden.contracts.facts import StepFailed
+from planwarden.contracts.facts import PayloadsErased, StepFailed
 from planwarden.journal.chain import Payload, chain_faults, instant, instant_text, link, payload_digest
 from planwarden.journal.entry import fact_body
 
@@ -125,10 +125,26 @@ def test_an_event_of_another_run_is_found() -> None:
 
 
 @pytest.mark.requirement("JRN-7")
-def test_an_erased_payload_is_accepted_only_when_marked_and_gone() -> None:
+def test_an_erased_payload_is_accepted_only_when_marked_and_gone_and_an_event_says_so() -> None:
     links, payloads = chain("a", "b", "c")
+    gone = Payload(nonce=None, body=None, erased=True)
     body, nonce = payloads[2].body, payloads[2].nonce
-    assert chain_faults(links, {**payloads, 2: Payload(nonce=None, body=None, erased=True)}) == ()
+    assert seqs_and_problems(links, {**payloads, 2: gone}) == (
+        "2 the payload is erased, and no event says who erased it"
+    )
+    said = RunEvent(
+        run_id="r1", seq=4, at=AT, epoch=1, fact=PayloadsErased(by="dpo", reason="asked", payloads=3)
+    )
+    word = Payload(nonce="4" * 32, body=fact_body(said.fact))
+    links.append(link(links[-1].hash, said, word))
+    assert chain_faults(links, {1: gone, 2: gone, 3: gone, 4: word}) == ()
+    assert seqs_and_problems(links, {**payloads, 1: gone, 3: gone, 4: word}) == (
+        "2 the payload is still there, although event 4 says that it was erased"
+    )
+    assert "4 the payload is erased, and no event" in seqs_and_problems(
+        links, dict.fromkeys(range(1, 5), gone)
+    )
+    links, payloads = chain("a", "b", "c")
     for left in (
         Payload(nonce=None, body=None),
         Payload(nonce=nonce, body=None, erased=True),

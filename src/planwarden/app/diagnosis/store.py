@@ -12,6 +12,7 @@ from planwarden.app.planwarden import Planwarden
 from planwarden.contracts.finding import Finding
 from planwarden.errors import PlanwardenError
 from planwarden.journal.sqlite.journal import SqliteJournal
+from planwarden.journal.sqlite.wiping import marker
 
 FULL = 2
 """What SQLite calls `synchronous=FULL`."""
@@ -20,7 +21,7 @@ SLOW_FLUSH_S = 0.05
 READ_AT_ONCE_BYTES = 256 * 2**20
 """A journal up to this size is read through without being asked to: some seconds at most."""
 NEWEST = 200
-OVER = "run_ended"
+OVER = ("run_ended", "payloads_erased")
 
 
 async def look_at_store(planwarden: Planwarden, options: DiagnosisOptions) -> tuple[Finding, ...]:
@@ -66,7 +67,14 @@ async def _journal(
     )
     small = facts.file_bytes <= READ_AT_ONCE_BYTES
     whole = await _integrity(journal) if small or options.thorough else _unread(facts.file_bytes)
-    return (opens, safe, whole, *await _runs(planwarden))
+    return (opens, safe, whole, *_unwiped(planwarden.settings.journal_path), *await _runs(planwarden))
+
+
+def _unwiped(journal_path: Path) -> tuple[Finding, ...]:
+    if not marker(journal_path).exists():
+        return ()
+    detail = "what was erased is gone from the record, but bytes of it may lie in free pages of the file"
+    return (Finding(check="erasure", status="warning", detail=detail, remedy="planwarden journal erase"),)
 
 
 async def _plan_memory(planwarden: Planwarden) -> Finding:
@@ -103,7 +111,7 @@ def _unread(size: int) -> Finding:
 async def _runs(planwarden: Planwarden) -> tuple[Finding, ...]:
     heads = await (await planwarden.journal()).heads(limit=NEWEST)
     owned = [head.run_id for head in heads if head.owned]
-    left = [head.run_id for head in heads if not head.owned and head.last_kind != OVER]
+    left = [head.run_id for head in heads if not head.owned and head.last_kind not in OVER]
     held = Finding(
         check="leases",
         status="ok",

@@ -13,7 +13,7 @@ from planwarden.contracts.fold import fold
 from planwarden.contracts.run import RunState
 from planwarden.contracts.shadow import ShadowPlan, sketch_of
 from planwarden.contracts.summary import RunSummary
-from planwarden.errors import DataRejected, RunNotFound, StoreCorrupt
+from planwarden.errors import DataRejected, RunErased, RunNotFound, StoreCorrupt
 from planwarden.evaluation.calibration.tasks import Wanted
 from planwarden.evaluation.shadow.task import Evidence, ShadowTask, wanted_of
 from planwarden.planning.memory.lesson import lesson
@@ -83,6 +83,8 @@ async def run_as_task(planwarden: Planwarden, run_id: str) -> RunTask | str:
         if await journal.verify(run_id):
             return "altered: see `planwarden dossier verify`"
         world = await planwarden.world(state.started.task.data)
+    except RunErased:
+        return "erased"
     except RunNotFound:
         return "not in the journal any more"
     except StoreCorrupt as error:

@@ -73,6 +73,13 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         return _connected(path, "mode=ro&immutable=1", prepare)
 
 
+def connect_to_wipe(path: Path) -> sqlite3.Connection:
+    """Open the journal at `path` to write it anew; it is ours and whole, for it was opened before."""
+    connection = _connect(path, "mode=rw")
+    _set_up(connection, path)
+    return connection
+
+
 def _connected(path: Path, how: str, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
     try:
         connection = _connect(path, how)
@@ -106,6 +113,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _make(path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from planwarden.contracts.facts import ERASED
 from planwarden.contracts.summary import RunSummary
 from planwarden.errors import StoreCorrupt
 from planwarden.journal.chain import instant_text
@@ -45,7 +46,7 @@ class SqliteIndex:
         return await self.reader.do(lambda connection: _of(connection, run_ids))
 
     async def forget(self) -> None:
-        """Drop all summaries, so that every run is due."""
+        """Drop all summaries but those of erased runs, so that every other run is due."""
         await self.writing().do(_forget)
 
 
@@ -66,12 +67,13 @@ def _put_all(connection: sqlite3.Connection, summaries: Sequence[RunSummary | Un
             (summary.run_id, summary.seq),
         ).fetchone()
         if row is not None:
-            _put(connection, summary, number=row[0], created_at=row[1])
+            put_summary(connection, summary, number=row[0], created_at=row[1])
 
 
-def _put(
+def put_summary(
     connection: sqlite3.Connection, summary: RunSummary | Unreadable, *, number: int, created_at: str
 ) -> None:
+    """Write a summary and its facets in place of what is there."""
     read = summary if isinstance(summary, RunSummary) else None
     body = read.model_dump_json().encode() if read else None
     connection.execute("DELETE FROM facets WHERE number = ?", (number,))
@@ -150,10 +152,11 @@ def _kept(run_id: str, seq: int, body: bytes | None) -> RunSummary | Unreadable:
 
 
 def _forget(connection: sqlite3.Connection) -> None:
-    """Drop all summaries, so that every run is due."""
-    connection.execute("DELETE FROM facets")
-    connection.execute("DELETE FROM summaries")
-    connection.execute("UPDATE runs SET summarised_seq = 0")
+    """Drop all summaries that can be made again, so that these runs are due."""
+    again = "(SELECT number FROM runs WHERE last_kind <> ?)"
+    connection.execute(f"DELETE FROM facets WHERE number IN {again}", (ERASED,))  # noqa: S608 - our own words
+    connection.execute(f"DELETE FROM summaries WHERE number IN {again}", (ERASED,))  # noqa: S608 - our own words
+    connection.execute("UPDATE runs SET summarised_seq = 0 WHERE last_kind <> ?", (ERASED,))
 
 
 def _read(body: bytes) -> RunSummary:

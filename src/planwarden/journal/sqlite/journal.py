@@ -17,6 +17,7 @@ from planwarden.journal.leasing import IsDead
 from planwarden.journal.port import Lease, Owner, RunHead
 from planwarden.journal.sqlite import rows
 from planwarden.journal.sqlite.backlog import backlog
+from planwarden.journal.sqlite.erasure import SqliteErasure
 from planwarden.journal.sqlite.examination import WriterFacts, damage, writer_facts
 from planwarden.journal.sqlite.file import open_for_reading, open_for_writing
 from planwarden.journal.sqlite.index import SqliteIndex
@@ -49,6 +50,10 @@ class SqliteJournal:
         """Summaries of all runs, to search and to count by."""
         self.snapshots = SqliteSnapshots(reader=self._reader, writing=self._writing)
         """Catalogs and policies as they were when a run began."""
+        self.erasure = SqliteErasure(
+            path=path, clock=clock, ids=ids, is_dead=is_dead, reader=self._reader, writing=self._writing
+        )
+        """Chooses runs, and erases what their events say."""
 
     @classmethod
     async def open(
@@ -104,7 +109,7 @@ class SqliteJournal:
         def write(connection: sqlite3.Connection) -> Lease:
             lease = leasing.next_lease(
                 run_id,
-                rows.run_row(connection, run_id).holding,
+                rows.unerased_row(connection, run_id).holding,
                 owner,
                 now=now,
                 lease_s=self._lease_s,
@@ -159,7 +164,7 @@ class SqliteJournal:
         now = self._clock.now()
 
         def write(connection: sqlite3.Connection) -> None:
-            rows.run_row(connection, run_id)
+            rows.unerased_row(connection, run_id)
             rows.put_in_inbox(connection, run_id, draft, at=now)
 
         await self._writing().do(write)

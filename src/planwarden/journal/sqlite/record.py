@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from planwarden.contracts.event import ChainFault, EventLink, RunEvent
-from planwarden.errors import RunNotFound, StoreCorrupt
+from planwarden.contracts.facts import PayloadsErased
+from planwarden.errors import InputError, RunNotFound, StoreCorrupt
 from planwarden.journal.chain import Payload, chain_faults, instant
 from planwarden.journal.entry import read_event
-from planwarden.journal.sqlite.rows import find_run, run_row
+from planwarden.journal.sqlite.rows import find_run, run_row, unerased_row
 
 _LINK_COLUMNS = tuple(EventLink.model_fields)
 _SELECT_LINKS = f"SELECT {', '.join(_LINK_COLUMNS)} FROM events WHERE run_id = ? ORDER BY seq"  # noqa: S608 - our own column names
@@ -38,14 +39,41 @@ def read_events(connection: sqlite3.Connection, run_id: str) -> tuple[RunEvent, 
 
     Raises:
         RunNotFound: no such run.
+        RunErased: its payloads were erased.
         StoreCorrupt: an event or a payload is missing, erased, or not one that we wrote.
     """
+    unerased_row(connection, run_id)
     links = read_links(connection, run_id)
     try:
         payloads = dict(_payload(row) for row in connection.execute(_SELECT_PAYLOADS, (run_id,)))
     except ValueError as error:
         raise _damaged(run_id, "a payload cannot be read back") from error
     return tuple(read_event(link, payloads.get(link.seq)) for link in links)
+
+
+def read_last_words(
+    connection: sqlite3.Connection, run_id: str
+) -> tuple[tuple[EventLink, ...], PayloadsErased]:
+    """Read the chain of an erased run, and the last fact, which says who erased it and why.
+
+    Raises:
+        RunNotFound: no such run.
+        InputError: it was not erased.
+        StoreCorrupt: an event or that payload is not one that we wrote.
+    """
+    links = read_links(connection, run_id)
+    row = connection.execute(f"{_SELECT_PAYLOADS} DESC LIMIT 1", (run_id,)).fetchone()
+    try:
+        payload = None if row is None else _payload(row)[1]
+    except ValueError as error:
+        raise _damaged(run_id, "a payload cannot be read back") from error
+    match read_event(links[-1], payload).fact:
+        case PayloadsErased() as fact:
+            return links, fact
+        case _:
+            raise InputError(
+                f"Run {run_id} was not erased.", remedy=f"Show it with `planwarden dossier show {run_id}`."
+            )
 
 
 def stored_faults(connection: sqlite3.Connection, run_id: str) -> tuple[ChainFault, ...]:

@@ -10,10 +10,12 @@ from typing import Annotated
 from pydantic import AwareDatetime, BeforeValidator, ConfigDict, ValidationError
 
 from planwarden.contracts.event import GENESIS, RunEvent
+from planwarden.contracts.facts import ERASED
 from planwarden.contracts.value import Contract
 from planwarden.errors import RunNotFound, StoreCorrupt
 from planwarden.journal.chain import Payload, instant, instant_text
 from planwarden.journal.entry import Draft, Tail, entries, read_fact
+from planwarden.journal.erasure import run_erased
 from planwarden.journal.leasing import Holding
 from planwarden.journal.port import Lease, Owner
 
@@ -103,6 +105,19 @@ def run_row(connection: sqlite3.Connection, run_id: str) -> RunRow:
             remedy=f"See what else is wrong with `planwarden dossier verify {run_id}`.",
         )
     raise RunNotFound(f"This journal holds no run {run_id}.", remedy="List its runs with `planwarden runs`.")
+
+
+def unerased_row(connection: sqlite3.Connection, run_id: str) -> RunRow:
+    """Read the row of a run whose payloads were not erased.
+
+    Raises:
+        RunNotFound, StoreCorrupt: see `run_row`.
+        RunErased: they were.
+    """
+    run = run_row(connection, run_id)
+    if run.last_kind == ERASED:
+        raise run_erased(run_id, run.updated_at)
+    return run
 
 
 def newest_runs(
@@ -218,6 +233,23 @@ def take_inbox(connection: sqlite3.Connection, run_id: str) -> tuple[Draft, ...]
             f"What was posted to run {run_id} cannot be read back.",
             remedy="Restore the journal from a copy, or delete the rows of this run from its table `inbox`.",
         ) from error
+
+
+def drop_inbox(connection: sqlite3.Connection, run_id: str) -> None:
+    """Delete what was posted to a run, unread."""
+    connection.execute("DELETE FROM inbox WHERE run_id = ?", (run_id,))
+
+
+def erase_payloads(connection: sqlite3.Connection, run_id: str) -> int:
+    """Take nonce and body from all payloads of a run, and mark them; gives how many had one."""
+    return connection.execute(
+        "UPDATE payloads SET nonce = NULL, body = NULL, erased = 1 WHERE run_id = ? AND erased = 0", (run_id,)
+    ).rowcount
+
+
+def forget_conversation(connection: sqlite3.Connection, run_id: str) -> None:
+    """Take the name of the conversation from a run's row: whoever chose it may have put a person's there."""
+    connection.execute("UPDATE runs SET conversation = NULL WHERE run_id = ?", (run_id,))
 
 
 def _parsed(row: Sequence[object]) -> RunRow:

@@ -114,11 +114,17 @@ class SqliteMemory:
 
     async def forget_run(self, tenant: str, run_id: str) -> int:
         """Delete what a run taught."""
+        return await self.forget_runs(tenant, [run_id])
+
+    async def forget_runs(self, tenant: str, run_ids: Sequence[str]) -> int:
+        """Delete what these runs taught, in one transaction; as `forget_run` does for one."""
 
         def choose(connection: sqlite3.Connection) -> list[str]:
-            connection.execute("INSERT OR IGNORE INTO forgotten_runs VALUES (?, ?)", (tenant, run_id))
+            values = [(tenant, run_id) for run_id in run_ids]
+            connection.executemany("INSERT OR IGNORE INTO forgotten_runs VALUES (?, ?)", values)
             where = "SELECT plan_id FROM taught WHERE tenant = ? AND run_id = ?"
-            return [row[0] for row in connection.execute(where, (tenant, run_id))]
+            found = [row[0] for value in values for row in connection.execute(where, value)]
+            return list(dict.fromkeys(found))
 
         return await asyncio.to_thread(self._delete, tenant, choose)
 

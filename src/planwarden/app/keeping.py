@@ -1,0 +1,145 @@
+"""`Keeping`: how long the record says what was said: erasure of what runs said, and retention."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from planwarden.app.backups import ASIDE, BEFORE_UPGRADE
+from planwarden.app.record import Record
+from planwarden.audit.export import delete_dossier, write_tombstone
+from planwarden.contracts.facts import ERASED
+from planwarden.errors import StoreUnavailable
+from planwarden.journal.erasure import Chosen, Selection
+from planwarden.journal.sqlite.erasure import not_over
+from planwarden.journal.sqlite.journal import SqliteJournal
+from planwarden.planning.memory.sqlite import SqliteMemory
+
+PAGE = 200
+"""Runs that are looked at together."""
+NAMED = 20
+"""Runs that are named in a report; all are counted."""
+RETENTION = "planwarden journal retain"
+"""Who erased, where time did."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Erasure:
+    """What came of erasing, or would."""
+
+    runs: int = 0
+    """Whose payloads were erased."""
+    payloads: int = 0
+    plans: int = 0
+    """That these runs had taught, and that were forgotten."""
+    already: int = 0
+    """Runs that had been erased before."""
+    left: int = 0
+    """Runs that are not over, or whose own row is damaged, and were left as they are."""
+    named: list[str] = field(default_factory=list[str])
+    """The first of the runs that were erased."""
+    left_named: list[str] = field(default_factory=list[str])
+    told_in: list[str] = field(default_factory=list[str])
+    """Runs, not erased, of the same conversations: they quote what was said before in them."""
+    copies: list[str] = field(default_factory=list[str])
+    """Files beside the journal that a restore put aside, or an upgrade backed up: they are not erased."""
+    wiped: bool = False
+    """Whether files were written anew, so that no byte of it is left in free pages."""
+    not_wiped: str = ""
+    """Why that is still due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Erases what runs said: from the journal, the plan memory and the exported dossiers."""
+
+    journal: Callable[[], Awaitable[SqliteJournal]]
+    record: Record
+    memory: SqliteMemory
+    dossier_folder: Path
+    home: Path
+
+    async def erase(self, selection: Selection, *, by: str, reason: str, dry_run: bool = False) -> Erasure:
+        """Erase what the chosen runs said; each run whole or not at all, and again without harm.
+
+        Runs that are named have to be over, else nothing is erased; of those that are found by something
+        else, the ones that are not over are left and counted.
+
+        Raises:
+            RunNotFound: one that is named is not there.
+            RunNotOver: one that is named did not end, or a process is at work on it.
+            StoreError: journal, memory or dossiers cannot be written; what was not erased stays whole.
+        """
+        journal, done = await self.journal(), Erasure()
+        await self._require_over(journal, tuple(dict.fromkeys(selection.runs or ())))
+        await self.record.bring_up_to_date()
+        told: dict[str, None] = {}
+        place: int | None = 0
+        while place is not None:
+            place, page = await journal.erasure.choose(selection, place=place, limit=PAGE)
+            meant = [run for run in page if run.erasable]
+            _count(done, page, meant)
+            for run in meant:
+                told.update(dict.fromkeys(await journal.erasure.told_in(run)))
+            told = {each: None for each in told if each not in {run.run_id for run in meant}}
+            if not dry_run:
+                await self._erase(journal, meant, by, reason, done)
+        done.told_in = [each for each in told if (await journal.head(each)).last_kind != ERASED]
+        done.copies = await asyncio.to_thread(_copies_in, self.home)
+        if not dry_run:
+            await self._wipe(journal, done)
+        return done
+
+    async def finish(self) -> Erasure:
+        """Wipe what an earlier erasure left to be wiped.
+
+        Raises:
+            StoreError: the journal cannot be written.
+        """
+        done = Erasure()
+        await self._wipe(await self.journal(), done)
+        return done
+
+    async def _require_over(self, journal: SqliteJournal, run_ids: tuple[str, ...]) -> None:
+        for run_id in run_ids:
+            await journal.head(run_id)  # it is there
+        named = Selection(runs=run_ids)
+        _, found = await journal.erasure.choose(named, place=0, limit=len(run_ids))
+        if open_ones := [run.run_id for run in found if run.owned or not run.over]:
+            raise not_over(open_ones)
+
+    async def _erase(
+        self, journal: SqliteJournal, meant: list[Chosen], by: str, reason: str, done: Erasure
+    ) -> None:
+        """Erase a page of runs; the journal's own copy goes last, for by it the others are found."""
+        by_tenant = sorted(meant, key=lambda run: run.tenant)
+        for tenant, runs in groupby(by_tenant, key=lambda run: run.tenant):
+            done.plans += await self.memory.forget_runs(tenant, [run.run_id for run in runs])
+        for run in meant:
+            await asyncio.to_thread(delete_dossier, self.dossier_folder, run.run_id)
+            done.payloads += await journal.erasure.erase(run.run_id, by=by, reason=reason)
+            tombstone = await self.record.tombstone(run.run_id)
+            await asyncio.to_thread(write_tombstone, self.dossier_folder, tombstone)
+
+    async def _wipe(self, journal: SqliteJournal, done: Erasure) -> None:
+        try:
+            done.wiped = await journal.erasure.wipe()
+        except StoreUnavailable as error:
+            done.not_wiped = str(error)
+
+
+def _copies_in(home: Path) -> list[str]:
+    found = [*home.glob(f"*{ASIDE}*"), *home.glob(f"{BEFORE_UPGRADE}*")]
+    return sorted(str(path) for path in found)
+
+
+def _count(done: Erasure, page: tuple[Chosen, ...], meant: list[Chosen]) -> None:
+    left = [run.run_id for run in page if not run.erased and not run.erasable]
+    done.runs += len(meant)
+    done.already += sum(run.erased for run in page)
+    done.left += len(left)
+    done.named += [run.run_id for run in meant][: NAMED - len(done.named)]
+    done.left_named += left[: NAMED - len(done.left_named)]
