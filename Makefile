@@ -57,6 +57,7 @@ bench: setup-dev ## the figures that are claimed
 	$(PY) benchmarks/run_search.py
 	$(PY) benchmarks/model_faults.py
 	$(PY) benchmarks/record.py
+	$(PY) benchmarks/shadow.py
 	$(PY) benchmarks/telemetry_overhead.py
 
 bench-planner: setup-dev ## the planner's figures beside their targets: ARGS="--only PART --out FILE"

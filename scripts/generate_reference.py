@@ -18,7 +18,7 @@ import typer
 from planwarden import errors
 from planwarden.cli.exits import Exit, exit_of_error
 from planwarden.cli.main import app
-from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, ToolServers
+from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, Shadow, ToolServers
 from planwarden.configuration.telemetry import Telemetry
 from planwarden.contracts.dossier import Dossier, RedactedDossier
 from planwarden.contracts.plan import PlannerPlan
@@ -58,6 +58,7 @@ def settings_page() -> str:
         ("The model that writes plans", "PLANNER_LLM__", PlannerModel),
         ("The model that agents work with", "LLM__", AgentModel),
         ("The servers that tools ask", "TOOLS__", ToolServers),
+        ("Shadow planning", "SHADOW__", Shadow),
         ("What is watched from outside", "TELEMETRY__", Telemetry),
         ("Everything else", "", Settings),
     ]

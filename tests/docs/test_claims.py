@@ -21,7 +21,7 @@ from planwarden.contracts.refusals import REASONS
 from planwarden.errors import ModelError, ToolCallingUnsupported
 
 SRC = ROOT / "src" / "planwarden"
-VARIABLE = re.compile(r"\b(?:PLANNER_LLM__|LLM__|TOOLS__|PLANWARDEN_)[A-Z][A-Z_]*")
+VARIABLE = re.compile(r"\b(?:PLANNER_LLM__|LLM__|TOOLS__|SHADOW__|PLANWARDEN_)[A-Z][A-Z_]*")
 UNKNOWN = re.compile(r"`([A-Z_]+): there is no such setting")
 """A variable that a document mentions because there is none."""
 

@@ -113,6 +113,14 @@ class ModelShelf:
             )
         return await self._opened(settings.llm, _opening(settings.llm, "LLM", settings.llm.provider))
 
+    async def planner_on(self, chosen: PlannerModel, prefix: str) -> LLMService:
+        """Open the model of another planner than the configured one; the caller closes it.
+
+        Raises:
+            ModelError, ConfigurationError: it cannot be had.
+        """
+        return await self._opened(chosen, _opening(chosen, prefix, chosen.provider))
+
     async def _model(
         self, chosen: PlannerModel | AgentModel, prefix: str, pinned: str | None, *, key_variable: str = ""
     ) -> LLMService:

@@ -19,6 +19,7 @@ from planwarden.app.keeping import Keeping
 from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
+from planwarden.app.shadowing.desk import ShadowDesk
 from planwarden.app.system import VERSION, SystemClock, SystemIds
 from planwarden.app.verification import Verification
 from planwarden.audit.dossier import build_dossier
@@ -91,6 +92,15 @@ class Planwarden:
         """Runs as one signed file, out of this journal and into it."""
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
+        self.shadow = ShadowDesk(
+            settings=settings,
+            clock=self.clock,
+            journal=self.journal,
+            world=self.world,
+            shelf=self._model_shelf,
+            recall=self._recall,
+        )
+        """Planners beside the configured one, which plan and do nothing else."""
         self.keeping = Keeping(
             journal=self.journal,
             record=self.record,
@@ -125,7 +135,8 @@ class Planwarden:
             await planwarden.aclose()
 
     async def aclose(self) -> None:
-        """Close models and journal, and deliver what was traced."""
+        """Close models and journal, and deliver what was traced; no shadow plan is waited for."""
+        await self.shadow.aclose()
         if self._planners is not None:
             self._planners.close()
         if self._shelf is not None:
@@ -245,11 +256,13 @@ class Planwarden:
         Raises:
             PlanwardenError: see errors.py; whatever began stays in the journal and can be resumed.
         """
-        prepared = await self._prepared(task)
-        world = await self.world(prepared.data)  # its mistakes are said before any model is opened
-        await self._planner_shelf().memory.recall(prepared.tenant, prepared.conversation)  # and the memory's
-        orchestrator = await self._orchestrator(world, await self.models(world=world))
-        return await self._result(await orchestrator.route_task(prepared, plan, listener))
+        with self.shadow.real_work():
+            prepared = await self._prepared(task)
+            world = await self.world(prepared.data)  # its mistakes are said before any model is opened
+            memory = self._planner_shelf().memory
+            await memory.recall(prepared.tenant, prepared.conversation)  # and the memory's
+            orchestrator = await self._orchestrator(world, await self.models(world=world))
+            return await self._result(await orchestrator.route_task(prepared, plan, listener))
 
     async def accept_plan(self, text: str | bytes, task: Task) -> PlannerPlan:
         """Validate a plan that somebody brings along, against catalog and policy as they are now.
@@ -308,8 +321,9 @@ class Planwarden:
 
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
         """Go on with an interrupted run."""
-        orchestrator = await self._orchestrator_of(run_id)
-        return await self._result(await orchestrator.resume(run_id, listener))
+        with self.shadow.real_work():
+            orchestrator = await self._orchestrator_of(run_id)
+            return await self._result(await orchestrator.resume(run_id, listener))
 
     async def resolve(
         self,
@@ -322,11 +336,12 @@ class Planwarden:
         listener: EventListener | None = None,
     ) -> RunResult:
         """Say what a waiting run waits for, and go on with it; see `Orchestrator.resolve`."""
-        orchestrator = await self._orchestrator_of(run_id)
-        state = await orchestrator.resolve(
-            run_id, resolution, by=by, call_id=call_id, result=result, listener=listener
-        )
-        return await self._result(state)
+        with self.shadow.real_work():
+            orchestrator = await self._orchestrator_of(run_id)
+            state = await orchestrator.resolve(
+                run_id, resolution, by=by, call_id=call_id, result=result, listener=listener
+            )
+            return await self._result(state)
 
     async def cancel(self, run_id: str, *, by: str) -> RunResult:
         """Stop a run; needs neither its models nor its catalog or data."""
@@ -371,6 +386,9 @@ class Planwarden:
             self._planners = PlannerShelf(self.settings, self.memory)
         return self._planners
 
+    async def _recall(self, tenant: str, conversation: str | None) -> Sequence[RememberedPlan]:
+        return await self._planner_shelf().memory.recall(tenant, conversation)
+
     async def _result(self, state: RunState) -> RunResult:
         await learn(state, self._planner_shelf().memory)
         journal = await self.journal()
@@ -380,6 +398,7 @@ class Planwarden:
             await self.anchoring.daily()
         dossier = build_dossier(events, await journal.links(state.run_id))
         path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
+        await self.shadow.offer(state)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
 
     async def _orchestrator_of(self, run_id: str) -> Orchestrator:

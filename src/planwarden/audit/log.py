@@ -202,6 +202,17 @@ def log_unreadable(error: StoreError) -> None:
     log("warning", "journal_unreadable", code=error.code)
 
 
+def log_shadow_failed(run_id: str | None, code: str, kind: str) -> None:
+    """Log that a shadow plan could not be made or kept; the run itself is not touched by it.
+
+    Args:
+        run_id: of the run whose task it was; None where no run is concerned yet.
+        code: of the error.
+        kind: the class of an error that nobody foresaw; its text, which may quote a task, is left out.
+    """
+    log("warning", "shadow_failed", run_id=run_id, code=code, kind=kind)
+
+
 def safe_field(field: str) -> str:
     """Give the path of a field with every name replaced by `*` that is not the contract's own.
 

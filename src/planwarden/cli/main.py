@@ -22,6 +22,7 @@ from planwarden.cli import (
     report_period,
     running,
     runs,
+    shadow,
     soak,
     tools,
     tuning,
@@ -62,6 +63,7 @@ chat.register(app)
 inventory.register(app)
 app.add_typer(tools.app, name="tools")
 measures.register(app)
+shadow.register(app)
 report_period.register(app)
 calibrating.register(app)
 doctor.register(app)

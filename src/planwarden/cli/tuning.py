@@ -14,6 +14,7 @@ from planwarden.cli.exits import Exit
 from planwarden.cli.output import err, plain, print_json, say, stop
 from planwarden.cli.running import AsJson, with_planwarden
 from planwarden.cli.tuning_ranker import ranker
+from planwarden.cli.tuning_router import router
 from planwarden.errors import DataRejected
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def tuning() -> None:
 
 
 app.command("ranker")(ranker)
+app.command("router")(router)
 
 
 @app.command("planner")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from planwarden.configuration.settings import Settings, known_variables
 from planwarden.contracts.value import Json
 
-_OURS = ("PLANWARDEN_", "PLANNER_LLM")
+_OURS = ("PLANWARDEN_", "PLANNER_LLM", "SHADOW__")
 _SECRET = re.compile(r"KEY|TOKEN$|SECRET|PASSWORD")
 
 

@@ -182,6 +182,19 @@ class ToolServers(BaseModel):
         return address
 
 
+class Shadow(BaseModel):
+    """`SHADOW__*`: a share of real tasks is planned again by another planner, and not carried out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """The share of runs whose task goes to the shadow planner once the run is over; which ones follows from
+    their ids. 0: none. docs/guides/shadow.md says what it costs."""
+    planner: str = "mode=prior"
+    """The shadow planner: what differs from `PLANNER_LLM__*`, like `model=llama3.2:3b,temperature=0.2`, or a
+    YAML or JSON file of it. By default no model plans: that shows what the planner's model adds."""
+
+
 class Settings(BaseSettings):
     """Everything that is configured by environment variables. Read once, at the composition root."""
 
@@ -197,6 +210,7 @@ class Settings(BaseSettings):
     planner_llm: PlannerModel = PlannerModel()
     llm: AgentModel = AgentModel()
     tools: ToolServers = ToolServers()
+    shadow: Shadow = Shadow()
     telemetry: Telemetry = Telemetry()
     planwarden_home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("planwarden")))
     """Where journal, dossiers and tool state live."""
@@ -226,9 +240,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read `TOOLS__*` and `TELEMETRY__*` by their members only: a bare `TOOLS` is somebody else's."""
+        """Read groups like `TOOLS__*` by their members only: a bare `TOOLS` is somebody else's."""
         if isinstance(env_settings, EnvSettingsSource):
-            taken = ("tools", "telemetry")
+            taken = ("tools", "telemetry", "shadow")
             ours = {name: value for name, value in env_settings.env_vars.items() if name not in taken}
             env_settings.env_vars = ours
         return init_settings, env_settings, dotenv_settings, file_secret_settings
@@ -242,6 +256,11 @@ class Settings(BaseSettings):
     def memory_path(self) -> Path:
         """Give the file of remembered plans."""
         return self.planwarden_home / "memory.db"
+
+    @property
+    def shadow_path(self) -> Path:
+        """Give the file of live shadow plans."""
+        return self.planwarden_home / "shadow.jsonl"
 
     @property
     def adapter_folder(self) -> Path:

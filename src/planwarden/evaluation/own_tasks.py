@@ -107,9 +107,14 @@ def handoff_of(depends_on: Sequence[Sequence[int]]) -> HandoffStrategy:
     return "sequential" if all(follows) else "parallel"
 
 
+def own_tasks_file() -> Path:
+    """Give the file of the tasks that ship."""
+    return Path(str(files("planwarden.evaluation"))) / "tasks" / "own_catalog.jsonl"
+
+
 def shipped_own_tasks() -> tuple[OwnTask, ...]:
     """Read the tasks that ship."""
-    place = files("planwarden.evaluation").joinpath("tasks", "own_catalog.jsonl")
+    place = own_tasks_file()
     return parse_own_tasks(place.read_text("utf-8"), place.name)
 
 

@@ -40,6 +40,7 @@ Event = Literal[
     "memory_not_written",
     "journal_unreadable",
     "traces_not_exported",
+    "shadow_failed",
 ]
 """Everything that is ever logged; docs/guides/logs.md says what each means."""
 

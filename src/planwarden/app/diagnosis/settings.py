@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+from planwarden.app.diagnosis.check import trouble
 from planwarden.configuration.environment import effective_settings, stray_variables
+from planwarden.configuration.planner_config import planner_config
 from planwarden.configuration.settings import Settings
 from planwarden.contracts.finding import Finding
+from planwarden.errors import SettingsRejected
 
 
 def look_at_settings(settings: Settings) -> tuple[Finding, ...]:
@@ -15,7 +20,21 @@ def look_at_settings(settings: Settings) -> tuple[Finding, ...]:
     in_force = Finding(
         check="in force", status="ok", detail=f"{len(values)} settings, {said}", figures=values
     )
-    return (in_force, *_stray())
+    return (in_force, *_shadow(settings), *_stray())
+
+
+def _shadow(settings: Settings) -> tuple[Finding, ...]:
+    """Look whether what `SHADOW__*` names can be used; real runs go on without it, so it is a warning."""
+    shadow = settings.shadow
+    if shadow.rate == 0:
+        return ()
+    try:
+        config = planner_config(shadow.planner, settings.planner_llm, os.environ)
+    except SettingsRejected as error:
+        found = trouble("shadow planner", error)
+        return (found.model_copy(update={"status": "warning"}),)
+    detail = f"{config.describes}: {shadow.rate:.0%} of the runs go to it once they are over"
+    return (Finding(check="shadow planner", status="ok", detail=detail, figures={"rate": shadow.rate}),)
 
 
 def _stray() -> tuple[Finding, ...]:

@@ -1,0 +1,173 @@
+"""`planwarden shadow`: historical tasks planned by two planners beside each other; nothing is executed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planwarden.app import Planwarden
+from planwarden.cli.moment import moment_option
+from planwarden.cli.output import err, print_json, say, tell
+from planwarden.cli.running import AsJson, Config, with_planwarden
+from planwarden.errors import DataRejected, InputError
+
+if TYPE_CHECKING:
+    from planwarden.evaluation.shadow.report.contract import ShadowReport
+
+ONE_OF = "One of --tasks FILE (several, if need be), --from-journal, --live."
+
+
+def shadow(
+    tasks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tasks",
+            metavar="FILE|own",
+            help="Tasks, one as JSON a line; may be given again. own: the labelled ones that ship.",
+        ),
+    ] = None,
+    from_journal: Annotated[
+        bool, typer.Option("--from-journal", help="The tasks of the runs in the journal.")
+    ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Plan what SHADOW__RATE chose and is due, then report beside what really ran."
+        ),
+    ] = False,
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against",
+            metavar="router|none|PLANNER_CONFIG",
+            help="router: the baseline, keywords and BM25; none: nobody, or with --from-journal the plans on "
+            "record; else another planner: key=value,… of PLANNER_LLM__*, or a YAML or JSON file of them.",
+        ),
+    ] = "router",
+    planner: Annotated[
+        str | None,
+        typer.Option(
+            "--planner", metavar="PLANNER_CONFIG", help="In place of the planner as it is configured."
+        ),
+    ] = None,
+    router: Annotated[
+        Path | None,
+        typer.Option(
+            "--router",
+            metavar="FILE",
+            help="Settings of the router, as `planwarden tune router` writes them.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="Only runs begun since: 30d, 12h, or a date or time."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", min=1, help="At most this many tasks: the newest runs, or spread over files."
+        ),
+    ] = None,
+    include_fitted: Annotated[
+        bool,
+        typer.Option("--include-fitted", help="Keep labelled tasks that planner or router were fitted on."),
+    ] = False,
+    price_in: Annotated[
+        float, typer.Option("--price-in", min=0, help="What a million tokens read by a planner model cost.")
+    ] = 0.0,
+    price_out: Annotated[
+        float, typer.Option("--price-out", min=0, help="What a million tokens written by it cost.")
+    ] = 0.0,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page, too.")
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Plan past tasks, executing nothing, beside a baseline or another planner; say who plans better."""
+    # Imported here: only this command needs it, and it is not quick.
+    from planwarden.evaluation.shadow.live import live_report  # noqa: PLC0415 - see above
+    from planwarden.evaluation.shadow.report.contract import Price  # noqa: PLC0415 - see above
+    from planwarden.evaluation.shadow.run import Wanted, shadow_run  # noqa: PLC0415 - see above
+
+    price = Price(tokens_in=price_in, tokens_out=price_out)
+
+    async def work(planwarden: Planwarden) -> ShadowReport:
+        if sum([bool(tasks), from_journal, live]) != 1:
+            raise InputError("Say in one way which tasks are planned.", remedy=ONE_OF)
+        _check_writable(html)
+        begun = moment_option(since, now=planwarden.clock.now(), option="--since")
+        with err.status("opening") as shown:
+
+            def progress(done: int, of: int) -> None:
+                shown.update(f"{done} of {of} tasks")
+
+            if live:
+                return await live_report(planwarden, since=begun, price=price, progress=progress)
+            wanted = Wanted(
+                files=tuple(map(_file, tasks or ())),
+                since=begun,
+                limit=limit,
+                planner=planner,
+                against=against,
+                router=router,
+                include_fitted=include_fitted,
+                price=price,
+            )
+            return await shadow_run(planwarden, wanted, progress)
+
+    # No pause after failures: a task that is not asked would seem to take no time.
+    report = with_planwarden(
+        work, as_json=as_json, config=config, overrides={"planner_llm": {"circuit_failures": 0}}
+    )
+    if html is not None:
+        _write_page(report, html)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    from planwarden.cli.shadow_text import show_shadow  # noqa: PLC0415 - brings in the tables of rich
+
+    show_shadow(report)
+    if html is not None:
+        say(f"[dim]written to {html}[/]")
+
+
+def _file(named: Path) -> Path:
+    """Give the file of tasks that is meant; `own` is that of the labelled tasks that ship."""
+    if str(named) != "own":
+        return named
+    from planwarden.evaluation.own_tasks import own_tasks_file  # noqa: PLC0415 - not quick
+
+    return own_tasks_file()
+
+
+def _check_writable(path: Path | None) -> None:
+    """Find out before the planning that the page could not be written."""
+    if path is not None:
+        _put(path, "")
+
+
+def _write_page(report: ShadowReport, path: Path) -> None:
+    from planwarden.evaluation.shadow.report.page import shadow_page  # noqa: PLC0415 - only where a page is wanted
+
+    try:
+        _put(path, shadow_page(report))
+    except DataRejected as error:
+        tell(f"[yellow]{error.message}[/]")
+
+
+def _put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise DataRejected(
+            f"{path} cannot be written: {error.strerror}.",
+            remedy="Name a file that can be written with --html.",
+        ) from error
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command()(shadow)

@@ -1,0 +1,1 @@
+"""What a shadow run found: put together, judged in a sentence, and shown."""
