@@ -135,14 +135,14 @@ async def fill(settings: Settings, first: int, last: int) -> None:
             await asyncio.gather(
                 *(journal.create(f"r{number}", "default", owner, small_run(number)) for number in numbers)
             )
-        await planwarden.anchoring.make()
+        await planwarden.archive.anchoring.make()
 
 
 async def verified(settings: Settings) -> tuple[int, int, float]:
     """Verify everything; give how many runs, how many faults, and how many seconds."""
     async with Planwarden.open(settings) as planwarden:
         began, runs, faults = time.monotonic(), 0, 0
-        async for looked in planwarden.verification.everything():
+        async for looked in planwarden.archive.verification.everything():
             runs += looked.what == "run"
             faults += len(looked.faults)
         return runs, faults, time.monotonic() - began
@@ -159,11 +159,11 @@ async def one_run(folder: Path) -> bool:
         run_id, events = await long_run(planwarden)
         built = await timed(planwarden.record.dossier, run_id)
         chain = await timed(planwarden.record.verify, run_id)
-        whole = await timed(planwarden.verification.run, run_id)
-        await planwarden.anchoring.make()
+        whole = await timed(planwarden.archive.verification.run, run_id)
+        await planwarden.archive.anchoring.make()
         began = time.perf_counter()
         for _ in range(TIMES):
-            await planwarden.anchoring.daily()
+            await planwarden.archive.anchoring.daily()
         daily = 1000 * (time.perf_counter() - began) / TIMES
     plain = plain_chain(folder, events)
     print(f"one run of 24 calls in 12 steps, {events} events (target: under {MOST_MS:.0f} ms each)")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from hypothesis import settings
 
-from planwarden.app import record
+from planwarden.app.archive import record
 from planwarden.audit.dossier import build_dossier
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import EventLink, RunEvent

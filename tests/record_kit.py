@@ -96,6 +96,6 @@ async def problems(planwarden: Planwarden) -> list[str]:
     """Verify everything; give a line for each fault."""
     return [
         f"{fault.run_id}: {fault.problem}"
-        async for looked in planwarden.verification.everything()
+        async for looked in planwarden.archive.verification.everything()
         for fault in looked.faults
     ]

@@ -53,7 +53,7 @@ async def home(tmp_path: Path, anyio_backend: str) -> Path:
 async def bundle(home: Path, tmp_path: Path) -> Path:
     path = tmp_path / "runs.tar"
     async with opened(home) as planwarden:
-        done = await planwarden.bundles.export(path, RunChoice())
+        done = await planwarden.archive.bundles.export(path, RunChoice())
     assert done.runs == 3
     return path
 
@@ -95,10 +95,10 @@ async def test_the_same_runs_give_the_same_bytes_and_any_tar_reads_them(
 ) -> None:
     async with opened(home) as planwarden:
         again = tmp_path / "again.tar"
-        await planwarden.bundles.export(again, [*reversed(RUNS), "ra"])
+        await planwarden.archive.bundles.export(again, [*reversed(RUNS), "ra"])
         assert again.read_bytes() == bundle.read_bytes()
         with pytest.raises(InputError, match="is there already"):
-            await planwarden.bundles.export(again, RunChoice())
+            await planwarden.archive.bundles.export(again, RunChoice())
     names = [name for name, _ in parts_of(bundle)]
     assert names[0] == "anchors.jsonl"
     assert names[-2:] == ["manifest.jsonl", "signature.json"]
@@ -119,7 +119,7 @@ async def test_every_changed_byte_of_a_bundle_is_found_or_refused(
         started = RunStarted.model_validate(begun("x")[0].model_dump() | {"snapshots_kept": False})
         await journal.create("r", "red", OWNER, [started])
         assert await journal.anchors.make(TODAY)
-        await planwarden.bundles.export(path, ["r"])
+        await planwarden.archive.bundles.export(path, ["r"])
     assert faults_of(path) == []
     data = path.read_bytes()
     refused = found = 0
@@ -341,20 +341,20 @@ async def test_imported_runs_are_those_that_were_exported_and_verify(
     home: Path, bundle: Path, tmp_path: Path
 ) -> None:
     async with opened(tmp_path / "other") as other, opened(home) as planwarden:
-        done = await other.bundles.import_from(bundle)
+        done = await other.archive.bundles.import_from(bundle)
         assert done.new == RUNS
         assert await problems(other) == []
         for run_id in RUNS:
             assert await other.record.dossier(run_id) == await planwarden.record.dossier(run_id)
             head = await (await other.journal()).head(run_id)
-            assert head.origin == done.fingerprint == (await planwarden.bundles.key()).fingerprint
-        again = await other.bundles.import_from(bundle, pin=done.fingerprint)
+            assert head.origin == done.fingerprint == (await planwarden.archive.bundles.key()).fingerprint
+        again = await other.archive.bundles.import_from(bundle, pin=done.fingerprint)
         assert (again.new, again.there, again.refused) == ((), RUNS, ())
-        home_again = await planwarden.bundles.import_from(bundle)
+        home_again = await planwarden.archive.bundles.import_from(bundle)
         assert home_again.there == RUNS
         assert (await (await planwarden.journal()).head("ra")).origin is None
         back = tmp_path / "back.tar"
-        await other.bundles.export(back, RunChoice())
+        await other.archive.bundles.export(back, RunChoice())
         records = [part for part in parts_of(bundle) if "record" in part[0]]
         assert records == [part for part in parts_of(back) if "record" in part[0]]
 
@@ -362,7 +362,7 @@ async def test_imported_runs_are_those_that_were_exported_and_verify(
 @pytest.mark.requirement("SEAL-7")
 async def test_an_imported_run_is_never_gone_on_with(bundle: Path, tmp_path: Path) -> None:
     async with opened(tmp_path / "other") as other:
-        await other.bundles.import_from(bundle)
+        await other.archive.bundles.import_from(bundle)
         journal = await other.journal()
         with pytest.raises(RunImported, match="here it can only be read"):
             await journal.acquire("rc", OWNER)
@@ -383,7 +383,7 @@ async def test_a_run_that_is_here_with_another_chain_is_refused_and_the_others_a
         journal = await other.journal()
         await journal.create("rb", "red", OWNER, begun("Something else"))
         before = await journal.links("rb")
-        done = await other.bundles.import_from(bundle)
+        done = await other.archive.bundles.import_from(bundle)
         assert (done.new, done.refused) == (("ra", "rc"), ("rb",))
         assert await journal.links("rb") == before
         assert (await journal.head("rb")).origin is None
@@ -396,15 +396,15 @@ async def test_nothing_of_an_altered_or_wrongly_signed_bundle_is_taken_in(
     parts = parts_of(bundle)
     async with opened(tmp_path / "other") as other:
         with pytest.raises(BundleRejected, match="not by sha256:0"):
-            await other.bundles.import_from(bundle, pin="sha256:" + "0" * 64)
+            await other.archive.bundles.import_from(bundle, pin="sha256:" + "0" * 64)
         write(bundle, _edited(parts, "runs/rc/record.jsonl", b"AAPL", b"AAPK"))
         with pytest.raises(BundleRejected, match="not what was signed"):
-            await other.bundles.import_from(bundle)
+            await other.archive.bundles.import_from(bundle)
         write(bundle, _edited(parts, "runs/rc/anchored.json", b"[", b"[ "))
         with pytest.raises(BundleRejected):
-            await other.bundles.import_from(bundle)
+            await other.archive.bundles.import_from(bundle)
         with pytest.raises(InputError, match="cannot be read"):
-            await other.bundles.import_from(tmp_path / "nothing.tar")
+            await other.archive.bundles.import_from(tmp_path / "nothing.tar")
         assert await (await other.journal()).heads() == ()
 
 
@@ -415,12 +415,12 @@ async def test_a_damaged_run_or_one_that_is_not_there_is_not_exported(home: Path
         stored.execute("UPDATE payloads SET nonce = 'x' WHERE run_id = 'rb' AND seq = 1")
         async with opened(home) as planwarden:
             with pytest.raises(StoreCorrupt, match="Run rb is not what was written"):
-                await planwarden.bundles.export(path, RunChoice())
+                await planwarden.archive.bundles.export(path, RunChoice())
             with pytest.raises(RunNotFound):
-                await planwarden.bundles.export(path, ["nobody"])
+                await planwarden.archive.bundles.export(path, ["nobody"])
             stored.execute("DELETE FROM snapshots WHERE kind = 'policy'")
             with pytest.raises(StoreCorrupt, match="was kept and is gone"):
-                await planwarden.bundles.export(path, ["ra"])
+                await planwarden.archive.bundles.export(path, ["ra"])
     assert not path.exists()
     assert not list(tmp_path.glob(".new*"))
 
@@ -438,7 +438,7 @@ async def test_runs_are_chosen_by_tenant_and_time(home: Path, tmp_path: Path) ->
             )
         ):
             path = tmp_path / f"{number}.tar"
-            assert (await planwarden.bundles.export(path, choice)).runs == runs
+            assert (await planwarden.archive.bundles.export(path, choice)).runs == runs
             assert faults_of(path) == []
 
 
@@ -491,13 +491,13 @@ async def test_what_is_erased_stays_erased_in_a_bundle_and_verifies(home: Path, 
         await journal.erasure.erase("ra", by="ada", reason="asked to")
         (home / "dossiers" / "ra.json").unlink()
         assert await problems(planwarden) == []
-        await planwarden.bundles.export(path, ["ra", "rb"])
+        await planwarden.archive.bundles.export(path, ["ra", "rb"])
         assert faults_of(path) == []
         names = [name for name, _ in parts_of(path)]
         assert "runs/ra/record.jsonl" in names
         assert "runs/ra/dossier.json" not in names
         assert b"Look at IBM" not in path.read_bytes()
-        assert (await other.bundles.import_from(path)).new == ("ra", "rb")
+        assert (await other.archive.bundles.import_from(path)).new == ("ra", "rb")
         assert await problems(other) == []
         assert (await other.record.tombstone("ra")).erased_by == "ada"
         forged = _edited(parts_of(path), "runs/ra/record.jsonl", b'"erased":true', b'"erased":false')

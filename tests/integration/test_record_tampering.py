@@ -82,7 +82,7 @@ async def test_an_untouched_record_has_no_faults(home: Path) -> None:
     async with opened(home) as planwarden:
         assert await problems(planwarden) == []
         for run_id in RUNS:
-            assert await planwarden.verification.run(run_id) == ()
+            assert await planwarden.archive.verification.run(run_id) == ()
 
 
 def test_every_column_of_the_record_is_tried_here(stored: sqlite3.Connection) -> None:
@@ -162,7 +162,7 @@ async def test_a_run_deleted_whole_with_its_file_is_found_by_the_anchors(
         found = await problems(planwarden)
         assert [line for line in found if "anchor 1 took in event 4" in line and "is gone" in line]
         assert [line for line in found if "anchor 2 took in event 6" in line]
-        assert any("is gone" in fault.problem for fault in await planwarden.verification.run("rb"))
+        assert any("is gone" in fault.problem for fault in await planwarden.archive.verification.run("rb"))
 
 
 async def test_a_file_of_a_run_that_is_not_there_and_a_changed_file_are_found(home: Path) -> None:
@@ -237,8 +237,8 @@ async def test_anchors_kept_elsewhere_find_a_history_in_which_the_anchors_were_m
 ) -> None:
     elsewhere = tmp_path / "anchors.jsonl"
     async with opened(home) as planwarden:
-        assert await planwarden.anchoring.keep_in(elsewhere) == 2
-        assert await planwarden.anchoring.keep_in(elsewhere) == 0
+        assert await planwarden.archive.anchoring.keep_in(elsewhere) == 2
+        assert await planwarden.archive.anchoring.keep_in(elsewhere) == 0
     _erase_whole_run(stored, "ra")
     (home / "dossiers" / "ra.json").unlink()
     for table in ("anchored", "anchors"):
@@ -248,7 +248,7 @@ async def test_anchors_kept_elsewhere_find_a_history_in_which_the_anchors_were_m
         await (await planwarden.journal()).anchors.make(TODAY)
         assert await problems(planwarden) == []  # the home by itself tells nothing any more
         kept = read_anchor_file(elsewhere)
-        looked = [looked async for looked in planwarden.verification.everything(kept)]
+        looked = [looked async for looked in planwarden.archive.verification.everything(kept)]
     said = [fault.problem for each in looked for fault in each.faults]
     assert [line for line in said if "anchor 1 is another one" in line]
     assert [line for line in said if "anchor 2 is kept in" in line and "is gone from here" in line]
@@ -258,8 +258,8 @@ async def test_anchors_kept_elsewhere_find_a_history_in_which_the_anchors_were_m
 async def test_every_changed_byte_of_the_anchors_kept_elsewhere_is_found(home: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "anchors.jsonl"
     async with opened(home) as planwarden:
-        await planwarden.anchoring.keep_in(elsewhere)
-        ours = await planwarden.anchoring.all()
+        await planwarden.archive.anchoring.keep_in(elsewhere)
+        ours = await planwarden.archive.anchoring.all()
     data = elsewhere.read_bytes()
     for place in range(len(data)):
         elsewhere.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])

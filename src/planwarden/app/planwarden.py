@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,17 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from planwarden.app.anchoring import Anchoring
-from planwarden.app.backups import Backups
-from planwarden.app.bundles import Bundles
+from planwarden.app.archive.archive import open_archive
 from planwarden.app.conversation import with_earlier_turns
-from planwarden.app.keeping import Keeping
-from planwarden.app.record import Record
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
 from planwarden.app.shadowing.desk import ShadowDesk
-from planwarden.app.system import VERSION, SystemClock, SystemIds
-from planwarden.app.verification import Verification
+from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import write_dossier
 from planwarden.audit.log import PlannedWith, log_planning
@@ -45,9 +39,9 @@ from planwarden.telemetry.tracing import Tracing
 # The assembly brings in DuckDB, httpx, jsonschema and PyYAML, over half a second of imports: the few methods
 # that need it import it, so that `runs`, `dossier` and `--help` start at once.
 if TYPE_CHECKING:
+    from planwarden.app.archive.replay import PlannedAgain
     from planwarden.app.models import Models, ModelShelf
     from planwarden.app.planner_shelf import PlannerShelf
-    from planwarden.app.replay import PlannedAgain
     from planwarden.app.trials import Trial
     from planwarden.configuration.catalog_file import AssembledCatalog
     from planwarden.llm.service import LLMService, ModelHealth
@@ -75,23 +69,12 @@ class Planwarden:
         self._shelf: ModelShelf | None = None
         self._worlds: dict[tuple[str, ...], AssembledCatalog] = {}
         self._planners: PlannerShelf | None = None
-        self.record = Record(journal=self.journal, dossier_folder=settings.dossier_folder)
-        """Dossiers, search and totals over the runs in the journal."""
-        self.anchoring = Anchoring(journal=self.journal, clock=self.clock)
-        """Anchors over all runs, to be kept where nobody who writes here can write."""
-        self.verification = Verification(
-            journal=self.journal,
-            record=self.record,
-            anchoring=self.anchoring,
-            dossier_folder=settings.dossier_folder,
-        )
-        """Whether the record is what was written."""
-        self.bundles = Bundles(
-            journal=self.journal, anchoring=self.anchoring, key_file=settings.signing_key_file
-        )
-        """Runs as one signed file, out of this journal and into it."""
         self.memory = SqliteMemory(self.settings.memory_path)
         """What is remembered of plans, also while `PLANWARDEN_MEMORY` is off."""
+        self.archive = open_archive(settings, self.journal, self.memory, self.clock, self._owner)
+        """What is done with runs that are there: anchors, verification, bundles, erasure, backups."""
+        self.record = self.archive.record
+        """Dossiers, search and totals over the runs in the journal."""
         self.shadow = ShadowDesk(
             settings=settings,
             clock=self.clock,
@@ -101,22 +84,6 @@ class Planwarden:
             recall=self._recall,
         )
         """Planners beside the configured one, which plan and do nothing else."""
-        self.keeping = Keeping(
-            journal=self.journal,
-            record=self.record,
-            memory=self.memory,
-            dossier_folder=settings.dossier_folder,
-            home=settings.planwarden_home,
-        )
-        """Erasure of what runs said, and retention."""
-        self.backups = Backups(
-            journal_path=settings.journal_path,
-            memory_path=settings.memory_path,
-            version=VERSION,
-            clock=self.clock,
-            is_dead=partial(is_dead, here=self._owner),
-        )
-        """Backup, restore and upgrade of the journal and the plan memory."""
 
     @classmethod
     @asynccontextmanager
@@ -212,18 +179,10 @@ class Planwarden:
             InputError: there is no tool of a name.
             CatalogRejected, DataRejected: see `world`.
         """
-        from planwarden.app.assembly import assemble_world  # noqa: PLC0415 - heavy; see above
-        from planwarden.app.trials import TrialRules, try_world  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.trials import TrialRules, try_in_scratch  # noqa: PLC0415 - heavy; see above
 
         rules = TrialRules(clock=self.clock, ids=self.ids, consent=consent)
-        with tempfile.TemporaryDirectory(prefix="planwarden-trial-", ignore_cleanup_errors=True) as scratch:
-            elsewhere = {
-                "planwarden_home": Path(scratch),
-                "planwarden_workspace": Path(scratch) / "workspace",
-            }
-            settings = self.settings.model_copy(update=elsewhere)
-            world = await asyncio.to_thread(assemble_world, settings, _absolute(data), self._tools)
-            return await try_world(world, names, rules)
+        return await try_in_scratch(self.settings, self._tools, names, rules, data=_absolute(data))
 
     # ---- what it does --------------------------------------------------------------------------------
 
@@ -311,7 +270,7 @@ class Planwarden:
             RunNotFound: no such run.
             SnapshotMissing: catalog or policy of the run were not kept.
         """
-        from planwarden.app.replay import plan_again, planning_inputs  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.archive.replay import plan_again, planning_inputs  # noqa: PLC0415 - heavy; see above
 
         inputs = await planning_inputs(await self.journal(), run_id, self._planner_shelf().memory)
         if inputs is None:
@@ -395,7 +354,7 @@ class Planwarden:
         events = await journal.read(state.run_id)
         await journal.index.put([summarise(events)])
         if state.ended is not None:
-            await self.anchoring.daily()
+            await self.archive.anchoring.daily()
         dossier = build_dossier(events, await journal.links(state.run_id))
         path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
         await self.shadow.offer(state)

@@ -6,12 +6,17 @@ somebody else with an effect, a call that leaves the machine) is tried only with
 
 from __future__ import annotations
 
+import asyncio
 import difflib
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from planwarden.app.assembly import assemble_world
 from planwarden.configuration.catalog_file import AssembledCatalog
+from planwarden.configuration.settings import Settings
 from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.json_schema import schema_problems
 from planwarden.contracts.specs import ToolExample, ToolSpec
@@ -47,6 +52,30 @@ class TrialRules:
     ids: Ids
     consent: bool = False
     """Whether tools may be tried that leave this machine or whose effect cannot be confined."""
+
+
+async def try_in_scratch(
+    settings: Settings,
+    own_tools: Mapping[str, Tool],
+    names: Sequence[str],
+    rules: TrialRules,
+    *,
+    data: tuple[str, ...],
+) -> tuple[Trial, ...]:
+    """Try tools over some data; built-in ones write to a folder that is gone afterwards.
+
+    Raises:
+        InputError: there is no tool of a name.
+        CatalogRejected, DataRejected: the catalog file or a data path cannot be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="planwarden-trial-", ignore_cleanup_errors=True) as scratch:
+        elsewhere = {
+            "planwarden_home": Path(scratch),
+            "planwarden_workspace": Path(scratch) / "workspace",
+        }
+        chosen = settings.model_copy(update=elsewhere)
+        world = await asyncio.to_thread(assemble_world, chosen, data, own_tools)
+        return await try_world(world, names, rules)
 
 
 async def try_world(world: AssembledCatalog, names: Sequence[str], rules: TrialRules) -> tuple[Trial, ...]:

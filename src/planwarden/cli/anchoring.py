@@ -25,9 +25,9 @@ def anchor(
     """Take in every run that grew since the last anchor; also done by itself once a day."""
 
     async def work(planwarden: Planwarden) -> tuple[Anchor | None, Anchor | None, int | None]:
-        made = await planwarden.anchoring.make()
+        made = await planwarden.archive.anchoring.make()
         last = await (await planwarden.journal()).anchors.last()
-        return made, last, None if to is None else await planwarden.anchoring.keep_in(to)
+        return made, last, None if to is None else await planwarden.archive.anchoring.keep_in(to)
 
     made, last, added = with_planwarden(work, as_json=as_json)
     if as_json:
@@ -53,7 +53,7 @@ def anchors(as_json: AsJson = False) -> None:
     """List the anchors, oldest first: their day, how many runs they took in, and their hashes."""
 
     async def work(planwarden: Planwarden) -> tuple[Anchor, ...]:
-        return await planwarden.anchoring.all()
+        return await planwarden.archive.anchoring.all()
 
     found = with_planwarden(work, as_json=as_json)
     if as_json:

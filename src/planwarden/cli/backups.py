@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from planwarden.app import Planwarden
-from planwarden.app.backups import BackedUp, Restored, Upgraded
+from planwarden.app.archive.backups import BackedUp, Restored, Upgraded
 from planwarden.cli.erasure_report import counted_runs
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import plain, print_json, say, stop, tell
@@ -25,7 +25,7 @@ def backup(
     """Copy journal and plan memory into one new file, also while runs go on, and check what was written."""
 
     async def work(planwarden: Planwarden) -> BackedUp:
-        return await planwarden.backups.backup(target)
+        return await planwarden.archive.backups.backup(target)
 
     made = with_planwarden(work, as_json=as_json)
     manifest = made.manifest
@@ -56,7 +56,7 @@ def restore(
     """
 
     async def work(planwarden: Planwarden) -> Restored:
-        return await planwarden.backups.restore(source, force=force)
+        return await planwarden.archive.backups.restore(source, force=force)
 
     done = with_planwarden(work, as_json=as_json)
     if as_json:
@@ -86,7 +86,7 @@ def upgrade(
     """Bring an older Planwarden's journal up to date, after a backup; opening it does so without one."""
 
     async def work(planwarden: Planwarden) -> Upgraded:
-        return await planwarden.backups.upgrade(to)
+        return await planwarden.archive.backups.upgrade(to)
 
     done = with_planwarden(work, as_json=as_json)
     if as_json:

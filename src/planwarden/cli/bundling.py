@@ -20,7 +20,7 @@ from planwarden.contracts.event import ChainFault
 from planwarden.errors import InputError, PlanwardenError
 
 if TYPE_CHECKING:
-    from planwarden.app.bundles import Exported, Imported
+    from planwarden.app.archive.bundles import Exported, Imported
     from planwarden.audit.bundle.keys import PublicKey
     from planwarden.audit.bundle.reading import Bundle
 
@@ -74,7 +74,7 @@ def export(
             since=moment_option(since, now=now, option="--since"),
             until=moment_option(until, now=now, option="--until"),
         )
-        return await planwarden.bundles.export(out_file, run_ids or choice)
+        return await planwarden.archive.bundles.export(out_file, run_ids or choice)
 
     with err.status("writing the bundle"):
         done = with_planwarden(work, as_json=as_json)
@@ -94,7 +94,7 @@ def import_(
     """Take the runs of a bundle into this journal, to be read; nothing of an altered bundle is taken in."""
 
     async def work(planwarden: Planwarden) -> Imported:
-        return await planwarden.bundles.import_from(file, pin=_pinned(key))
+        return await planwarden.archive.bundles.import_from(file, pin=_pinned(key))
 
     done = with_planwarden(work, as_json=as_json)
     if as_json:
@@ -121,7 +121,7 @@ def key_(as_json: AsJson = False) -> None:
     """Show the public key that this home signs bundles with, and its fingerprint; made on first use."""
 
     async def work(planwarden: Planwarden) -> PublicKey:
-        return await planwarden.bundles.key()
+        return await planwarden.archive.bundles.key()
 
     key = with_planwarden(work, as_json=as_json)
     if as_json:

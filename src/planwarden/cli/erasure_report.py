@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from planwarden.app.keeping import Erasure
+from planwarden.app.archive.keeping import Erasure
 from planwarden.cli.output import plain, print_json, say, tell
 
 NOT_REACHED = (

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 
 from planwarden.app import Planwarden
-from planwarden.app.keeping import RETENTION, Erasure
+from planwarden.app.archive.keeping import RETENTION, Erasure
 from planwarden.cli import anchoring, backups
 from planwarden.cli.erasure_report import counted_runs, show_erasure
 from planwarden.cli.exits import Exit
@@ -68,8 +68,8 @@ def erase(
 
     async def work(planwarden: Planwarden) -> Erasure:
         if not named:
-            return await planwarden.keeping.finish()
-        return await planwarden.keeping.erase(selection, by=(by or this_person())[:256], reason=why)
+            return await planwarden.archive.keeping.finish()
+        return await planwarden.archive.keeping.erase(selection, by=(by or this_person())[:256], reason=why)
 
     done = with_planwarden(work, as_json=as_json)
     show_erasure(done, as_json=as_json)
@@ -105,7 +105,7 @@ def retain(
                 remedy="Say --older-than 90d, or set PLANWARDEN_RETENTION_DAYS.",
             )
         selection = Selection(idle_since=since, keep=_statuses(keep_status))
-        return await planwarden.keeping.erase(selection, by=RETENTION, reason=reason, dry_run=dry_run)
+        return await planwarden.archive.keeping.erase(selection, by=RETENTION, reason=reason, dry_run=dry_run)
 
     done = with_planwarden(work, as_json=as_json)
     show_erasure(done, as_json=as_json, dry_run=dry_run)
@@ -144,7 +144,7 @@ def _look(selection: Selection, *, as_json: bool, dry_run: bool) -> None:
     """Say what would be erased; have a person say yes, unless that was all that was asked for."""
 
     async def look(planwarden: Planwarden) -> Erasure:
-        return await planwarden.keeping.erase(selection, by="", reason="", dry_run=True)
+        return await planwarden.archive.keeping.erase(selection, by="", reason="", dry_run=True)
 
     found = with_planwarden(look, as_json=as_json)
     if dry_run:

@@ -65,7 +65,7 @@ async def _serve(settings: Settings, address: Address) -> None:
     """Serve until a signal says to stop."""
     from planwarden.api.metrics import MetricsApp  # noqa: PLC0415 - heavy; see above
     from planwarden.api.server import Server  # noqa: PLC0415 - heavy; see above
-    from planwarden.app.journal_watch import JournalWatch  # noqa: PLC0415 - heavy; see above
+    from planwarden.app.archive.journal_watch import JournalWatch  # noqa: PLC0415 - heavy; see above
 
     watch = JournalWatch(settings, _tell_trouble)
     try:

@@ -15,7 +15,7 @@ from planwarden.cli.show import show_plan
 from planwarden.contracts.event import RunEvent
 
 if TYPE_CHECKING:
-    from planwarden.app.replay import PlannedAgain, Replayed
+    from planwarden.app.archive.replay import PlannedAgain, Replayed
 
 
 def command(
@@ -30,7 +30,7 @@ def command(
 
     async def work(planwarden: Planwarden) -> tuple[Replayed, PlannedAgain | None]:
         # Imported here, for it brings in the planner, which the other commands start faster without.
-        from planwarden.app.replay import replay  # noqa: PLC0415 - see above
+        from planwarden.app.archive.replay import replay  # noqa: PLC0415 - see above
 
         replayed = await replay(planwarden.record, run_id)
         return replayed, await planwarden.plan_again(run_id) if plan else None

@@ -38,7 +38,7 @@ def verify_run(run_id: str, anchors: Path | None, *, as_json: bool) -> None:
     """Examine one run."""
 
     async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], Dossier | Tombstone | None]:
-        faults = await planwarden.verification.run(run_id, _kept(anchors))
+        faults = await planwarden.archive.verification.run(run_id, _kept(anchors))
         return faults, None if faults else await planwarden.record.dossier_or_tombstone(run_id)
 
     faults, kept = with_planwarden(work, as_json=as_json)
@@ -70,7 +70,7 @@ def verify_all(anchors: Path | None, *, as_json: bool) -> None:
     async def work(planwarden: Planwarden) -> _Tally:
         tally = _Tally()
         with err.status("looking at the file") as status:
-            async for looked in planwarden.verification.everything(_kept(anchors)):
+            async for looked in planwarden.archive.verification.everything(_kept(anchors)):
                 tally.runs += looked.what == "run"
                 tally.anchors += looked.what == "anchor"
                 tally.events += looked.events

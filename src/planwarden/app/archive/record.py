@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from planwarden.app.tally import Tally
+from planwarden.app.archive.tally import Tally
 from planwarden.audit.dossier import build_dossier
 from planwarden.audit.export import file_faults, tombstone_faults
 from planwarden.audit.metrics.totals import Totals

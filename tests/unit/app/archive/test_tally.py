@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from planwarden.app.record import Record
-from planwarden.app.tally import Tally
+from planwarden.app.archive.record import Record
+from planwarden.app.archive.tally import Tally
 from planwarden.audit.metrics.totals import Totals
 from planwarden.contracts.facts import CancelRequested, RunEnded, RunStarted
 from planwarden.contracts.model import ModelIdentity

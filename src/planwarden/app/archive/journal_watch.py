@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from planwarden.app.archive.tally import Tally
 from planwarden.app.planwarden import Planwarden
-from planwarden.app.tally import Tally
 from planwarden.audit.log import log_unreadable
 from planwarden.audit.metrics.totals import Totals
 from planwarden.configuration.settings import Settings

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from planwarden.app.backups import ASIDE, BEFORE_UPGRADE
-from planwarden.app.record import Record
+from planwarden.app.archive.backups import ASIDE, BEFORE_UPGRADE
+from planwarden.app.archive.record import Record
 from planwarden.audit.export import delete_dossier, write_tombstone
 from planwarden.contracts.facts import ERASED
 from planwarden.errors import StoreUnavailable

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from planwarden.app.anchoring import Anchoring
-from planwarden.app.record import Record
+from planwarden.app.archive.anchoring import Anchoring
+from planwarden.app.archive.record import Record
 from planwarden.audit.anchor_file import KeptAnchors, compared
 from planwarden.audit.export import exported_runs
 from planwarden.contracts.event import ChainFault

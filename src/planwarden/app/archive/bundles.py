@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from planwarden.app.anchoring import Anchoring
+from planwarden.app.archive.anchoring import Anchoring
 from planwarden.app.system import VERSION
 from planwarden.audit.bundle.contents import run_dossier
 from planwarden.audit.bundle.keys import PublicKey, signing_key

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from planwarden import Planwarden, Task, load_settings
-from planwarden.app import keeping
+from planwarden.app.archive import keeping
 from planwarden.contracts.facts import RunEnded, RunStarted
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.task import Principal
@@ -57,9 +57,9 @@ async def test_all_that_a_principal_asked_is_found_over_any_number_of_pages(
         for number in range(23):
             await a_run(journal, f"r{number:02}", "ann" if number % 3 else "bob", tenant=f"t{number % 2}")
         chosen = Selection(principal="bob")
-        would = await planwarden.keeping.erase(chosen, by="dpo", reason="asked", dry_run=True)
+        would = await planwarden.archive.keeping.erase(chosen, by="dpo", reason="asked", dry_run=True)
         assert (would.runs, would.payloads, (await journal.head("r00")).last_kind) == (8, 0, "run_ended")
-        done = await planwarden.keeping.erase(chosen, by="dpo", reason="asked")
+        done = await planwarden.archive.keeping.erase(chosen, by="dpo", reason="asked")
         assert (done.runs, done.payloads, done.left, done.wiped) == (8, 16, 0, True)
         assert done.named == [f"r{number:02}" for number in range(0, 23, 3)]
         for number in range(23):
@@ -80,7 +80,7 @@ async def test_a_run_that_a_process_holds_cannot_be_erased_nor_an_erased_one_tak
         with pytest.raises(LeaseHeld):
             await journal.erasure.erase("r1", by="dpo", reason="asked")
         with pytest.raises(RunNotOver):
-            await planwarden.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
+            await planwarden.archive.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
         await journal.append(lease, [RunEnded(outcome="failed")])
         await journal.release(lease)
         with pytest.raises(LeaseHeld, match="went on just now"):
@@ -103,10 +103,10 @@ async def test_an_imported_run_with_which_nobody_goes_on_can_be_erased_as_it_is(
         lease, _ = await journal.create("r1", "red", HERE, [begun("ann", "red")])
         await journal.release(lease)
         with pytest.raises(RunNotOver):
-            await planwarden.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
+            await planwarden.archive.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
         with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
             database.execute("UPDATE runs SET origin = ?", ("0" * 64,))
-        done = await planwarden.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
+        done = await planwarden.archive.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
         assert (done.runs, done.payloads) == (1, 1)
         assert (await planwarden.record.tombstone("r1")).reason == "asked"
         with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planwarden.app.replay import differences
+from planwarden.app.archive.replay import differences
 from planwarden.contracts.plan import PlannedAgentStep, PlannerPlan
 from planwarden.testing.stage import plan_of
 

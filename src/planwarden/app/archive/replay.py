@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from planwarden.app.record import Record
+from planwarden.app.archive.record import Record
 from planwarden.audit.dossier import build_dossier, dossier_bytes
 from planwarden.audit.export import dossier_path
 from planwarden.catalog.catalog import Catalog, read_catalog

@@ -1,0 +1,1 @@
+"""The record after the fact: search, verification, anchors, bundles, erasure, backups, replay."""
