@@ -37,7 +37,7 @@ def peak_mib() -> float:
 
 
 async def main() -> int:
-    """Run the benchmark; ends with 1 when the soak fails or, but in a slice, memory grows with the number of runs."""
+    """Run the benchmark; ends with 1 when the soak fails or, but in a slice, memory grows with runs."""
     count = int(os.environ.get("PLANWARDEN_BENCH_SOAK", "2000"))
     first = Peak(max(count // 10, 1))
     source = LearnedPrior()
