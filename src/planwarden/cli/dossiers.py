@@ -21,7 +21,9 @@ app.command()(show)
 
 @app.command()
 def verify(
-    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="A run id; or --all, or --bundle.")] = "",
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run id; or --all, or --bundle.")
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every run, its file, what is kept beside it, and the anchors.")
     ] = False,
@@ -34,7 +36,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute hash chains from the stored bytes, and compare everything that is kept with them."""
-    if (bool(run_id), every, bundle is not None).count(True) != 1 or (key is not None and bundle is None):
+    if (run_id is not None, every, bundle is not None).count(True) != 1 or (
+        key is not None and bundle is None
+    ):
         fail(
             InputError(
                 "Say what is to be verified: a run, --all, or --bundle FILE; --key goes with --bundle.",
@@ -47,7 +51,7 @@ def verify(
     elif every:
         verify_all(anchors, as_json=as_json)
     else:
-        verify_run(run_id, anchors, as_json=as_json)
+        verify_run(run_id or "", anchors, as_json=as_json)
 
 
 bundling.register(app)

@@ -73,7 +73,11 @@ def _secrets_in(settings: BaseModel) -> Iterator[str]:
 
 
 def _secrets_in_address(address: str) -> Iterator[str]:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # it will be refused by name; what it may hold stays hidden all the same
+        yield address
+        return
     if parts.password:
         yield from {parts.password, unquote(parts.password)}
     yield from (value for _, value in parse_qsl(parts.query) if len(value) >= _LONG and "{" not in value)
