@@ -65,6 +65,8 @@ def another_choice(default: str, choices: tuple[Any, ...]) -> Any:
 def another_of_no_plain_type(default: object, annotation: Any) -> Any:
     if isinstance(default, SecretStr):
         return SecretStr("a-key")
+    if any(int in get_args(choice) for choice in get_args(annotation)):  # a number, or nothing
+        return 90
     return "http://some.where" if str in get_args(annotation) else Path("some/where")
 
 
