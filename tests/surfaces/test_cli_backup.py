@@ -49,7 +49,14 @@ def a_run(home: Path, task: str = TASK) -> str:
 async def _written(home: Path, task: str) -> str:
     journal = await _opened(home)
     run_id = SystemIds().run_id()
-    begun = RunStarted(
+    lease, _ = await journal.create(run_id, "default", HERE, [begun(task), RunEnded(outcome="asked")])
+    await journal.release(lease)
+    await journal.aclose()
+    return run_id
+
+
+def begun(task: str) -> RunStarted:
+    return RunStarted(
         task=Task(prompt=task),
         planner=MODEL,
         agents=MODEL,
@@ -57,10 +64,6 @@ async def _written(home: Path, task: str) -> str:
         policy_digest=GENESIS,
         planwarden_version="0",
     )
-    lease, _ = await journal.create(run_id, "default", HERE, [begun, RunEnded(outcome="asked")])
-    await journal.release(lease)
-    await journal.aclose()
-    return run_id
 
 
 async def _opened(home: Path) -> SqliteJournal:
@@ -150,14 +153,14 @@ def test_a_backup_is_taken_while_another_process_writes(cli: Cli, home: Path, tm
     assert cli("dossier", "show", run, "--format", "json").json["task"]["tenant"] == "default"
 
 
-async def _busy(home: Path, over: threading.Event, begun: threading.Event) -> None:
+async def _busy(home: Path, over: threading.Event, at_work: threading.Event) -> None:
     journal = await _opened(home)
     while not over.is_set():
         lease, _ = await journal.create(SystemIds().run_id(), "default", HERE, [CancelRequested(by="x")])
         for _ in range(5):
             await journal.append(lease, [CancelRequested(by="y"), CancelRequested(by="z")])
         await journal.release(lease)
-        begun.set()
+        at_work.set()
     await journal.aclose()
 
 
@@ -165,10 +168,10 @@ async def _busy(home: Path, over: threading.Event, begun: threading.Event) -> No
 def test_whatever_moment_of_busy_runs_a_backup_holds_each_of_them_is_whole(
     cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    over, begun = threading.Event(), threading.Event()
-    writer = threading.Thread(target=lambda: asyncio.run(_busy(home, over, begun)))
+    over, at_work = threading.Event(), threading.Event()
+    writer = threading.Thread(target=lambda: asyncio.run(_busy(home, over, at_work)))
     writer.start()
-    assert begun.wait(60)
+    assert at_work.wait(60)
     told = [backed_up(cli, tmp_path / f"{number}.zip") for number in range(3)]
     over.set()
     writer.join(60)
@@ -429,6 +432,59 @@ def test_a_restore_brings_back_nothing_that_was_erased_since(
     told = restored(cli, tmp_path / "b.zip")
     assert (told["erased_again"], ids(cli)) == (2, [other, run])
     assert SECRET.encode() not in (home / "journal.db").read_bytes()
+
+
+async def _begun(home: Path, run_id: str, task: str) -> None:
+    journal = await _opened(home)
+    lease, _ = await journal.create(run_id, "default", HERE, [begun(task), CancelRequested(by="x")])
+    await journal.release(lease)
+    await journal.aclose()
+
+
+async def _gone_on(home: Path, run_id: str, *, by: str) -> None:
+    journal = await _opened(home)
+    lease = await journal.acquire(run_id, HERE)
+    await journal.append(lease, [CancelRequested(by=by), CancelRequested(by="z"), RunEnded(outcome="asked")])
+    await journal.release(lease)
+    await journal.aclose()
+
+
+@pytest.mark.requirement("KEEP-10")
+def test_a_run_that_went_on_after_the_backup_and_was_then_erased_stays_erased(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    asyncio.run(_begun(home, "r1", f"{TASK} For {SECRET}."))
+    backed_up(cli, tmp_path / "b.zip")
+    asyncio.run(_gone_on(home, "r1", by="y"))
+    erase(cli, "r1")
+    stone = cli("dossier", "show", "r1", "--format", "json").out
+    a_run(home)
+    cli("journal", "restore", str(tmp_path / "b.zip"), "--json").error(2, "backup_refused")
+    done = restored(cli, tmp_path / "b.zip", "--force")
+    assert (done["lost"], done["erased_again"], ids(cli)) == (1, 1, ["r1"])
+    assert SECRET.encode() not in (home / "journal.db").read_bytes()
+    assert cli("runs", "--json").json[0]["status"] == "erased"
+    assert cli("dossier", "show", "r1", "--format", "json").out == stone
+    assert cli("dossier", "verify", "r1").code == cli("journal", "reindex").code == 0
+
+
+@pytest.mark.requirement("KEEP-10")
+def test_an_erased_run_of_which_the_backup_has_another_course_comes_back_erased(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    asyncio.run(_begun(home, "r1", f"{TASK} For {SECRET}."))
+    backed_up(cli, tmp_path / "early.zip")
+    asyncio.run(_gone_on(home, "r1", by=f"Friend of {SECRET}"))
+    backed_up(cli, tmp_path / "late.zip")
+    restored(cli, tmp_path / "early.zip", "--force")
+    asyncio.run(_gone_on(home, "r1", by="y"))
+    erase(cli, "r1")
+    told = cli("journal", "restore", str(tmp_path / "late.zip"), "--json").error(2, "backup_refused")
+    assert "1 are not the same (r1)" in told["message"]
+    done = restored(cli, tmp_path / "late.zip", "--force")
+    assert (done["lost"], done["erased_again"]) == (1, 1)
+    assert SECRET.encode() not in (home / "journal.db").read_bytes()
+    assert cli("dossier", "verify", "r1").code == 0
 
 
 KILLED = """

@@ -22,8 +22,7 @@ _NAMED = 5
 
 _CURRENT = """
     SELECT now.run_id, now.last_seq, now.head, now.last_kind, old.last_seq, old.head,
-           (SELECT hash FROM main.events WHERE run_id = now.run_id AND seq = old.last_seq),
-           (SELECT previous FROM main.events WHERE run_id = now.run_id AND seq = now.last_seq)
+           (SELECT hash FROM main.events WHERE run_id = now.run_id AND seq = old.last_seq)
     FROM main.runs AS now LEFT JOIN old.runs AS old USING (run_id) ORDER BY now.number
 """
 
@@ -110,16 +109,16 @@ def compare(connection: sqlite3.Connection, restored: Path) -> Compared:
         counts = {"missing": 0, "longer": 0, "other": 0}
         named: list[str] = []
         erased: list[str] = []
-        for run_id, seq, head, kind, old_seq, old_head, same_place, before_last in connection.execute(
-            _CURRENT
-        ):
+        for run_id, seq, head, kind, old_seq, old_head, same_place in connection.execute(_CURRENT):
             if old_seq is None:
                 what = "missing"
             elif (seq, head) == (old_seq, old_head):
                 continue
-            elif kind == ERASED and (old_seq, old_head) == (seq - 1, before_last):
+            elif kind == ERASED:  # whatever else it did since: what the backup has of it goes too
                 erased.append(str(run_id))
-                continue
+                if same_place == old_head:
+                    continue
+                what = "other"
             else:
                 what = "longer" if same_place == old_head else "other"
                 if old_seq > seq and _goes_on(connection, run_id, seq, head):
@@ -138,9 +137,9 @@ def _goes_on(connection: sqlite3.Connection, run_id: str, seq: int, head: str) -
 
 
 def carry_erasures(current: sqlite3.Connection, restored: Path, run_ids: tuple[str, ...]) -> None:
-    """Erase in the other journal, which nobody works on, what was erased in the open one: by the same event.
+    """Erase in the other journal, which nobody works on, what was erased in the open one: by the same events.
 
-    Both have the same schema version. Then the other file is written anew.
+    Whatever the other one has of such a run gives way to what is left of it here. Both have the same schema version. Then the other file is written anew.
     """
     with _attached(current, restored):
         current.execute("BEGIN IMMEDIATE")
@@ -152,14 +151,15 @@ def carry_erasures(current: sqlite3.Connection, restored: Path, run_ids: tuple[s
 
 
 _CARRY = (
-    "UPDATE old.payloads SET nonce = NULL, body = NULL, erased = 1 WHERE run_id = :run_id",
     "DELETE FROM old.inbox WHERE run_id = :run_id",
-    """INSERT INTO old.events SELECT new.* FROM main.events AS new
-       WHERE run_id = :run_id AND seq = (SELECT last_seq FROM main.runs WHERE run_id = :run_id)""",
-    """INSERT INTO old.payloads SELECT new.* FROM main.payloads AS new
-       WHERE run_id = :run_id AND seq = (SELECT last_seq FROM main.runs WHERE run_id = :run_id)""",
-    """UPDATE old.runs SET (updated_at, last_seq, last_kind, head, conversation, summarised_seq) =
-         (SELECT updated_at, last_seq, last_kind, head, NULL, last_seq FROM main.runs
+    "DELETE FROM old.payloads WHERE run_id = :run_id",
+    "DELETE FROM old.events WHERE run_id = :run_id",
+    "INSERT INTO old.events SELECT new.* FROM main.events AS new WHERE run_id = :run_id",
+    "INSERT INTO old.payloads SELECT new.* FROM main.payloads AS new WHERE run_id = :run_id",
+    """UPDATE old.runs SET (tenant, created_at, updated_at, last_seq, last_kind, head, epoch, expires_at,
+           owner_id, owner_host, owner_pid, conversation, summarised_seq, origin) =
+         (SELECT tenant, created_at, updated_at, last_seq, last_kind, head, epoch, expires_at,
+           NULL, NULL, NULL, NULL, last_seq, origin FROM main.runs
           WHERE run_id = :run_id) WHERE run_id = :run_id""",
     "DELETE FROM old.facets WHERE number = (SELECT number FROM old.runs WHERE run_id = :run_id)",
     """INSERT OR REPLACE INTO old.summaries (number, seq, created_at, body)
