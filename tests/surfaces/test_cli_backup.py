@@ -489,7 +489,7 @@ def test_an_erased_run_of_which_the_backup_has_another_course_comes_back_erased(
 
 KILLED = """
 import os, signal, sys
-from planwarden.app import backups
+from planwarden.app.archive import backups
 from planwarden.journal.backup import archive, replacing
 where, name, when = sys.argv[1:4]
 module = {"app": backups, "replacing": replacing, "os": os}[where]

@@ -292,7 +292,7 @@ def test_retention_erases_what_ended_longer_ago_but_for_the_statuses_kept(
 
 KILLED = """
 import os, signal, sys
-from planwarden.app import keeping
+from planwarden.app.archive import keeping
 from planwarden.journal.sqlite import erasure, rows
 module = {"keeping": keeping, "erasure": erasure, "rows": rows}[sys.argv[1]]
 def killed(*given, **named):

@@ -139,7 +139,8 @@ def _goes_on(connection: sqlite3.Connection, run_id: str, seq: int, head: str) -
 def carry_erasures(current: sqlite3.Connection, restored: Path, run_ids: tuple[str, ...]) -> None:
     """Erase in the other journal, which nobody works on, what was erased in the open one: by the same events.
 
-    Whatever the other one has of such a run gives way to what is left of it here. Both have the same schema version. Then the other file is written anew.
+    Whatever the other one has of such a run gives way to what is left of it here.
+    Both have the same schema version. Then the other file is written anew.
     """
     with _attached(current, restored):
         current.execute("BEGIN IMMEDIATE")
