@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import subprocess
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from planwarden.app.system import SystemClock, SystemIds
 from planwarden.cli.task_input import this_person
-from surfaces_kit import Cli, Mind, Said, drop_the_last_event, plan_file, spoil_a_payload
+from planwarden.contracts.event import GENESIS
+from planwarden.contracts.facts import Fact, RunEnded, RunStarted
+from planwarden.contracts.model import ModelIdentity
+from planwarden.contracts.task import Task
+from planwarden.journal.owner import this_process
+from planwarden.journal.sqlite.journal import SqliteJournal
+from surfaces_kit import (
+    Cli,
+    Mind,
+    Said,
+    drop_the_last_event,
+    flip_a_payload_byte,
+    plan_file,
+    spoil_a_payload,
+)
 
 ME = this_person()
 PLAIN = "What is the latest price of IBM?"
 SECRET = "Erika-Mustermann-4711"
 TASK = f"{PLAIN} Asked for {SECRET}."
+MODEL = ModelIdentity(provider="p", model="m")
 NOTE = {"id": "s1", "agent": "enterprise_agent", "tools": ["files.write"]}
+
+
+class Then(SystemClock):
+    """A clock of long ago."""
+
+    def now(self) -> datetime:
+        return datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def a_run(cli: Cli, task: str = TASK, *more: str) -> str:
@@ -269,12 +294,8 @@ def test_a_tools_name_that_a_model_made_up_does_not_stay(cli: Cli, home: Path) -
 def test_retention_erases_what_ended_longer_ago_but_for_the_statuses_kept(
     cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, young, waiting = a_run(cli), a_run(cli, PLAIN), a_waiting_run(cli, tmp_path)
-    with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as database:
-        for run in (old, waiting):
-            database.execute(
-                "UPDATE runs SET updated_at = '2020-01-01T00:00:00.000000+00:00' WHERE run_id = ?", (run,)
-            )
+    old, young = "old", a_run(cli, PLAIN)
+    asyncio.run(_written_long_ago(home, {old: [RunEnded(outcome="completed")], "waiting": []}))
     cli("journal", "retain", "--json").error(2, "input_error")
     cli("journal", "retain", "--older-than", "soon", "--json").error(2, "input_error")
     cli("journal", "retain", "--older-than", "90d", "--keep-status", "so", "--json").error(2, "input_error")
@@ -288,6 +309,47 @@ def test_retention_erases_what_ended_longer_ago_but_for_the_statuses_kept(
     assert (stone["erased_by"], stone["reason"]) == ("planwarden journal retain", "older than 90d")
     assert cli("dossier", "show", young, "--format", "json").json["status"] == "completed"
     assert cli("journal", "retain", "--json").json["runs"] == 0
+
+
+@pytest.mark.requirement("KEEP-7")
+def test_retention_leaves_a_run_that_was_altered_and_says_so(cli: Cli, home: Path) -> None:
+    ended = [RunEnded(outcome="completed")]
+    asyncio.run(_written_long_ago(home, {"sound": ended, "altered": ended}))
+    flip_a_payload_byte(home, "altered")
+    before = cli("dossier", "verify", "altered", "--json")
+    assert before.code == 6
+    said = cli("journal", "retain", "--older-than", "90d", "--json")
+    assert (said.code, said.json["run_ids"], said.json["altered_ids"]) == (6, ["sound"], ["altered"])
+    assert cli("dossier", "verify", "altered", "--json").json == before.json
+    assert cli("dossier", "verify", "--all").code == 6
+    said = cli("journal", "retain", "--older-than", "90d")
+    assert "the record of 1 run is not what was written, and stays (altered)" in said.err
+    told = erase(cli, "altered")
+    assert (told["runs"], told["unverified"]) == (1, 1)
+    said = cli("dossier", "verify", "altered")
+    assert (said.code, "when it was not what had been written" in said.out) == (0, True)
+    for form in ("md", "html"):
+        page = cli("dossier", "show", "altered", "--format", form).out
+        assert "It was not what had been written when it was erased." in page
+
+
+async def _written_long_ago(home: Path, runs: dict[str, list[Fact]]) -> None:
+    """Write runs as a process did in 2020."""
+    journal = await SqliteJournal.open(
+        home / "journal.db", Then(), SystemIds(), is_dead=lambda _: True, lease_s=1
+    )
+    for run_id, facts in runs.items():
+        begun = RunStarted(
+            task=Task(prompt=TASK),
+            planner=MODEL,
+            agents=MODEL,
+            catalog_digest=GENESIS,
+            policy_digest=GENESIS,
+            planwarden_version="0",
+        )
+        lease, _ = await journal.create(run_id, "default", this_process("test"), [begun, *facts])
+        await journal.release(lease)
+    await journal.aclose()
 
 
 KILLED = """

@@ -12,6 +12,7 @@ from planwarden.contracts.summary import RunSummary
 from planwarden.contracts.tombstone import Tombstone
 from planwarden.contracts.value import canonical_json
 
+UNVERIFIED = "It was not what had been written when it was erased."
 NOTHING_LEFT = "Nothing but the chain: the record could not be read when it was erased."
 
 
@@ -26,6 +27,7 @@ def build_tombstone(
         erased_by=erased.by,
         reason=erased.reason,
         payloads=erased.payloads,
+        verified=erased.verified,
         summary=summary,
         events=tuple(dossier_event(link) for link in links),
         head=last.hash,
@@ -50,6 +52,7 @@ def tombstone_markdown(tombstone: Tombstone) -> str:
         erased,
         "",
         f"- **Reason:** {cell(tombstone.reason)}",
+        *([f"- **Record:** {UNVERIFIED}"] if tombstone.verified is False else []),
         "",
         "## What is left",
         "",

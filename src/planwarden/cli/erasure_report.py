@@ -44,6 +44,18 @@ def _not_erased(done: Erasure) -> list[str]:
             f"[yellow]{counted_runs(done.left)} did not end, or are damaged, and stay as they are[/]{named}:"
             f" `planwarden cancel {first}`, or `planwarden resume {first}`"
         )
+    if done.altered:
+        first, named = plain(done.altered_named[0]), _named(done.altered_named, done.altered)
+        lines.append(
+            f"[yellow]the record of {counted_runs(done.altered)} is not what was written, and stays[/]{named}"
+            f": erasing would hide that. Look at it with `planwarden dossier verify {first}`;"
+            f" `planwarden journal erase {first}` erases it all the same, and puts that on record"
+        )
+    if done.unverified:
+        lines.append(
+            f"[yellow]the record of {counted_runs(done.unverified)} was not what had been written[/]:"
+            " that is on record now"
+        )
     if done.told_in:
         lines.append(
             "[yellow]also quoted[/] as what was said before, in later runs of the same conversation"
@@ -68,6 +80,9 @@ def _as_json(done: Erasure, *, dry_run: bool) -> dict[str, Any]:
         "not_over": done.left,
         "run_ids": done.named,
         "not_over_ids": done.left_named,
+        "altered": done.altered,
+        "altered_ids": done.altered_named,
+        "unverified": done.unverified,
         "quoted_in": done.told_in,
         "copies": done.copies,
         "wiped": done.wiped,

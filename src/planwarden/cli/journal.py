@@ -90,7 +90,10 @@ def retain(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase what runs said that ended longer ago than is kept; their names and numbers stay."""
+    """Erase what runs said that ended longer ago than is kept; their names and numbers stay.
+
+    Runs whose record is not what was written are left and named, with exit code 6: erasing would hide that.
+    """
 
     async def work(planwarden: Planwarden) -> Erasure:
         days = planwarden.settings.planwarden_retention_days
@@ -104,11 +107,13 @@ def retain(
                 "How long is kept is not said.",
                 remedy="Say --older-than 90d, or set PLANWARDEN_RETENTION_DAYS.",
             )
-        selection = Selection(idle_since=since, keep=_statuses(keep_status))
+        selection = Selection(idle_since=since, keep=_statuses(keep_status), sound=True)
         return await planwarden.archive.keeping.erase(selection, by=RETENTION, reason=reason, dry_run=dry_run)
 
     done = with_planwarden(work, as_json=as_json)
     show_erasure(done, as_json=as_json, dry_run=dry_run)
+    if done.altered:
+        stop(Exit.VERIFICATION_FAILED)
     stop(Exit.WAITING if done.not_wiped else Exit.DONE)
 
 

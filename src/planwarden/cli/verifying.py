@@ -51,16 +51,18 @@ def verify_run(run_id: str, anchors: Path | None, *, as_json: bool) -> None:
         tell_faults(faults, but=run_id)
     else:
         said = f"; erased by {plain(erased['by'])} on {erased['at'][:10]}" if erased else ""
+        said += ", when it was not what had been written" if erased and erased["verified"] is False else ""
         out.print(f"[green]intact[/]  {plain(run_id)}: {events} events, head {head}{said}", soft_wrap=True)
     stop(Exit.VERIFICATION_FAILED if faults else Exit.DONE)
 
 
-def _erasure(tombstone: Tombstone) -> dict[str, str]:
+def _erasure(tombstone: Tombstone) -> dict[str, Any]:
     """Say who erased what a run said, when and why."""
     return {
         "by": tombstone.erased_by,
         "at": tombstone.erased_at.isoformat(),
         "reason": tombstone.reason,
+        "verified": tombstone.verified,
     }
 
 

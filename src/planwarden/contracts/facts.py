@@ -231,6 +231,8 @@ class PayloadsErased(Contract):
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
     payloads: Annotated[int, Field(ge=0)]
     """How many were erased."""
+    verified: bool | None = None
+    """Whether the record was what had been written, just before; None: nobody looked."""
 
 
 Fact = Annotated[

@@ -21,6 +21,8 @@ class Tombstone(Contract):
     reason: str
     payloads: int
     """How many were erased."""
+    verified: bool | None = None
+    """Whether the record was what had been written, just before; None: nobody looked."""
     summary: RunSummary | None
     """None where the run's record could not be read when it was erased."""
     events: tuple[DossierEvent, ...]

@@ -27,6 +27,8 @@ class Selection:
     """Whose last event is older."""
     keep: tuple[RunStatus, ...] = ()
     """Whose status is none of these."""
+    sound: bool = False
+    """Whose record is what was written, and says how they ended where `keep` asks for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +44,13 @@ class Chosen:
     """Whether a live lease is held."""
     erased: bool
     """Whether its payloads are gone already."""
+    altered: bool = False
+    """Whether only sound runs are meant, and this is none."""
 
     @property
     def erasable(self) -> bool:
         """Whether its payloads can be erased now."""
-        return self.over and not self.owned and not self.erased
+        return self.over and not self.owned and not self.erased and not self.altered
 
 
 def run_erased(run_id: str, at: datetime) -> RunErased:

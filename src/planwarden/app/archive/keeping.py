@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from planwarden.app.archive.backups import ASIDE, BEFORE_UPGRADE
 from planwarden.app.archive.record import Record
 from planwarden.audit.export import delete_dossier, write_tombstone
-from planwarden.contracts.facts import ERASED
+from planwarden.contracts.facts import ERASED, PayloadsErased
 from planwarden.errors import StoreUnavailable
 from planwarden.journal.erasure import Chosen, Selection
 from planwarden.journal.sqlite.erasure import not_over
@@ -24,6 +25,8 @@ NAMED = 20
 """Runs that are named in a report; all are counted."""
 RETENTION = "planwarden journal retain"
 """Who erased, where time did."""
+
+_EraseRun = Callable[[str], Awaitable[PayloadsErased]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +45,11 @@ class Erasure:
     named: list[str] = field(default_factory=list[str])
     """The first of the runs that were erased."""
     left_named: list[str] = field(default_factory=list[str])
+    altered: int = 0
+    """Runs that were left because their record is not what was written: erasing would hide that."""
+    altered_named: list[str] = field(default_factory=list[str])
+    unverified: int = 0
+    """Runs that were erased although it was not; that is on record now."""
     told_in: list[str] = field(default_factory=list[str])
     """Runs, not erased, of the same conversations: they quote what was said before in them."""
     copies: list[str] = field(default_factory=list[str])
@@ -66,16 +74,19 @@ class Keeping:
         """Erase what the chosen runs said; each run whole or not at all, and again without harm.
 
         Runs that are named have to be over, else nothing is erased; of those that are found by something
-        else, the ones that are not over are left and counted.
+        else, the ones that are not over are left and counted. Where sound ones are meant, so are those
+        whose record is not what was written; else that is put on record with the erasure.
 
         Raises:
             RunNotFound: one that is named is not there.
             RunNotOver: one that is named did not end, or a process is at work on it.
+            StoreCorrupt: only sound runs are meant, and one was altered right now.
             StoreError: journal, memory or dossiers cannot be written; what was not erased stays whole.
         """
         journal, done = await self.journal(), Erasure()
         await self._require_over(journal, tuple(dict.fromkeys(selection.runs or ())))
         await self.record.bring_up_to_date()
+        erase = partial(journal.erasure.erase, by=by, reason=reason, sound=selection.sound)
         told: dict[str, None] = {}
         place: int | None = 0
         while place is not None:
@@ -86,7 +97,7 @@ class Keeping:
                 told.update(dict.fromkeys(await journal.erasure.told_in(run)))
             told = {each: None for each in told if each not in {run.run_id for run in meant}}
             if not dry_run:
-                await self._erase(journal, meant, by, reason, done)
+                await self._erase(meant, erase, done)
         done.told_in = [each for each in told if (await journal.head(each)).last_kind != ERASED]
         done.copies = await asyncio.to_thread(_copies_in, self.home)
         if not dry_run:
@@ -111,16 +122,16 @@ class Keeping:
         if open_ones := [run.run_id for run in found if run.owned or not run.over]:
             raise not_over(open_ones)
 
-    async def _erase(
-        self, journal: SqliteJournal, meant: list[Chosen], by: str, reason: str, done: Erasure
-    ) -> None:
+    async def _erase(self, meant: list[Chosen], erase: _EraseRun, done: Erasure) -> None:
         """Erase a page of runs; the journal's own copy goes last, for by it the others are found."""
         by_tenant = sorted(meant, key=lambda run: run.tenant)
         for tenant, runs in groupby(by_tenant, key=lambda run: run.tenant):
             done.plans += await self.memory.forget_runs(tenant, [run.run_id for run in runs])
         for run in meant:
             await asyncio.to_thread(delete_dossier, self.dossier_folder, run.run_id)
-            done.payloads += await journal.erasure.erase(run.run_id, by=by, reason=reason)
+            fact = await erase(run.run_id)
+            done.payloads += fact.payloads
+            done.unverified += fact.verified is False
             tombstone = await self.record.tombstone(run.run_id)
             await asyncio.to_thread(write_tombstone, self.dossier_folder, tombstone)
 
@@ -137,9 +148,12 @@ def _copies_in(home: Path) -> list[str]:
 
 
 def _count(done: Erasure, page: tuple[Chosen, ...], meant: list[Chosen]) -> None:
-    left = [run.run_id for run in page if not run.erased and not run.erasable]
+    left = [run.run_id for run in page if not run.erased and not run.erasable and not run.altered]
+    altered = [run.run_id for run in page if run.altered]
     done.runs += len(meant)
     done.already += sum(run.erased for run in page)
     done.left += len(left)
     done.named += [run.run_id for run in meant][: NAMED - len(done.named)]
     done.left_named += left[: NAMED - len(done.left_named)]
+    done.altered += len(altered)
+    done.altered_named += altered[: NAMED - len(done.altered_named)]

@@ -6,7 +6,7 @@ from planwarden.audit.page.amounts import moment
 from planwarden.audit.page.document import document
 from planwarden.audit.page.element import code, joined, section, short_digest, table, tag
 from planwarden.audit.page.plan import facts
-from planwarden.audit.tombstone import NOTHING_LEFT, what_is_left
+from planwarden.audit.tombstone import NOTHING_LEFT, UNVERIFIED, what_is_left
 from planwarden.contracts.tombstone import Tombstone
 
 
@@ -18,6 +18,8 @@ def tombstone_page(tombstone: Tombstone) -> str:
         ("reason", joined((tombstone.reason,))),
         ("payloads", joined((str(tombstone.payloads),))),
     ]
+    if tombstone.verified is False:
+        erased.append(("record", joined((UNVERIFIED,))))
     left = [(name.lower(), joined((value,))) for name, value in what_is_left(tombstone.summary)]
     chain = [
         (str(event.seq), moment(event.at), event.kind, short_digest(event.hash)) for event in tombstone.events

@@ -6,14 +6,14 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from planwarden.contracts.clock import Clock, Ids
-from planwarden.contracts.event import EventLink
+from planwarden.contracts.event import ChainFault, EventLink
 from planwarden.contracts.facts import ERASED, PayloadsErased, RunEnded
 from planwarden.contracts.summary import RunSummary
 from planwarden.errors import LeaseHeld, RunNotOver, StoreCorrupt
@@ -25,7 +25,7 @@ from planwarden.journal.index import Unreadable
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.sqlite import rows
 from planwarden.journal.sqlite.index import put_summary
-from planwarden.journal.sqlite.record import read_last_words
+from planwarden.journal.sqlite.record import read_last_words, stored_faults
 from planwarden.journal.sqlite.thread import ConnectionThread
 from planwarden.journal.sqlite.wiping import mark_for_wiping, wipe
 
@@ -68,6 +68,8 @@ class SqliteErasure:
             ).fetchall()
             meant = [run_id for _, run_id in found if _asked_by(connection, run_id, selection.principal)]
             chosen = tuple(self._chosen(connection, str(run_id), now) for run_id in meant)
+            if selection.sound:
+                chosen = tuple(_looked_at(connection, run, selection) for run in chosen)
             return (int(found[-1][0]) if found else None), chosen
 
         return await self.reader.do(read)
@@ -85,27 +87,33 @@ class SqliteErasure:
             lambda connection: tuple(str(row[0]) for row in connection.execute(later, values))
         )
 
-    async def erase(self, run_id: str, *, by: str, reason: str) -> int:
-        """Erase all payloads of a run that is over, and put that on record; gives how many there were.
+    async def erase(self, run_id: str, *, by: str, reason: str, sound: bool = False) -> PayloadsErased:
+        """Erase all payloads of a run that is over, and put that on record; gives what was put there.
 
-        Its kept summary stays, if it covered the last event. In one transaction.
+        Its kept summary stays, if it covered the last event. In one transaction, which also says whether
+        the record was what had been written: afterwards nobody can tell any more.
 
         Raises:
             RunNotFound: no such run.
             RunNotOver: it did not end.
             RunErased: they are erased already.
             LeaseHeld: a live process holds it, or it went on since it was summarised.
+            StoreCorrupt: its record is not what was written, where only a `sound` run is meant.
         """
         await asyncio.to_thread(mark_for_wiping, self.path)
         now = self.clock.now()
 
-        def write(connection: sqlite3.Connection) -> int:
+        def write(connection: sqlite3.Connection) -> PayloadsErased:
             run = rows.run_row(connection, run_id)
             self._require_erasable(connection, run, now)
             number, kept = _place(connection, run), _kept_summary(connection, run_id)
+            faults = stored_faults(connection, run_id)
+            if sound and faults:
+                raise _not_sound(faults[0])
             rows.drop_inbox(connection, run_id)
             count = rows.erase_payloads(connection, run_id)
-            (draft,) = drafts([PayloadsErased(by=by, reason=reason, payloads=count)], self.ids)
+            fact = PayloadsErased(by=by, reason=reason, payloads=count, verified=not faults)
+            (draft,) = drafts([fact], self.ids)
             rows.add_events(connection, run, [draft], at=now)
             rows.forget_conversation(connection, run_id)
             seq = run.last_seq + 1
@@ -113,7 +121,7 @@ class SqliteErasure:
             if kept is not None:
                 left = summary_left(kept, seq=seq, tools=_catalog_tools(connection, kept.catalog_digest))
             put_summary(connection, left, number=number, created_at=instant_text(run.created_at))
-            return count
+            return fact
 
         return await self.writing().do(write)
 
@@ -166,6 +174,29 @@ class SqliteErasure:
             )
         if not _is_over(connection, run):
             raise not_over([run.run_id])
+
+
+def _looked_at(connection: sqlite3.Connection, run: Chosen, selection: Selection) -> Chosen:
+    """Say of a run that could be erased whether it is sound: else erasing would hide what was done to it."""
+    if not run.erasable:
+        return run
+    unknown = bool(selection.keep) and not _has_status(connection, run.run_id)
+    return replace(run, altered=unknown or bool(stored_faults(connection, run.run_id)))
+
+
+def _has_status(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Tell whether the index knows how a run ended: it does not where the record could not be read."""
+    found = connection.execute(
+        "SELECT 1 FROM facets JOIN runs USING (number) WHERE run_id = ? AND kind = 'status'", (run_id,)
+    )
+    return found.fetchone() is not None
+
+
+def _not_sound(fault: ChainFault) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"Run {fault.run_id} is not what was written: {fault.problem}.",
+        remedy=f"See all that is wrong with `planwarden dossier verify {fault.run_id}`.",
+    )
 
 
 def _is_over(connection: sqlite3.Connection, run: rows.RunRow) -> bool:

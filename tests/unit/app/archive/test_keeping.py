@@ -10,10 +10,10 @@ import pytest
 
 from planwarden import Planwarden, Task, load_settings
 from planwarden.app.archive import keeping
-from planwarden.contracts.facts import RunEnded, RunStarted
+from planwarden.contracts.facts import PayloadsErased, RunEnded, RunStarted
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.task import Principal
-from planwarden.errors import LeaseHeld, RunErased, RunNotOver
+from planwarden.errors import LeaseHeld, RunErased, RunNotOver, StoreCorrupt
 from planwarden.journal.erasure import Selection
 from planwarden.journal.port import Owner
 from planwarden.journal.sqlite.journal import SqliteJournal
@@ -86,7 +86,7 @@ async def test_a_run_that_a_process_holds_cannot_be_erased_nor_an_erased_one_tak
         with pytest.raises(LeaseHeld, match="went on just now"):
             await journal.erasure.erase("r1", by="dpo", reason="asked")
         await planwarden.record.bring_up_to_date()
-        assert await journal.erasure.erase("r1", by="dpo", reason="asked") == 3
+        assert (await journal.erasure.erase("r1", by="dpo", reason="asked")).payloads == 3
         with pytest.raises(RunErased):
             await journal.erasure.erase("r1", by="dpo", reason="asked")
         with pytest.raises(RunErased):
@@ -94,6 +94,44 @@ async def test_a_run_that_a_process_holds_cannot_be_erased_nor_an_erased_one_tak
         with pytest.raises(RunErased):
             await planwarden.request_cancel("r1", by="ann")
         assert await journal.verify("r1") == ()
+
+
+@pytest.mark.requirement("KEEP-7")
+async def test_where_only_sound_runs_are_meant_one_that_was_altered_keeps_what_shows_it(
+    tmp_path: Path,
+) -> None:
+    async with Planwarden.open(load_settings({"planwarden_home": tmp_path})) as planwarden:
+        journal = await planwarden.journal()
+        for run_id in ("r1", "r2", "r3", "r4"):
+            await a_run(journal, run_id, "ann")
+        await planwarden.record.bring_up_to_date()
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+            database.execute("UPDATE payloads SET body = replace(body, 'ann', 'bob') WHERE run_id = 'r2'")
+            database.execute("UPDATE payloads SET body = CAST(body AS BLOB)")
+            database.execute("DELETE FROM facets WHERE number = 3 AND kind = 'status'")
+        before = await journal.verify("r2")
+        assert before
+        keeping_ = planwarden.archive.keeping
+        kept = Selection(tenant="red", sound=True, keep=("failed",))
+        would = await keeping_.erase(kept, by="time", reason="old", dry_run=True)
+        assert (would.runs, would.altered, would.altered_named) == (2, 2, ["r2", "r3"])
+        with pytest.raises(StoreCorrupt, match="not what was written"):
+            await journal.erasure.erase("r2", by="time", reason="old", sound=True)
+        done = await keeping_.erase(kept, by="time", reason="old")
+        assert (done.runs, done.altered, done.left, done.unverified) == (2, 2, 0, 0)
+        assert await journal.verify("r2") == before
+        done = await keeping_.erase(Selection(tenant="red", sound=True), by="time", reason="old")
+        assert (done.named, done.altered_named) == (["r3"], ["r2"])
+        done = await keeping_.erase(Selection(runs=("r2",)), by="dpo", reason="asked")
+        assert (done.runs, done.altered, done.unverified) == (1, 0, 1)
+        stones = [(await planwarden.record.tombstone(run_id)).verified for run_id in ("r1", "r2", "r3", "r4")]
+        assert stones == [True, False, True, True]
+
+
+@pytest.mark.requirement("KEEP-1")
+def test_what_an_older_planwarden_wrote_of_an_erasure_says_that_nobody_looked() -> None:
+    written = '{"kind": "payloads_erased", "by": "dpo", "reason": "asked", "payloads": 3}'
+    assert PayloadsErased.model_validate_json(written).verified is None
 
 
 @pytest.mark.requirement("KEEP-5")
