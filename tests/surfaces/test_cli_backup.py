@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from planwarden.app.archive.scratch import left_in, scratch
 from planwarden.app.system import SystemClock, SystemIds
 from planwarden.contracts.event import GENESIS
 from planwarden.contracts.facts import CancelRequested, RunEnded, RunStarted
@@ -558,6 +559,40 @@ def test_a_restore_that_is_killed_leaves_one_journal_or_the_other_and_is_done_by
     assert cli("dossier", "show", gone, "--format", "json").json["erased_by"] == "dpo"
     names = [path.stat().st_ino for path in home.glob("journal.db*")]
     assert len(names) == len(set(names)), "two names of one database"
+
+
+@pytest.mark.requirement("KEEP-4")
+@pytest.mark.requirement("KEEP-10")
+@pytest.mark.parametrize("command", ["restore", "backup"])
+def test_what_a_killed_restore_or_backup_unpacked_in_the_home_goes_with_the_next_erasure(
+    cli: Cli, home: Path, tmp_path: Path, program: list[str], command: str
+) -> None:
+    gone = a_run(home, f"{TASK} For {SECRET}.")
+    backed_up(cli, tmp_path / "b.zip")
+    where = tmp_path / "b.zip" if command == "restore" else home
+    point = ("replacing", "compare", "before") if command == "restore" else ("app", "write_archive", "before")
+    killed_at(program, point, "journal", command, str(where))
+    (left,) = left_in(home)
+    assert SECRET.encode() in (left / "journal.db").read_bytes()
+    look = cli("journal", "erase", gone, "--dry-run", "--json").json
+    assert (look["copies"], left.exists()) == ([str(left)], True)
+    with scratch(home, "other") as at_work:
+        told = cli("journal", "erase", gone, "--reason", "asked to", "--by", "dpo", "--yes", "--json").json
+        assert (told["copies"], at_work.exists()) == ([str(at_work)], True)
+    assert [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.requirement("KEEP-9")
+def test_what_a_killed_restore_left_goes_with_the_next_restore_or_wiping(
+    cli: Cli, home: Path, tmp_path: Path, program: list[str]
+) -> None:
+    a_run(home)
+    backed_up(cli, tmp_path / "b.zip")
+    for then in (("journal", "restore", str(tmp_path / "b.zip")), ("journal", "erase")):
+        killed_at(program, ("replacing", "compare", "before"), "journal", "restore", str(tmp_path / "b.zip"))
+        assert len(left_in(home)) == 1
+        assert cli(*then).code == 0
+        assert left_in(home) == []
 
 
 # ---- upgrade -----------------------------------------------------------------------------------------------

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from planwarden.app.archive.scratch import scratch
 from planwarden.contracts.clock import Clock
 from planwarden.errors import (
     BackupRefused,
@@ -129,7 +127,7 @@ class Backups:
             raise InputError(f"{path} exists.", remedy="Name a file that does not, or a folder.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _scratch(path.parent, path.name) as folder:
+            with scratch(path.parent, path.name) as folder:
                 manifest = self._copies(folder)
                 written = folder / "backup"
                 files = {stored.name: folder / stored.name for stored in manifest.files}
@@ -176,7 +174,7 @@ class Backups:
         home = self.journal_path.parent
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _scratch(home, "restore") as folder:
+            with scratch(home, "restore") as folder:
                 manifest = read_archive(source, folder)
                 self._check(source, folder, manifest)
                 bring_up_to_date(folder / JOURNAL)
@@ -301,10 +299,3 @@ def _would_lose(compared: replacing.Compared) -> BackupRefused:
 
 def _stamp(at: datetime) -> str:
     return f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03d}Z"
-
-
-@contextmanager
-def _scratch(folder: Path, name: str) -> Generator[Path]:
-    """Give a folder of our own beside the target, on the same disk; it is gone afterwards."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as scratch:
-        yield Path(scratch)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from planwarden.app.archive.backups import ASIDE, BEFORE_UPGRADE
 from planwarden.app.archive.record import Record
+from planwarden.app.archive.scratch import left_in, sweep
 from planwarden.audit.export import delete_dossier, write_tombstone
 from planwarden.contracts.facts import ERASED, PayloadsErased
 from planwarden.errors import StoreUnavailable
@@ -53,7 +54,8 @@ class Erasure:
     told_in: list[str] = field(default_factory=list[str])
     """Runs, not erased, of the same conversations: they quote what was said before in them."""
     copies: list[str] = field(default_factory=list[str])
-    """Files beside the journal that a restore put aside, or an upgrade backed up: they are not erased."""
+    """What lies beside the journal and is not erased: what a restore put aside, what an upgrade backed up,
+    and folders in which a backup is packed or unpacked."""
     wiped: bool = False
     """Whether files were written anew, so that no byte of it is left in free pages."""
     not_wiped: str = ""
@@ -99,18 +101,22 @@ class Keeping:
             if not dry_run:
                 await self._erase(meant, erase, done)
         done.told_in = [each for each in told if (await journal.head(each)).last_kind != ERASED]
+        if not dry_run:
+            await asyncio.to_thread(sweep, self.home)
         done.copies = await asyncio.to_thread(_copies_in, self.home)
         if not dry_run:
             await self._wipe(journal, done)
         return done
 
     async def finish(self) -> Erasure:
-        """Wipe what an earlier erasure left to be wiped.
+        """Wipe what an earlier erasure left to be wiped, and delete what a restore that was killed left.
 
         Raises:
             StoreError: the journal cannot be written.
         """
         done = Erasure()
+        await asyncio.to_thread(sweep, self.home)
+        done.copies = await asyncio.to_thread(_copies_in, self.home)
         await self._wipe(await self.journal(), done)
         return done
 
@@ -143,7 +149,7 @@ class Keeping:
 
 
 def _copies_in(home: Path) -> list[str]:
-    found = [*home.glob(f"*{ASIDE}*"), *home.glob(f"{BEFORE_UPGRADE}*")]
+    found = [*home.glob(f"*{ASIDE}*"), *home.glob(f"{BEFORE_UPGRADE}*"), *left_in(home)]
     return sorted(str(path) for path in found)
 
 
