@@ -83,7 +83,7 @@ class RunIndex(Protocol):
         ...
 
     async def forget(self) -> None:
-        """Drop all summaries but those of erased runs, which nothing can be made of again."""
+        """Drop all summaries but those of erased runs that can be read: nothing else makes them again."""
         ...
 
 

@@ -46,7 +46,7 @@ class SqliteIndex:
         return await self.reader.do(lambda connection: _of(connection, run_ids))
 
     async def forget(self) -> None:
-        """Drop all summaries but those of erased runs, so that every other run is due."""
+        """Drop all summaries but those of erased runs, if they can be read; every other run is due then."""
         await self.writing().do(_forget)
 
 
@@ -113,7 +113,7 @@ def _search(connection: sqlite3.Connection, query: RunQuery) -> tuple[RunSummary
     first, others = wanted[:1], wanted[1:]
     values = [part for facet in first for part in facet] + [since, until]
     values += [part for facet in others for part in facet]
-    rows = connection.execute(statement, (*values, max(query.limit, 0)))
+    rows = connection.execute(statement, (*values, max(query.limit, 0))).fetchall()
     return tuple(_read(body) for (body,) in rows)
 
 
@@ -133,7 +133,7 @@ def _after(
         "SELECT number, run_id, seq, body FROM summaries JOIN runs USING (number) WHERE number > ?"
         " ORDER BY number LIMIT ?",
         (place, limit),
-    )
+    ).fetchall()
     return tuple((number, _kept(run_id, seq, body)) for number, run_id, seq, body in rows)
 
 
@@ -143,7 +143,7 @@ def _of(connection: sqlite3.Connection, run_ids: Sequence[str]) -> tuple[RunSumm
     rows = connection.execute(
         f"SELECT run_id, seq, body FROM runs JOIN summaries USING (number) WHERE run_id IN ({marks})",  # noqa: S608 - marks only
         tuple(run_ids),
-    )
+    ).fetchall()  # a statement that an error leaves half read would hold this view of the file
     return tuple(_kept(*row) for row in rows)
 
 
@@ -152,11 +152,31 @@ def _kept(run_id: str, seq: int, body: bytes | None) -> RunSummary | Unreadable:
 
 
 def _forget(connection: sqlite3.Connection) -> None:
-    """Drop all summaries that can be made again, so that these runs are due."""
+    """Drop all summaries that can be made again, so that these runs are due.
+
+    Of erased runs those stay that can be read: of one that cannot, it is noted that nothing is left.
+    """
+    kept = connection.execute(
+        "SELECT number, run_id, last_seq, runs.created_at, body FROM summaries JOIN runs USING (number)"
+        " WHERE last_kind = ? AND body NOT NULL",
+        (ERASED,),
+    ).fetchall()
+    for number, run_id, seq, created_at, body in kept:
+        if not _readable(body):
+            nothing = Unreadable(run_id=run_id, seq=seq)
+            put_summary(connection, nothing, number=number, created_at=created_at)
     again = "(SELECT number FROM runs WHERE last_kind <> ?)"
     connection.execute(f"DELETE FROM facets WHERE number IN {again}", (ERASED,))  # noqa: S608 - our own words
     connection.execute(f"DELETE FROM summaries WHERE number IN {again}", (ERASED,))  # noqa: S608 - our own words
     connection.execute("UPDATE runs SET summarised_seq = 0 WHERE last_kind <> ?", (ERASED,))
+
+
+def _readable(body: bytes) -> bool:
+    try:
+        _read(body)
+    except StoreCorrupt:
+        return False
+    return True
 
 
 def _read(body: bytes) -> RunSummary:

@@ -15,6 +15,7 @@ from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.task import Principal
 from planwarden.errors import LeaseHeld, RunErased, RunNotOver, StoreCorrupt
 from planwarden.journal.erasure import Selection
+from planwarden.journal.index import RunQuery, Unreadable
 from planwarden.journal.port import Owner
 from planwarden.journal.sqlite.journal import SqliteJournal
 
@@ -126,6 +127,30 @@ async def test_where_only_sound_runs_are_meant_one_that_was_altered_keeps_what_s
         assert (done.runs, done.altered, done.unverified) == (1, 0, 1)
         stones = [(await planwarden.record.tombstone(run_id)).verified for run_id in ("r1", "r2", "r3", "r4")]
         assert stones == [True, False, True, True]
+
+
+@pytest.mark.requirement("KEEP-2")
+@pytest.mark.parametrize("body", [b"{}", b"\xff", "text"])
+async def test_a_spoilt_summary_of_an_erased_run_is_let_go_by_a_new_index(
+    tmp_path: Path, body: bytes | str
+) -> None:
+    async with Planwarden.open(load_settings({"planwarden_home": tmp_path})) as planwarden:
+        journal = await planwarden.journal()
+        for run_id in ("r1", "r2", "r3"):
+            await a_run(journal, run_id, "ann")
+        await planwarden.archive.keeping.erase(Selection(runs=("r1", "r2")), by="dpo", reason="asked")
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+            database.execute("UPDATE summaries SET body = ? WHERE number = 1", (body,))
+        with pytest.raises(StoreCorrupt, match="index is damaged"):
+            await planwarden.record.metrics()
+        assert await planwarden.record.reindex() == 1
+        summaries = [each async for each in planwarden.record.summaries()]
+        assert [each.run_id for each in summaries if isinstance(each, Unreadable)] == ["r1"]
+        assert [each.run_id for each in await planwarden.record.search(RunQuery(tenant="red"))] == [
+            "r3",
+            "r2",
+        ]
+        await planwarden.record.metrics()
 
 
 @pytest.mark.requirement("KEEP-1")
