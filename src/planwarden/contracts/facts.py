@@ -233,6 +233,8 @@ class PayloadsErased(Contract):
     """How many were erased."""
     verified: bool | None = None
     """Whether the record was what had been written, just before; None: nobody looked."""
+    summary_digest: Digest | None = None
+    """Of the summary that is left, as it is stored; None where nothing is left, or nobody looked."""
 
 
 Fact = Annotated[

@@ -147,7 +147,10 @@ class Record:
         return build_tombstone(links, erased, await erasure.kept_summary(run_id))
 
     async def verify(self, run_id: str) -> tuple[ChainFault, ...]:
-        """Find every place where a run's record is not what was written: chain, payloads, exported file."""
+        """Find every place where a run's record is not what was written: chain, payloads, exported file.
+
+        Of an erased run, also its summary: it is all that is left of what it did.
+        """
         journal = await self.journal()
         faults = await journal.verify(run_id)
         if faults:
@@ -157,7 +160,8 @@ class Record:
         except StoreCorrupt as error:
             return (ChainFault(run_id=run_id, seq=None, problem=error.message),)
         if isinstance(kept, Tombstone):
-            return await asyncio.to_thread(tombstone_faults, self.dossier_folder, kept)
+            faults = await journal.erasure.summary_faults(run_id)
+            return faults or await asyncio.to_thread(tombstone_faults, self.dossier_folder, kept)
         return await asyncio.to_thread(file_faults, self.dossier_folder, kept)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from planwarden.contracts.clock import Clock, Ids
 from planwarden.contracts.event import ChainFault, EventLink
 from planwarden.contracts.facts import ERASED, PayloadsErased, RunEnded
 from planwarden.contracts.summary import RunSummary
+from planwarden.contracts.value import digest_bytes
 from planwarden.errors import LeaseHeld, RunNotOver, StoreCorrupt
 from planwarden.journal import leasing
 from planwarden.journal.chain import instant_text
@@ -24,7 +25,7 @@ from planwarden.journal.erasure import Chosen, Selection, run_erased, summary_le
 from planwarden.journal.index import Unreadable
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.sqlite import rows
-from planwarden.journal.sqlite.index import put_summary
+from planwarden.journal.sqlite.index import put_summary, summary_bytes
 from planwarden.journal.sqlite.record import read_last_words, stored_faults
 from planwarden.journal.sqlite.thread import ConnectionThread
 from planwarden.journal.sqlite.wiping import mark_for_wiping, wipe
@@ -112,14 +113,20 @@ class SqliteErasure:
                 raise _not_sound(faults[0])
             rows.drop_inbox(connection, run_id)
             count = rows.erase_payloads(connection, run_id)
-            fact = PayloadsErased(by=by, reason=reason, payloads=count, verified=not faults)
-            (draft,) = drafts([fact], self.ids)
-            rows.add_events(connection, run, [draft], at=now)
-            rows.forget_conversation(connection, run_id)
             seq = run.last_seq + 1
             left: RunSummary | Unreadable = Unreadable(run_id=run_id, seq=seq)
             if kept is not None:
                 left = summary_left(kept, seq=seq, tools=_catalog_tools(connection, kept.catalog_digest))
+            fact = PayloadsErased(
+                by=by,
+                reason=reason,
+                payloads=count,
+                verified=not faults,
+                summary_digest=digest_bytes(summary_bytes(left)) if isinstance(left, RunSummary) else None,
+            )
+            (draft,) = drafts([fact], self.ids)
+            rows.add_events(connection, run, [draft], at=now)
+            rows.forget_conversation(connection, run_id)
             put_summary(connection, left, number=number, created_at=instant_text(run.created_at))
             return fact
 
@@ -138,6 +145,16 @@ class SqliteErasure:
     async def kept_summary(self, run_id: str) -> RunSummary | None:
         """Give what is kept of a run in names and numbers; None where nothing is."""
         return await self.reader.do(lambda connection: _kept_summary(connection, run_id))
+
+    async def summary_faults(self, run_id: str) -> tuple[ChainFault, ...]:
+        """Hold what is kept of an erased run, and its tenant, against the event that says what was left.
+
+        Raises:
+            RunNotFound: no such run.
+            InputError: it was not erased.
+            StoreCorrupt: its record cannot be read back.
+        """
+        return await self.reader.do(lambda connection: tuple(_summary_faults(connection, run_id)))
 
     async def wipe(self) -> bool:
         """Leave no byte of what was erased in the file, its free pages or its log; see `wiping.wipe`."""
@@ -270,10 +287,38 @@ def _kept_summary(connection: sqlite3.Connection, run_id: str) -> RunSummary | N
     row = connection.execute(
         "SELECT body FROM summaries JOIN runs USING (number) WHERE run_id = ?", (run_id,)
     ).fetchone()
+    return _read_summary(row[0]) if row and row[0] is not None else None
+
+
+def _read_summary(body: bytes) -> RunSummary | None:
     try:
-        return RunSummary.model_validate_json(row[0]) if row and row[0] is not None else None
+        return RunSummary.model_validate_json(body)
     except ValidationError:
         return None
+
+
+def _summary_faults(connection: sqlite3.Connection, run_id: str) -> Iterator[ChainFault]:
+    links, fact = read_last_words(connection, run_id)
+    if fact.verified is None:
+        return  # an older Planwarden did not say what it left
+    body, tenant, origin = connection.execute(
+        "SELECT body, tenant, origin FROM runs LEFT JOIN summaries USING (number) WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    if body is None and origin is not None:
+        return  # it was imported as an erased one, and no summary comes with such a run
+    match body:
+        case bytes():
+            found = digest_bytes(body)
+        case None:
+            found = None
+        case _:
+            found = ""  # not as we store it
+    if found != fact.summary_digest:
+        problem = f"the summary that is kept is not the one that event {links[-1].seq} says was left"
+        yield ChainFault(run_id=run_id, seq=None, problem=problem)
+    elif isinstance(body, bytes) and (summary := _read_summary(body)) and summary.tenant != tenant:
+        problem = "the run's own row names another tenant than the summary that was left"
+        yield ChainFault(run_id=run_id, seq=None, problem=problem)
 
 
 def _catalog_tools(connection: sqlite3.Connection, digest: str) -> frozenset[str]:

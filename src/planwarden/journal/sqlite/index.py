@@ -70,12 +70,17 @@ def _put_all(connection: sqlite3.Connection, summaries: Sequence[RunSummary | Un
             put_summary(connection, summary, number=row[0], created_at=row[1])
 
 
+def summary_bytes(summary: RunSummary) -> bytes:
+    """Write a summary as it is stored."""
+    return summary.model_dump_json().encode()
+
+
 def put_summary(
     connection: sqlite3.Connection, summary: RunSummary | Unreadable, *, number: int, created_at: str
 ) -> None:
     """Write a summary and its facets in place of what is there."""
     read = summary if isinstance(summary, RunSummary) else None
-    body = read.model_dump_json().encode() if read else None
+    body = summary_bytes(read) if read else None
     connection.execute("DELETE FROM facets WHERE number = ?", (number,))
     connection.execute(
         "INSERT OR REPLACE INTO summaries (number, seq, created_at, body) VALUES (?, ?, ?, ?)",

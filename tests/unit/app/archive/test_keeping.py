@@ -151,12 +151,57 @@ async def test_a_spoilt_summary_of_an_erased_run_is_let_go_by_a_new_index(
             "r2",
         ]
         await planwarden.record.metrics()
+        (fault,) = await planwarden.record.verify("r1")
+        assert "the summary that is kept is not the one" in fault.problem
+
+
+@pytest.mark.requirement("KEEP-2")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE summaries SET body = CAST(replace(body, 'completed', 'failed') AS BLOB)", "not the one"),
+        ("UPDATE summaries SET body = NULL", "not the one"),
+        ("UPDATE summaries SET body = CAST(body AS TEXT)", "not the one"),
+        ("DELETE FROM summaries", "not the one"),
+        ("UPDATE runs SET tenant = 'blue'", "names another tenant"),
+    ],
+)
+async def test_what_is_left_of_an_erased_run_is_held_against_its_last_event(
+    tmp_path: Path, change: str, told: str
+) -> None:
+    async with Planwarden.open(load_settings({"planwarden_home": tmp_path})) as planwarden:
+        await a_run(await planwarden.journal(), "r1", "ann")
+        await planwarden.archive.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
+        await planwarden.record.reindex()
+        assert await planwarden.record.verify("r1") == ()
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+            database.execute(change)
+        (fault,) = await planwarden.record.verify("r1")
+        assert told in fault.problem
+
+
+@pytest.mark.requirement("KEEP-2")
+async def test_of_a_run_that_could_not_be_read_when_it_was_erased_no_summary_may_be_kept(
+    tmp_path: Path,
+) -> None:
+    async with Planwarden.open(load_settings({"planwarden_home": tmp_path})) as planwarden:
+        journal = await planwarden.journal()
+        for run_id in ("r1", "r2"):
+            await a_run(journal, run_id, "ann")
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+            database.execute("UPDATE payloads SET body = X'FF' WHERE run_id = 'r1' AND seq = 1")
+            await planwarden.archive.keeping.erase(Selection(tenant="red"), by="dpo", reason="asked")
+            assert await planwarden.record.verify("r1") == await planwarden.record.verify("r2") == ()
+            database.execute("UPDATE summaries SET body = (SELECT body FROM summaries WHERE number = 2)")
+        (fault,) = await planwarden.record.verify("r1")
+        assert "not the one" in fault.problem
 
 
 @pytest.mark.requirement("KEEP-1")
 def test_what_an_older_planwarden_wrote_of_an_erasure_says_that_nobody_looked() -> None:
     written = '{"kind": "payloads_erased", "by": "dpo", "reason": "asked", "payloads": 3}'
-    assert PayloadsErased.model_validate_json(written).verified is None
+    fact = PayloadsErased.model_validate_json(written)
+    assert (fact.verified, fact.summary_digest) == (None, None)
 
 
 @pytest.mark.requirement("KEEP-5")
