@@ -12,9 +12,9 @@ from pathlib import Path
 from planwarden.app.archive.backups import ASIDE, BEFORE_UPGRADE
 from planwarden.app.archive.record import Record
 from planwarden.app.archive.scratch import left_in, sweep
-from planwarden.audit.export import delete_dossier, write_tombstone
+from planwarden.audit.export import delete_dossier, dossier_path, write_dossier, write_tombstone
 from planwarden.contracts.facts import ERASED, PayloadsErased
-from planwarden.errors import StoreUnavailable
+from planwarden.errors import LeaseHeld, RunErased, StoreCorrupt, StoreUnavailable
 from planwarden.journal.erasure import Chosen, Selection
 from planwarden.journal.sqlite.erasure import not_over
 from planwarden.journal.sqlite.journal import SqliteJournal
@@ -94,11 +94,13 @@ class Keeping:
         while place is not None:
             place, page = await journal.erasure.choose(selection, place=place, limit=PAGE)
             meant = [run for run in page if run.erasable]
-            _count(done, page, meant)
+            _count(done, page)
             for run in meant:
                 told.update(dict.fromkeys(await journal.erasure.told_in(run)))
             told = {each: None for each in told if each not in {run.run_id for run in meant}}
-            if not dry_run:
+            if dry_run:
+                _count_erased(done, meant)
+            else:
                 await self._erase(meant, erase, done)
         done.told_in = [each for each in told if (await journal.head(each)).last_kind != ERASED]
         if not dry_run:
@@ -134,12 +136,31 @@ class Keeping:
         for tenant, runs in groupby(by_tenant, key=lambda run: run.tenant):
             done.plans += await self.memory.forget_runs(tenant, [run.run_id for run in runs])
         for run in meant:
+            exported = await asyncio.to_thread(dossier_path(self.dossier_folder, run.run_id).exists)
             await asyncio.to_thread(delete_dossier, self.dossier_folder, run.run_id)
-            fact = await erase(run.run_id)
-            done.payloads += fact.payloads
-            done.unverified += fact.verified is False
+            try:
+                fact = await erase(run.run_id)
+            except LeaseHeld:  # somebody took it, or went on with it, since it was chosen
+                _count_left(done, [run.run_id])
+                if exported:
+                    await self._export_again(run.run_id)
+                continue
+            except RunErased:  # another process was faster
+                done.already += 1
+            else:
+                _count_erased(done, [run])
+                done.payloads += fact.payloads
+                done.unverified += fact.verified is False
             tombstone = await self.record.tombstone(run.run_id)
             await asyncio.to_thread(write_tombstone, self.dossier_folder, tombstone)
+
+    async def _export_again(self, run_id: str) -> None:
+        """Write the dossier of a run that was not erased after all."""
+        try:
+            dossier = await self.record.dossier(run_id)
+        except StoreCorrupt:
+            return  # none can be made of it; `verify` says what is wrong
+        await asyncio.to_thread(write_dossier, self.dossier_folder, dossier)
 
     async def _wipe(self, journal: SqliteJournal, done: Erasure) -> None:
         try:
@@ -153,13 +174,21 @@ def _copies_in(home: Path) -> list[str]:
     return sorted(str(path) for path in found)
 
 
-def _count(done: Erasure, page: tuple[Chosen, ...], meant: list[Chosen]) -> None:
+def _count(done: Erasure, page: tuple[Chosen, ...]) -> None:
+    """Count what is not meant to be erased, of runs that were looked at."""
     left = [run.run_id for run in page if not run.erased and not run.erasable and not run.altered]
     altered = [run.run_id for run in page if run.altered]
-    done.runs += len(meant)
     done.already += sum(run.erased for run in page)
-    done.left += len(left)
-    done.named += [run.run_id for run in meant][: NAMED - len(done.named)]
-    done.left_named += left[: NAMED - len(done.left_named)]
+    _count_left(done, left)
     done.altered += len(altered)
     done.altered_named += altered[: NAMED - len(done.altered_named)]
+
+
+def _count_left(done: Erasure, run_ids: list[str]) -> None:
+    done.left += len(run_ids)
+    done.left_named += run_ids[: NAMED - len(done.left_named)]
+
+
+def _count_erased(done: Erasure, runs: list[Chosen]) -> None:
+    done.runs += len(runs)
+    done.named += [run.run_id for run in runs][: NAMED - len(done.named)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from planwarden import Planwarden, Task, load_settings
 from planwarden.app.archive import keeping
+from planwarden.audit.export import delete_dossier, dossier_path, write_dossier
 from planwarden.contracts.facts import PayloadsErased, RunEnded, RunStarted
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.task import Principal
@@ -95,6 +97,45 @@ async def test_a_run_that_a_process_holds_cannot_be_erased_nor_an_erased_one_tak
         with pytest.raises(RunErased):
             await planwarden.request_cancel("r1", by="ann")
         assert await journal.verify("r1") == ()
+
+
+async def _erased_by_another(home: Path, run_id: str) -> None:
+    async with Planwarden.open(load_settings({"planwarden_home": home})) as other:
+        await other.archive.keeping.erase(Selection(runs=(run_id,)), by="other", reason="faster")
+
+
+async def _taken_by_another(home: Path, run_id: str) -> None:
+    async with Planwarden.open(load_settings({"planwarden_home": home})) as other:
+        await (await other.journal()).acquire(run_id, HERE)
+
+
+@pytest.mark.requirement("KEEP-6")
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_run_that_another_process_erases_or_takes_at_the_same_time_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    by_another = _taken_by_another if taken else _erased_by_another
+
+    def meanwhile(folder: Path, run_id: str) -> None:
+        if run_id == "r1":
+            monkeypatch.setattr(keeping, "delete_dossier", delete_dossier)
+            asyncio.run(by_another(tmp_path, run_id))
+        delete_dossier(folder, run_id)
+
+    settings = load_settings({"planwarden_home": tmp_path})
+    async with Planwarden.open(settings) as planwarden:
+        for run_id in ("r1", "r2"):
+            await a_run(await planwarden.journal(), run_id, "ann")
+            write_dossier(settings.dossier_folder, await planwarden.record.dossier(run_id))
+        monkeypatch.setattr(keeping, "delete_dossier", meanwhile)
+        done = await planwarden.archive.keeping.erase(Selection(tenant="red"), by="dpo", reason="asked")
+        assert (done.runs, done.named, done.payloads) == (1, ["r2"], 2)
+        assert (done.already, done.left_named) == ((0, ["r1"]) if taken else (1, []))
+        for run_id in ("r1", "r2"):
+            assert await planwarden.record.verify(run_id) == ()
+            assert dossier_path(settings.dossier_folder, run_id).exists()
+        if not taken:
+            assert (await planwarden.record.tombstone("r1")).erased_by == "other"
 
 
 @pytest.mark.requirement("KEEP-7")
