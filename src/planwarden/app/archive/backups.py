@@ -30,7 +30,7 @@ from planwarden.journal.backup.manifest import JOURNAL, MEMORY, BackupManifest, 
 from planwarden.journal.leasing import IsDead
 from planwarden.journal.sqlite.file import open_for_writing
 from planwarden.journal.sqlite.schema import SCHEMA_VERSION
-from planwarden.journal.sqlite.wiping import marker
+from planwarden.journal.sqlite.wiping import is_due
 from planwarden.planning.memory.carrying import carry_forgotten
 
 ASIDE = ".before-restore-"
@@ -144,7 +144,7 @@ class Backups:
 
     def _copies(self, folder: Path) -> BackupManifest:
         """Copy memory and journal into a folder, and say what they are."""
-        unwiped = marker(self.journal_path).exists()
+        unwiped = is_due(self.journal_path)
         if self.memory_path.exists():
             copy_database(self.memory_path, folder / MEMORY, "memory", anew=False)
         copy_database(self.journal_path, folder / JOURNAL, "journal", anew=unwiped)

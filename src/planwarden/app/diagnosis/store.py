@@ -12,7 +12,7 @@ from planwarden.app.planwarden import Planwarden
 from planwarden.contracts.finding import Finding
 from planwarden.errors import PlanwardenError
 from planwarden.journal.sqlite.journal import SqliteJournal
-from planwarden.journal.sqlite.wiping import marker
+from planwarden.journal.sqlite.wiping import is_due
 
 FULL = 2
 """What SQLite calls `synchronous=FULL`."""
@@ -71,7 +71,7 @@ async def _journal(
 
 
 def _unwiped(journal_path: Path) -> tuple[Finding, ...]:
-    if not marker(journal_path).exists():
+    if not is_due(journal_path):
         return ()
     detail = "what was erased is gone from the record, but bytes of it may lie in free pages of the file"
     return (Finding(check="erasure", status="warning", detail=detail, remedy="planwarden journal erase"),)

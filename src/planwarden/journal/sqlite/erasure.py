@@ -101,7 +101,6 @@ class SqliteErasure:
             LeaseHeld: a live process holds it, or it went on since it was summarised.
             StoreCorrupt: its record is not what was written, where only a `sound` run is meant.
         """
-        await asyncio.to_thread(mark_for_wiping, self.path)
         now = self.clock.now()
 
         def write(connection: sqlite3.Connection) -> PayloadsErased:
@@ -111,6 +110,7 @@ class SqliteErasure:
             faults = stored_faults(connection, run_id)
             if sound and faults:
                 raise _not_sound(faults[0])
+            mark_for_wiping(self.path)
             rows.drop_inbox(connection, run_id)
             count = rows.erase_payloads(connection, run_id)
             seq = run.last_seq + 1

@@ -19,7 +19,9 @@ from planwarden.errors import LeaseHeld, RunErased, RunNotOver, StoreCorrupt
 from planwarden.journal.erasure import Selection
 from planwarden.journal.index import RunQuery, Unreadable
 from planwarden.journal.port import Owner
+from planwarden.journal.sqlite import erasure
 from planwarden.journal.sqlite.journal import SqliteJournal
+from planwarden.journal.sqlite.wiping import mark_for_wiping
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +138,27 @@ async def test_a_run_that_another_process_erases_or_takes_at_the_same_time_stops
             assert dossier_path(settings.dossier_folder, run_id).exists()
         if not taken:
             assert (await planwarden.record.tombstone("r1")).erased_by == "other"
+
+
+@pytest.mark.requirement("KEEP-6")
+async def test_a_journal_is_marked_for_wiping_where_nobody_can_wipe_it_before_the_erasure_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[int] = []
+
+    def marked(path: Path) -> None:
+        mark_for_wiping(path)
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as wiper:
+            try:
+                wiper.execute("VACUUM")
+            except sqlite3.OperationalError as error:
+                refused.append(error.sqlite_errorcode)
+
+    monkeypatch.setattr(erasure, "mark_for_wiping", marked)
+    async with Planwarden.open(load_settings({"planwarden_home": tmp_path})) as planwarden:
+        await a_run(await planwarden.journal(), "r1", "ann")
+        done = await planwarden.archive.keeping.erase(Selection(runs=("r1",)), by="dpo", reason="asked")
+        assert (done.runs, done.wiped, refused) == (1, True, [sqlite3.SQLITE_BUSY])
 
 
 @pytest.mark.requirement("KEEP-7")
