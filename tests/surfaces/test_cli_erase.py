@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import subprocess
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -333,7 +334,7 @@ def test_retention_leaves_a_run_that_was_altered_and_says_so(cli: Cli, home: Pat
         assert "It was not what had been written when it was erased." in page
 
 
-async def _written_long_ago(home: Path, runs: dict[str, list[Fact]]) -> None:
+async def _written_long_ago(home: Path, runs: Mapping[str, Sequence[Fact]]) -> None:
     """Write runs as a process did in 2020."""
     journal = await SqliteJournal.open(
         home / "journal.db", Then(), SystemIds(), is_dead=lambda _: True, lease_s=1
