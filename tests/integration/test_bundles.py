@@ -11,16 +11,19 @@ import sqlite3
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from planwarden.audit.bundle.archive import MAX_PART, header, places, write_end, write_part
 from planwarden.audit.bundle.envelope import Signed, pre_authentication_encoding, seal, unseal
 from planwarden.audit.bundle.keys import pinned, read_public_key, signing_key
 from planwarden.audit.bundle.parts import manifest_head, manifest_line
 from planwarden.audit.bundle.reading import open_bundle
+from planwarden.cli.main import app
 from planwarden.contracts.event import ChainFault
 from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.value import digest, digest_bytes
@@ -523,3 +526,79 @@ async def test_the_anchors_of_a_bundle_are_what_the_page_computes_by_hand(home: 
         assert by_hand["follows"](anchor, ends[anchor["number"]], previous)
         assert not by_hand["follows"](anchor, [("ra", 1, previous)], previous)
         previous = anchor["hash"]
+
+
+FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
+"""After the end of every run here, whatever the clock says."""
+
+
+def _looked_at(path: Path, kept: Path | None = None) -> Any:
+    arguments = ["dossier", "verify", "--bundle", str(path), "--json"]
+    said = CliRunner().invoke(app, [*arguments, "--anchors", str(kept)] if kept else arguments)
+    return json.loads(said.stdout)
+
+
+@pytest.mark.requirement("SEAL-10")
+async def test_a_run_whose_proof_is_left_out_is_found_once_an_anchor_was_made_after_its_end(
+    home: Path, tmp_path: Path
+) -> None:
+    path, kept = tmp_path / "runs.tar", tmp_path / "anchors.jsonl"
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        await journal.create("rd", "red", OWNER, begun("More"))
+        assert await journal.anchors.make(FUTURE)
+        await planwarden.archive.anchoring.keep_in(kept)
+        await planwarden.archive.bundles.export(path, RunChoice())
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchored_runs"], told["not_vouched_for"]) == (True, 4, [])
+    parts = parts_of(path)
+    key = home / "signing-key.pem"
+    for changed in (
+        _without(parts, "runs/rd/anchored"),
+        [(name, b"[]\n" if name == "runs/ra/anchored.json" else content) for name, content in parts],
+    ):
+        sealed(path, changed, key)
+        assert ["none of it is shown" in fault.problem for fault in faults_of(path)] == [True]
+    tail = json.loads(dict(parts)["runs/rb/anchored.json"])[:1]
+    text = json.dumps(tail, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    sealed(path, [(n, text if n == "runs/rb/anchored.json" else c) for n, c in parts], key)
+    (fault,) = faults_of(path)
+    assert (fault.run_id, "only its events up to 4 is" in fault.problem) == ("rb", True)
+
+
+@pytest.mark.requirement("SEAL-10")
+async def test_a_bundle_without_anchors_says_nothing_against_those_that_are_kept(
+    home: Path, tmp_path: Path
+) -> None:
+    path, kept = tmp_path / "runs.tar", tmp_path / "anchors.jsonl"
+    async with opened(home) as planwarden:
+        await (await planwarden.journal()).create("rd", "red", OWNER, begun("More"))
+        assert await (await planwarden.journal()).anchors.make(FUTURE)
+        await planwarden.archive.anchoring.keep_in(kept)
+        await planwarden.archive.bundles.export(path, RunChoice())
+    bare = [(name, b"" if name == "anchors.jsonl" else content) for name, content in parts_of(path)]
+    sealed(path, _without(bare, "anchored"), home / "signing-key.pem")
+    assert faults_of(path) == []
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchored_runs"]) == (False, 0)
+    assert [fault["run_id"] for fault in told["faults"]] == ["ra", "rb", "rc", "rd"]
+    assert "that is kept in" in told["faults"][0]["problem"]
+
+
+@pytest.mark.requirement("SEAL-10")
+async def test_every_run_of_a_bundle_is_in_an_anchor_imported_ones_too_and_it_is_said_which_are_not_kept(
+    home: Path, bundle: Path, tmp_path: Path
+) -> None:
+    path, kept = tmp_path / "back.tar", tmp_path / "anchors.jsonl"
+    async with opened(tmp_path / "other") as other:
+        journal = await other.journal()
+        await journal.create("rd", "red", OWNER, begun("More"))
+        assert await journal.anchors.make(FUTURE)
+        await other.archive.anchoring.keep_in(kept)
+        await other.archive.bundles.import_from(bundle)
+        await other.archive.bundles.export(path, RunChoice())
+    assert faults_of(path) == []
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchors"], told["anchored_runs"]) == (True, 2, 1)
+    assert [doubt["run_id"] for doubt in told["not_vouched_for"]] == list(RUNS)
+    assert _looked_at(path)["anchored_runs"] == 4

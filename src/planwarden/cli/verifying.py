@@ -110,9 +110,14 @@ def told(faults: list[ChainFault] | tuple[ChainFault, ...]) -> list[dict[str, An
     return [{**fault.model_dump(mode="json"), "run_id": fault.run_id or None} for fault in faults]
 
 
-def tell_faults(faults: list[ChainFault] | tuple[ChainFault, ...], *, but: str = "") -> None:
+def tell_faults(
+    faults: list[ChainFault] | tuple[ChainFault, ...],
+    *,
+    but: str = "",
+    word: str = "[bold red]altered[/]",
+) -> None:
     """Say faults, a line for each, with the run where it is not the one that was asked about."""
     for fault in faults:
         run = f"{fault.run_id}: " if fault.run_id not in ("", but) else ""
         place = f"event {fault.seq}: " if fault.seq is not None else ""
-        tell(f"[bold red]altered[/]  {plain(run + place + fault.problem)}")
+        tell(f"{word}  {plain(run + place + fault.problem)}")

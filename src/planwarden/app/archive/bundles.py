@@ -68,6 +68,8 @@ class Bundles:
     async def export(self, path: Path, wanted: Sequence[str] | RunChoice) -> Exported:
         """Write runs, named or chosen, to a new file; one is held at a time.
 
+        What grew since the last anchor is taken into a new one first: so each run is in an anchor to its end.
+
         Raises:
             RunNotFound: a run that is named is not there.
             StoreCorrupt: a run is not what was written; no file is left.
@@ -77,6 +79,7 @@ class Bundles:
         """
         key = await asyncio.to_thread(signing_key, self.key_file)
         with new_bundle(path) as writer:
+            await self.anchoring.make()
             await asyncio.to_thread(writer.add, ANCHORS, await self._anchors())
             for name, content in await self._snapshots(wanted):
                 await asyncio.to_thread(writer.add, name, content)
