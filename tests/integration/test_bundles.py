@@ -11,6 +11,7 @@ import sqlite3
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from planwarden.audit.bundle.envelope import Signed, pre_authentication_encoding
 from planwarden.audit.bundle.keys import pinned, read_public_key, signing_key
 from planwarden.audit.bundle.parts import manifest_head, manifest_line
 from planwarden.audit.bundle.reading import open_bundle
+from planwarden.audit.bundle.run_record import record_bytes
 from planwarden.cli.main import app
-from planwarden.contracts.event import ChainFault
+from planwarden.contracts.event import ChainFault, RunEvent
 from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.value import digest, digest_bytes
 from planwarden.errors import (
@@ -35,6 +37,8 @@ from planwarden.errors import (
     SigningKeyRejected,
     StoreCorrupt,
 )
+from planwarden.journal.chain import Payload, link
+from planwarden.journal.entry import fact_body
 from planwarden.journal.sqlite.transfer import RunChoice
 from record_kit import CATALOG, OWNER, RUNS, TODAY, begun, fill, opened, problems
 
@@ -506,6 +510,48 @@ async def test_what_is_erased_stays_erased_in_a_bundle_and_verifies(home: Path, 
         forged = _edited(parts_of(path), "runs/ra/record.jsonl", b'"erased":true', b'"erased":false')
         sealed(path, forged, home / "signing-key.pem")
         assert [fault for fault in faults_of(path) if "erased" in fault.problem]
+
+
+@pytest.mark.requirement("SEAL-7")
+async def test_a_run_that_goes_on_after_its_erasure_is_neither_exported_nor_imported(
+    home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "erased.tar"
+    async with opened(home) as planwarden, opened(tmp_path / "other") as other:
+        journal = await planwarden.journal()
+        await journal.erasure.erase("ra", by="ada", reason="asked to")
+        (home / "dossiers" / "ra.json").unlink()
+        await planwarden.archive.bundles.export(path, ["ra"])
+        run = await journal.transfer.take("ra")
+        fact = CancelRequested(by="me")
+        more = RunEvent(run_id="ra", seq=len(run.links) + 1, at=run.links[-1].at, epoch=1, fact=fact)
+        payload = Payload(nonce="0" * 32, body=fact_body(fact))
+        after = link(run.links[-1].hash, more, payload)
+        grown = replace(run, links=[*run.links, after], payloads={**run.payloads, more.seq: payload})
+        parts = [
+            (name, record_bytes(grown) if "record" in name else content) for name, content in parts_of(path)
+        ]
+        sealed(path, parts, home / "signing-key.pem")
+        assert [fault for fault in faults_of(path) if "goes on after event 7" in fault.problem]
+        with pytest.raises(BundleRejected, match="goes on after"):
+            await other.archive.bundles.import_from(path)
+        with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as stored:
+            moment = stored.execute("SELECT updated_at FROM runs WHERE run_id = 'ra'").fetchone()[0]
+            stored.execute(
+                "INSERT INTO events (run_id, seq, at, epoch, kind, payload_digest, previous, hash)"
+                " VALUES ('ra', ?, ?, 1, ?, ?, ?, ?)",
+                (after.seq, moment, after.kind, after.payload_digest, after.previous, after.hash),
+            )
+            stored.execute(
+                "INSERT INTO payloads (run_id, seq, nonce, body, erased) VALUES ('ra', ?, ?, ?, 0)",
+                (after.seq, payload.nonce, payload.body),
+            )
+            stored.execute(
+                "UPDATE runs SET last_seq = ?, last_kind = ?, head = ? WHERE run_id = 'ra'",
+                (after.seq, after.kind, after.hash),
+            )
+        with pytest.raises(StoreCorrupt, match="goes on after event 7"):
+            await planwarden.archive.bundles.export(tmp_path / "again.tar", ["ra"])
 
 
 @pytest.mark.requirement("SEAL-9")
