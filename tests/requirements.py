@@ -159,7 +159,7 @@ REQUIREMENTS: dict[str, str] = {
     "FREE-7": "`LLM__EXECUTION` and an agent's `execution` choose; what is not chosen is directed.",
     "RUN-20": "A record that was altered is not acted on.",
     "CLI-16": "The task of a command line says who asks.",
-    "DOS-21": "The export of a run that is over is compared with its journal; one that goes on is not.",
+    "DOS-21": "The export of a run that is over is compared with its journal; an earlier one is told apart.",
     "TOOL-10": "An example may carry arguments and what the result must hold; what that means is exact.",
     "TOOL-11": "Every built-in tool has an example that can be tried, over the samples and over user data.",
     "TOOL-12": "Playbooks of the user's own are found and given step by step, with owner, file and line.",

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from planwarden.audit.anchor_file import read_anchor_file
+from planwarden.audit.dossier import build_dossier
+from planwarden.audit.export import write_dossier
 from record_kit import RUNS, TODAY, fill, opened, problems
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("SEAL-2")]
@@ -267,3 +269,17 @@ async def test_every_changed_byte_of_the_anchors_kept_elsewhere_is_found(home: P
         assert kept.faults or kept.anchors != ours, place
     elsewhere.write_bytes(data[:-1])
     assert read_anchor_file(elsewhere).faults
+
+
+@pytest.mark.requirement("DOS-21")
+async def test_an_export_that_a_killed_process_left_behind_is_older_and_no_fault(home: Path) -> None:
+    path = home / "dossiers" / "ra.json"
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        events, links = await journal.read("ra"), await journal.links("ra")
+        write_dossier(home / "dossiers", build_dossier(events[:4], links[:4]))
+        assert await problems(planwarden) == []
+        assert await planwarden.record.older_export("ra") == 4
+        path.write_bytes(path.read_bytes().replace(b"Look at IBM", b"Look at JBM", 1))
+        assert [line for line in await problems(planwarden) if "differs from the journal" in line]
+        assert await planwarden.record.older_export("ra") is None
