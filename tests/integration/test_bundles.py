@@ -32,6 +32,7 @@ from planwarden.contracts.value import digest, digest_bytes
 from planwarden.errors import (
     BundleRejected,
     InputError,
+    RunErased,
     RunImported,
     RunNotFound,
     SigningKeyRejected,
@@ -39,8 +40,10 @@ from planwarden.errors import (
 )
 from planwarden.journal.chain import Payload, link
 from planwarden.journal.entry import fact_body
+from planwarden.journal.snapshot import Snapshot
+from planwarden.journal.sqlite.journal import SqliteJournal
 from planwarden.journal.sqlite.transfer import RunChoice
-from record_kit import CATALOG, OWNER, RUNS, TODAY, begun, fill, opened, problems
+from record_kit import CATALOG, ENDING, OWNER, RUNS, TODAY, begun, fill, opened, problems
 
 pytestmark = pytest.mark.anyio
 
@@ -648,3 +651,59 @@ async def test_every_run_of_a_bundle_is_in_an_anchor_imported_ones_too_and_it_is
     assert (told["ok"], told["anchors"], told["anchored_runs"]) == (True, 2, 1)
     assert [doubt["run_id"] for doubt in told["not_vouched_for"]] == list(RUNS)
     assert _looked_at(path)["anchored_runs"] == 4
+
+
+@pytest.mark.requirement("SEAL-11")
+@pytest.mark.parametrize("moment", range(1, 6))
+async def test_what_happens_during_an_export_is_left_out_and_the_bundle_verifies(
+    home: Path, tmp_path: Path, moment: int
+) -> None:
+    path, calls = tmp_path / "runs.tar", 0
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        lease, _ = await journal.create("r-going", "red", OWNER, begun("More"))
+
+        async def journal_that_moves() -> SqliteJournal:
+            nonlocal calls
+            calls += 1
+            if calls == moment + 1:
+                await journal.append(lease, ENDING)
+                other = RunStarted.model_validate(begun("x")[0].model_dump() | {"catalog_digest": digest(1)})
+                kept = Snapshot(digest=digest(1), kind="catalog", body=b"1")
+                await journal.snapshots.keep([kept])
+                await journal.create("z-new", "red", OWNER, [other])
+                assert await journal.anchors.make(FUTURE)
+            return journal
+
+        bundles = replace(planwarden.archive.bundles, journal=journal_that_moves)
+        await bundles.export(path, RunChoice())
+        assert calls > moment
+        assert faults_of(path) == []
+        names = [name for name, _ in parts_of(path)]
+        assert not [name for name in names if "z-new" in name]
+        record = dict(parts_of(path))["runs/r-going/record.jsonl"]
+        assert json.loads(record.split(b"\n")[0])["events"] == 4
+        again = tmp_path / "again.tar"
+        assert (await bundles.export(again, RunChoice())).runs == 5
+        assert faults_of(again) == []
+
+
+@pytest.mark.requirement("SEAL-11")
+async def test_a_run_that_is_erased_during_its_export_stops_it(home: Path, tmp_path: Path) -> None:
+    path, calls = tmp_path / "runs.tar", 0
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+
+        async def journal_that_erases() -> SqliteJournal:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                await journal.erasure.erase("ra", by="ada", reason="asked to")
+            return journal
+
+        bundles = replace(planwarden.archive.bundles, journal=journal_that_erases)
+        with pytest.raises(RunErased):
+            await bundles.export(path, RunChoice())
+        assert not path.exists()
+        await bundles.export(path, RunChoice())
+        assert faults_of(path) == []
