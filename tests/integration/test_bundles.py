@@ -220,6 +220,20 @@ async def test_a_part_that_says_it_is_larger_than_the_file_is_refused_before_it_
         list(places(file))
 
 
+class _ReadInPieces(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert 0 <= size <= 1024
+        return super().read(size)
+
+
+@pytest.mark.requirement("SEAL-5")
+@pytest.mark.parametrize("head", [b"", header("anchors.jsonl", 0)])
+async def test_of_a_file_of_zeros_no_more_is_read_than_an_end_has(head: bytes) -> None:
+    with pytest.raises(BundleRejected, match="does not end"):
+        list(places(_ReadInPieces(head + bytes(2**20))))
+
+
 @pytest.mark.requirement("SEAL-5")
 async def test_another_version_of_bundle_or_record_is_refused(
     bundle: Path, home: Path, tmp_path: Path
