@@ -300,6 +300,7 @@ REQUIREMENTS: dict[str, str] = {
     "SEAL-9": "What the pages say of bundles and anchors can be done by hand with the standard library.",
     "SEAL-10": "A bundled run that ended before an anchor and is shown to be in none is a fault.",
     "SEAL-11": "A bundle verifies that was exported while runs began, went on and were anchored.",
+    "SEAL-12": "A file of anchors cut in mid-line goes on where it was cut; after a restore one begins anew.",
     "HTM-1": "The dossier's schema is published with its version; every dossier made in tests keeps to it.",
     "HTM-2": "Every outcome has a page: one well-formed HTML file that loads nothing and runs nothing.",
     "HTM-3": "Whatever a prompt, a tool or a model says is text on the page, and what hides itself is shown.",

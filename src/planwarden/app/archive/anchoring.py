@@ -52,7 +52,7 @@ class Anchoring:
         return tuple(found)
 
     async def keep_in(self, path: Path) -> int:
-        """Add the anchors that a file lacks; gives how many those were.
+        """Add the anchors that a file lacks, also the rest of a line that was cut; gives how many they were.
 
         Raises:
             InputError: the file cannot be read.
@@ -62,14 +62,15 @@ class Anchoring:
         there = await asyncio.to_thread(path.exists)
         kept = await asyncio.to_thread(read_anchor_file, path) if there else KeptAnchors(path=path)
         ours = await self.all()
-        faults = (*kept.faults, *compared(kept, ours))
+        last = kept.anchors[-1].number if kept.anchors else 0
+        missing = tuple(anchor for anchor in ours if anchor.number > last)
+        goes_on = bool(missing) and missing[0].line().startswith(kept.torn)
+        faults = (*(kept.line_faults if goes_on else kept.faults), *compared(kept, ours))
         if faults:
             raise StoreCorrupt(
                 f"The anchors kept in {path} are not those of this journal: {faults[0].problem}.",
                 remedy="Nothing was written. See all with `planwarden dossier verify --all --anchors FILE`.",
             )
-        last = kept.anchors[-1].number if kept.anchors else 0
-        missing = tuple(anchor for anchor in ours if anchor.number > last)
         if missing:
-            await asyncio.to_thread(append_anchors, path, missing)
+            await asyncio.to_thread(append_anchors, path, missing, begun=kept.torn)
         return len(missing)
