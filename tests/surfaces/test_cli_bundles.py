@@ -161,3 +161,23 @@ def test_verify_says_that_an_exported_file_is_of_an_earlier_moment(cli: Cli, run
     assert "older export: the exported file is that of the first 3 events" in said.out
     assert cli("dossier", "verify", run_id, "--json").json["older_export"] == 3
     assert cli("dossier", "verify", "--all").code == 0
+
+
+@pytest.mark.requirement("SEAL-12")
+def test_after_a_restore_the_old_file_of_anchors_is_kept_and_a_new_one_begun(
+    cli: Cli, run_id: str, tmp_path: Path
+) -> None:
+    old, new, backup = (str(tmp_path / name) for name in ("old.jsonl", "new.jsonl", "backup.zip"))
+    assert cli("journal", "backup", backup).code == 0
+    cli("run", TASK, "--json")
+    assert cli("journal", "anchor", "--to", old, "--json").json["added_to_file"] == 2
+    assert cli("journal", "restore", backup, "--force").code == 0
+    kept = Path(old).read_bytes()
+    told = cli("journal", "anchor", "--to", old, "--json").error(6, "store_corrupt")
+    assert "anchor 2 is kept in" in told["message"]
+    assert "give --to a file that is not there yet" in told["remedy"]
+    assert Path(old).read_bytes() == kept
+    assert cli("journal", "anchor", "--to", new, "--json").json["added_to_file"] == 1
+    Path(old).write_bytes(kept.replace(b'"runs":1', b'"runs":2'))
+    told = cli("journal", "anchor", "--to", old, "--json").error(6, "store_corrupt")
+    assert "restore" not in told["remedy"]

@@ -14,6 +14,10 @@ from planwarden.journal.anchor import Anchor
 from planwarden.journal.sqlite.journal import SqliteJournal
 
 PAGE = 200
+_RESTORED = (
+    "If you put an older journal back with `planwarden journal restore --force`, keep this file as it is, and"
+    " start a new one: give --to a file that is not there yet."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +69,13 @@ class Anchoring:
         last = kept.anchors[-1].number if kept.anchors else 0
         missing = tuple(anchor for anchor in ours if anchor.number > last)
         goes_on = bool(missing) and missing[0].line().startswith(kept.torn)
-        faults = (*(kept.line_faults if goes_on else kept.faults), *compared(kept, ours))
+        damage = kept.line_faults if goes_on else kept.faults
+        faults = (*damage, *compared(kept, ours))
         if faults:
+            see = "Nothing was written. See all with `planwarden dossier verify --all --anchors FILE`."
             raise StoreCorrupt(
                 f"The anchors kept in {path} are not those of this journal: {faults[0].problem}.",
-                remedy="Nothing was written. See all with `planwarden dossier verify --all --anchors FILE`.",
+                remedy=see if damage else f"{see} {_RESTORED}",
             )
         if missing:
             await asyncio.to_thread(append_anchors, path, missing, begun=kept.torn)
