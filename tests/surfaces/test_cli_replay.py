@@ -77,3 +77,17 @@ def test_a_catalog_that_was_not_kept_is_said_with_what_follows(cli: Cli, tmp_pat
     database.close()
     cli("replay", run_id, "--plan", "--json").error(2, "snapshot_missing")
     assert cli("replay", run_id, "--json").json["ok"] is True
+
+
+def test_catalog_and_policy_of_a_run_are_given_back_by_the_digests_that_its_dossier_names(
+    cli: Cli, tmp_path: Path
+) -> None:
+    dossier = cli("dossier", "show", a_run(cli), "--format", "json").json
+    for name, holds in (("catalog_digest", "finance.snapshot"), ("policy_digest", "finance_agent")):
+        file = tmp_path / name
+        assert cli("dossier", "snapshot", dossier[name], "--out", str(file)).code == 0
+        assert digest_bytes(file.read_bytes()) == dossier[name]
+        assert holds in cli("dossier", "snapshot", dossier[name]).out
+    missing = cli("dossier", "snapshot", "sha256:" + "0" * 64)
+    assert missing.code == 2
+    assert "snapshot_missing" in missing.err

@@ -19,7 +19,8 @@ MAX_RUNS_COUNTED = 10_000
 async def with_earlier_turns(task: Task, journal: Journal, *, context_tokens: int) -> Task:
     """Give the task with what was said before in its conversation, as much as a context could ever hold.
 
-    Only runs of the same tenant that are over count. A damaged one is passed over.
+    Only runs of the same tenant that are over count. A damaged one is passed over, and so is one that came in
+    a bundle: what somebody else's file says is there to be read, not to speak into a conversation here.
 
     Args:
         task: one that brings its own exchanges is given back as it is.
@@ -46,7 +47,9 @@ async def with_earlier_turns(task: Task, journal: Journal, *, context_tokens: in
 
 
 async def _turn(journal: Journal, head: RunHead, task: Task) -> Turn:
-    """Give one run as a turn; nothing of one that is damaged, or that its own record puts elsewhere."""
+    """Give one run as a turn; nothing of one that was imported, is damaged, or belongs elsewhere."""
+    if head.origin is not None:
+        return ()
     try:
         state: RunState = fold(await journal.read(head.run_id))
     except (StoreCorrupt, RunErased):

@@ -17,7 +17,6 @@ from planwarden.app.result import RunResult
 from planwarden.app.shadowing.desk import ShadowDesk
 from planwarden.app.system import SystemClock, SystemIds
 from planwarden.audit.dossier import build_dossier
-from planwarden.audit.export import write_dossier
 from planwarden.audit.log import PlannedWith, log_planning
 from planwarden.configuration.settings import Settings, load_settings
 from planwarden.configuration.telemetry import secrets_of
@@ -356,7 +355,7 @@ class Planwarden:
         if state.ended is not None:
             await self.archive.anchoring.daily()
         dossier = build_dossier(events, await journal.links(state.run_id))
-        path = await asyncio.to_thread(write_dossier, self.settings.dossier_folder, dossier)
+        path = await self.record.export(dossier)
         await self.shadow.offer(state)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
 

@@ -6,7 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from planwarden.contracts.dossier import Dossier, DossierCall, DossierExchange, DossierStep
+from planwarden.contracts.dossier import (
+    Dossier,
+    DossierCall,
+    DossierExchange,
+    DossierStep,
+    said_by_person,
+)
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.plan import PlanDecision, PlanMetadata
 
@@ -143,7 +149,7 @@ def _calls(calls: Sequence[DossierCall]) -> list[str]:
             call.role or "–",
             json.dumps(call.arguments, ensure_ascii=False),
             f"{call.verdict.verdict} ({call.verdict.rule})" if call.verdict else "–",
-            call.status + (f" ({call.refusal or call.failure})" if call.refusal or call.failure else ""),
+            call.status + _because(call),
             f"{call.duration_s * 1000:.0f}" if call.duration_s is not None else "–",
             call.message or (call.result_digest or ""),
         )
@@ -151,6 +157,13 @@ def _calls(calls: Sequence[DossierCall]) -> list[str]:
     ]
     header = ("call", "tool", "role", "arguments", "verdict", "outcome", "ms", "message or result digest")
     return ["## Calls", "", *_table(header, rows)]
+
+
+def _because(call: DossierCall) -> str:
+    """Say why a call was refused or failed, or on whose word it counts as done."""
+    if call.refusal or call.failure:
+        return f" ({call.refusal or call.failure})"
+    return f" (as {call.settled_by} said)" if said_by_person(call) else ""
 
 
 def _answer(dossier: Dossier) -> list[str]:

@@ -15,7 +15,7 @@ from planwarden.audit.dossier import dossier_bytes
 from planwarden.audit.render import dossier_markdown
 from planwarden.audit.timeline import Timeline, timeline
 from planwarden.audit.tombstone import tombstone_bytes, tombstone_markdown
-from planwarden.cli.output import plain, tell
+from planwarden.cli.output import out, plain, tell
 from planwarden.cli.running import RunId, with_planwarden
 from planwarden.contracts.dossier import Dossier, RedactedDossier
 from planwarden.contracts.tombstone import Tombstone
@@ -81,7 +81,11 @@ def show(
         return written
 
     written = with_planwarden(work, as_json=form is Format.json)
-    if to is None:
+    if to is None and form is Format.md and out.is_terminal:
+        from rich.markdown import Markdown  # noqa: PLC0415 - seldom needed
+
+        out.print(Markdown(written))
+    elif to is None:
         typer.echo(written, nl=False)
     else:
         tell(f"written to [bold]{plain(str(to))}[/]")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from planwarden.cli import bundling
+from planwarden.cli import bundling, snapshots
 from planwarden.cli.dossier_show import show
 from planwarden.cli.output import fail
 from planwarden.cli.running import AsJson
@@ -17,6 +17,7 @@ from planwarden.errors import InputError
 app = typer.Typer(help="The record of runs: show it, verify it, hand it on.", no_args_is_help=True)
 
 app.command()(show)
+app.command("snapshot")(snapshots.command)
 
 
 @app.command()

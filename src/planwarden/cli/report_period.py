@@ -83,7 +83,7 @@ def _show(made: PeriodReport) -> None:
     if made.unreadable:
         tell(f"[yellow]{made.unreadable} damaged runs are left out[/]: see `planwarden runs`")
     if made.runs == 0:
-        say("No run began in this period; name a longer one: planwarden report --since 90d")
+        say("No such run began in this period; `planwarden runs` lists those that there are")
         return
     _show_figures(made)
     _show_slots(made)

@@ -32,7 +32,8 @@ def show_runs(rows: list[dict[str, Any]], *, nothing: str = NO_RUNS) -> None:
     beside = max((len(row["run_id"]) for row in rows), default=0) + len("  interrupted  adherence  ")
     for row in rows:
         adherence = "–" if row["adherence"] is None else f"{row['adherence']:.0%}"
-        told = f"(imported) {row['task']}" if row["origin"] else str(row["task"])
+        said = "(what it said was erased)" if row["status"] == "erased" else str(row["task"])
+        told = f"(imported) {said}" if row["origin"] else said
         task = Text.from_markup(plain(" ".join(told.split())))
         task.truncate(max(out.width - beside, 8), overflow="ellipsis")
         interrupted = row["status"] == "running" and not row["owned"]
@@ -50,7 +51,7 @@ def _row(state: RunState | StoreCorrupt | RunErased) -> dict[str, Any]:
             "status": "erased",
             "started_at": None,
             "adherence": None,
-            "task": state.message,
+            "task": None,
             "answer": None,
         }
     if isinstance(state, StoreCorrupt):

@@ -79,7 +79,9 @@ def with_planwarden(
     except PlanwardenError as error:
         fail(error, as_json=as_json)
     except KeyboardInterrupt:
-        tell("interrupted; what began is in the journal: see `planwarden runs`, `planwarden resume RUN`")
+        tell(
+            "interrupted; a run that had begun is in the journal: `planwarden runs`, `planwarden resume RUN`"
+        )
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -39,6 +39,11 @@ class DossierCall(Contract):
     settled_by: str | None = None
 
 
+def said_by_person(call: DossierCall) -> bool:
+    """Say whether a call counts as done, or not, on a person's word and not on that of its tool."""
+    return call.settled_by not in (None, "verify", "read") and call.status in ("returned", "not_done")
+
+
 class DossierStep(Contract):
     """One step: planned and done."""
 

@@ -8,11 +8,22 @@ from typing import Any, cast
 
 import pytest
 from dossier_pages import TAGS, Reading, check_harmless
-from dossier_scenes import SCENES, Scene, a_stage, a_step, carried_out, completed, parallel, scene_of
+from dossier_scenes import (
+    SCENES,
+    Scene,
+    a_stage,
+    a_step,
+    carried_out,
+    completed,
+    parallel,
+    scene_of,
+    settled,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.audit.page.amounts import seconds
+from planwarden.audit.page.answer import answer_claims
 from planwarden.audit.page.dossier_page import dossier_page
 from planwarden.audit.page.element import shown, tag, value
 from planwarden.audit.page.layout import GAP, lay_out
@@ -236,3 +247,13 @@ async def test_markdown_and_page_say_at_once_why_a_run_stands_as_it_does(name: s
     assert said in page_of(scene).text
     if not scene.dossier.steps:
         assert "None: nothing was done." in markdown
+
+
+@pytest.mark.requirement("HTM-1")
+async def test_what_counts_as_done_on_a_persons_word_is_shown_as_that_persons_word() -> None:
+    scene = await settled()
+    (call,) = [call for call in scene.dossier.calls if call.settled_by is not None]
+    told = f"as {call.settled_by} said"
+    assert f"returned ({told})" in dossier_markdown(scene.dossier)
+    assert scene.dossier.answer is not None
+    assert told in str(answer_claims(scene.dossier.answer, scene.dossier.calls))

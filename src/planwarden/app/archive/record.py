@@ -9,11 +9,18 @@ from pathlib import Path
 
 from planwarden.app.archive.tally import Tally
 from planwarden.audit.dossier import build_dossier
-from planwarden.audit.export import file_faults, older_export, tombstone_faults
+from planwarden.audit.export import (
+    file_faults,
+    older_export,
+    tombstone_faults,
+    write_dossier,
+    write_tombstone,
+)
 from planwarden.audit.metrics.totals import Totals
 from planwarden.audit.tombstone import build_tombstone
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
+from planwarden.contracts.facts import ERASED
 from planwarden.contracts.fold import fold
 from planwarden.contracts.run import RunState
 from planwarden.contracts.summary import RunSummary, summarise
@@ -121,6 +128,18 @@ class Record:
         """
         journal = await self.journal()
         return build_dossier(await journal.read(run_id), await journal.links(run_id))
+
+    async def export(self, dossier: Dossier) -> Path:
+        """Write a dossier to its file; its tombstone, if the run was erased while that was done.
+
+        Raises:
+            StoreUnavailable: the folder cannot be written.
+        """
+        path = await asyncio.to_thread(write_dossier, self.dossier_folder, dossier)
+        if (await (await self.journal()).head(dossier.run_id)).last_kind == ERASED:
+            tombstone = await self.tombstone(dossier.run_id)
+            path = await asyncio.to_thread(write_tombstone, self.dossier_folder, tombstone)
+        return path
 
     async def dossier_or_tombstone(self, run_id: str) -> Dossier | Tombstone:
         """Build a run's dossier, or what stands in its place once its payloads are erased.

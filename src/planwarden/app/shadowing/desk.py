@@ -68,7 +68,11 @@ class ShadowDesk:
         return Place(catalog=world.catalog, policy=world.policy)
 
     def real_work(self) -> AbstractContextManager[None]:
-        """Hold back shadow planning in this process for as long as the context lasts."""
+        """Hold back shadow planning in this process for as long as the context lasts.
+
+        Raises:
+            SettingsRejected: `SHADOW__PLANNER` is no planner's configuration; said before anything begins.
+        """
         live = self._live()
         return nullcontext() if live is None else live.real_work()
 
@@ -94,8 +98,10 @@ class ShadowDesk:
             from planwarden.app.shadowing.shadowing import begin_shadowing  # noqa: PLC0415 - heavy; see above
             from planwarden.configuration.planner_config import planner_config  # noqa: PLC0415 - likewise
 
+            config = planner_config(shadow.planner, self.settings.planner_llm, os.environ)
+
             def work() -> PlansAgain:
-                return self.plans_again(planner_config(shadow.planner, self.settings.planner_llm, os.environ))
+                return self.plans_again(config)
 
             self._begun = begin_shadowing(shadow.rate, self.settings.shadow_path, work)
         return self._begun

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from planwarden.audit.page.element import badge, code, joined, section, tag
 from planwarden.audit.page.tones import BAD, WAIT
-from planwarden.contracts.calls import Citation, StepAnswer
-from planwarden.contracts.dossier import Dossier, DossierCall
+from planwarden.contracts.calls import StepAnswer
+from planwarden.contracts.dossier import Dossier, DossierCall, said_by_person
 from planwarden.language.sentences import sentence_spans
 
 _BRACKETS = re.compile(r"[\[【][^\[\]【】\n]{1,200}[\]】]")
@@ -51,14 +51,15 @@ def _flags(answer: StepAnswer) -> Iterator[Markup]:
         yield tag("p", told, class_="note")
 
 
-def answer_claims(answer: StepAnswer, calls: Iterable[DossierCall]) -> Markup:
+def answer_claims(answer: StepAnswer, calls: Sequence[DossierCall]) -> Markup:
     """Show an answer's sentences beside those of the calls that they rest on."""
     tools = {call.id: call.tool for call in calls if call.id is not None and call.id in answer.evidence}
     sentences = [answer.text[start:end] for start, end in sentence_spans(answer.text)] or [answer.text]
     cited = [[name for name in _ids(sentence) if name in tools] for sentence in sentences]
     if answer.style == "evidence":
         _carry_back(cited)
-    by = {each.call: each for each in reversed(answer.citations)}
+    by = {each.call: _BY[each.by] for each in reversed(answer.citations)}
+    by |= {call.id: f"as {call.settled_by} said" for call in calls if call.id in by and said_by_person(call)}
     rows = (
         tag(
             "div",
@@ -109,10 +110,10 @@ def _linked(group: str, tools: Mapping[str, str]) -> Iterator[str]:
 
 
 def _rests(
-    names: Sequence[str], by: Mapping[str, Citation], tools: Mapping[str, str], *, uncited: bool
+    names: Sequence[str], by: Mapping[str, str], tools: Mapping[str, str], *, uncited: bool
 ) -> Iterator[Markup]:
     for name in dict.fromkeys(names):
-        told = _BY[by[name].by] if name in by else ""
+        told = by.get(name, "")
         link = tag("a", f"{name} {tools[name]}", href=f"#call-{name}")
         yield tag("div", link, tag("span", f" {told}", class_="note") if told else None)
     if uncited and not names:

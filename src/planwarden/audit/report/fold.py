@@ -42,7 +42,7 @@ async def period_report(
             unreadable += 1
             continue
         if tally is None:
-            tally = _begin(max(since, min(each.started_at, until)), until)
+            tally = _begin(max(since, each.started_at) if each.started_at < until else since, until)
         wanted = since <= each.started_at < until and tenant in (None, each.tenant)
         if wanted:
             tally.add(each)

@@ -133,6 +133,7 @@ def _make(path: Path) -> None:
         except sqlite3.Error as error:
             raise refusal(error, path) from error
         with suppress(FileExistsError):  # made by another process meanwhile, as whole as ours
+            new.chmod(0o600)  # whatever the folder lets others see: it holds what people asked
             os.link(new, path)
 
 

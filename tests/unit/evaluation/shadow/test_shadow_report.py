@@ -99,7 +99,7 @@ def test_where_the_interval_holds_0_nothing_is_told_and_where_it_is_narrow_the_c
 def test_too_few_tasks_with_a_known_right_plan_tell_nothing_however_clear_they_look() -> None:
     few = reported(pairs([RIGHT] * (LEAST_KNOWN - 1), [WRONG] * (LEAST_KNOWN - 1))).verdict
     assert few.winner == "untold"
-    assert f"only {LEAST_KNOWN - 1} have a known right plan" in few.sentence
+    assert f"{LEAST_KNOWN - 1} tasks with a known right plan are too few" in few.sentence
     unknown = [Compared(task=task("t"), first=said(RIGHT), second=said(WRONG))]
     report = reported(unknown)
     assert report.verdict.winner == "untold"

@@ -60,11 +60,15 @@ def _alone(first: SideReport) -> str:
 
 
 def _untold(known: int, first: SideReport, second: SideReport, same_plan: Figure | None) -> str:
-    few = "no task has a known right plan" if known == 0 else f"only {known} have a known right plan"
+    few = (
+        "no task has a known right plan"
+        if known == 0
+        else f"{known} tasks with a known right plan are too few"
+    )
     alike = f" They give the same plan for {same_plan.mean:.0%} of the tasks." if same_plan else ""
     return (
-        f"It cannot be told whether {first.name} or {second.name} plans better: of {first.tasks} tasks "
-        f"{few}, and {LEAST_KNOWN} are the least to go by.{alike}"
+        f"It cannot be told whether {first.name} or {second.name} plans better: {few}; "
+        f"at least {LEAST_KNOWN} are needed.{alike}"
     )
 
 
