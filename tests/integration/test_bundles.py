@@ -38,6 +38,7 @@ from planwarden.errors import (
     SigningKeyRejected,
     StoreCorrupt,
 )
+from planwarden.journal.anchor import RunEnd, make_anchor, read_anchor
 from planwarden.journal.chain import Payload, link
 from planwarden.journal.entry import fact_body
 from planwarden.journal.snapshot import Snapshot
@@ -665,6 +666,16 @@ async def test_every_run_of_a_bundle_is_in_an_anchor_imported_ones_too_and_it_is
     assert (told["ok"], told["anchors"], told["anchored_runs"]) == (True, 2, 1)
     assert [doubt["run_id"] for doubt in told["not_vouched_for"]] == list(RUNS)
     assert _looked_at(path)["anchored_runs"] == 4
+    second = dict(parts_of(path))["anchors.jsonl"].splitlines(keepends=True)[1]
+    kept.write_bytes(second)
+    assert _looked_at(path, kept)["anchored_runs"] == 4
+    end = RunEnd(run_id="re", seq=1, hash=digest(1))
+    third = make_anchor([end], after=read_anchor(second), at=FUTURE)
+    assert third
+    kept.write_bytes(third.line())
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchored_runs"], len(told["not_vouched_for"])) == (True, 0, 4)
+    assert "begins after the bundle's last anchor" in told["not_vouched_for"][0]["problem"]
 
 
 @pytest.mark.requirement("SEAL-11")

@@ -172,7 +172,7 @@ def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json:
         tell_faults(tally.doubts, word="[bold yellow]not vouched for[/]")
         if not tally.faults:
             said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
-            of_those = "in an anchor" if anchors is None else "whole in an anchor that you keep"
+            of_those = "in an anchor" if anchors is None else "in an anchor that you keep"
             out.print(f"[green]intact[/]  {said}; {tally.anchored} {of_those}", soft_wrap=True)
             say(plain(_signed_by(tally.fingerprint, pinned=pin is not None)))
     stop(Exit.VERIFICATION_FAILED if tally.faults else Exit.DONE)

@@ -49,9 +49,10 @@ class KeptCoverage:
         later = _made_after_end(run, self.kept.anchors)
         if later is None:
             return ()
+        older = "" if self.common else " the file begins after the bundle's last anchor,"
         problem = (
             f"it ended before anchor {later.number} was made, and only anchors that are not kept in"
-            f" {self.kept.path} took it in: it was imported, or its end was written later than it says"
+            f" {self.kept.path} took it in:{older} it was imported, or its end was written later than it says"
         )
         return (ChainFault(run_id=run.run_id, seq=None, problem=problem),)
 
