@@ -11,29 +11,40 @@ import sqlite3
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from planwarden.audit.bundle.archive import MAX_PART, header, places, write_end, write_part
 from planwarden.audit.bundle.envelope import Signed, pre_authentication_encoding, seal, unseal
 from planwarden.audit.bundle.keys import pinned, read_public_key, signing_key
 from planwarden.audit.bundle.parts import manifest_head, manifest_line
 from planwarden.audit.bundle.reading import open_bundle
-from planwarden.contracts.event import ChainFault
+from planwarden.audit.bundle.run_record import record_bytes
+from planwarden.cli.main import app
+from planwarden.contracts.event import ChainFault, RunEvent
 from planwarden.contracts.facts import CancelRequested, RunStarted
 from planwarden.contracts.value import digest, digest_bytes
 from planwarden.errors import (
     BundleRejected,
     InputError,
+    RunErased,
     RunImported,
     RunNotFound,
     SigningKeyRejected,
     StoreCorrupt,
 )
+from planwarden.journal.anchor import RunEnd, make_anchor, read_anchor
+from planwarden.journal.chain import Payload, link
+from planwarden.journal.entry import fact_body
+from planwarden.journal.snapshot import Snapshot
+from planwarden.journal.sqlite.journal import SqliteJournal
 from planwarden.journal.sqlite.transfer import RunChoice
-from record_kit import CATALOG, OWNER, RUNS, TODAY, begun, fill, opened, problems
+from record_kit import CATALOG, ENDING, OWNER, RUNS, TODAY, begun, fill, opened, problems
 
 pytestmark = pytest.mark.anyio
 
@@ -208,6 +219,20 @@ async def test_a_part_that_says_it_is_larger_than_the_file_is_refused_before_it_
     bundle.write_bytes(header("anchors.jsonl", MAX_PART) + b"x" * 512)
     with bundle.open("rb") as file, pytest.raises(BundleRejected, match="cut short"):
         list(places(file))
+
+
+class _ReadInPieces(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert 0 <= size <= 1024
+        return super().read(size)
+
+
+@pytest.mark.requirement("SEAL-5")
+@pytest.mark.parametrize("head", [b"", header("anchors.jsonl", 0)])
+async def test_of_a_file_of_zeros_no_more_is_read_than_an_end_has(head: bytes) -> None:
+    with pytest.raises(BundleRejected, match="does not end"):
+        list(places(_ReadInPieces(head + bytes(2**20))))
 
 
 @pytest.mark.requirement("SEAL-5")
@@ -505,6 +530,48 @@ async def test_what_is_erased_stays_erased_in_a_bundle_and_verifies(home: Path, 
         assert [fault for fault in faults_of(path) if "erased" in fault.problem]
 
 
+@pytest.mark.requirement("SEAL-7")
+async def test_a_run_that_goes_on_after_its_erasure_is_neither_exported_nor_imported(
+    home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "erased.tar"
+    async with opened(home) as planwarden, opened(tmp_path / "other") as other:
+        journal = await planwarden.journal()
+        await journal.erasure.erase("ra", by="ada", reason="asked to")
+        (home / "dossiers" / "ra.json").unlink()
+        await planwarden.archive.bundles.export(path, ["ra"])
+        run = await journal.transfer.take("ra")
+        fact = CancelRequested(by="me")
+        more = RunEvent(run_id="ra", seq=len(run.links) + 1, at=run.links[-1].at, epoch=1, fact=fact)
+        payload = Payload(nonce="0" * 32, body=fact_body(fact))
+        after = link(run.links[-1].hash, more, payload)
+        grown = replace(run, links=[*run.links, after], payloads={**run.payloads, more.seq: payload})
+        parts = [
+            (name, record_bytes(grown) if "record" in name else content) for name, content in parts_of(path)
+        ]
+        sealed(path, parts, home / "signing-key.pem")
+        assert [fault for fault in faults_of(path) if "goes on after event 7" in fault.problem]
+        with pytest.raises(BundleRejected, match="goes on after"):
+            await other.archive.bundles.import_from(path)
+        with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as stored:
+            moment = stored.execute("SELECT updated_at FROM runs WHERE run_id = 'ra'").fetchone()[0]
+            stored.execute(
+                "INSERT INTO events (run_id, seq, at, epoch, kind, payload_digest, previous, hash)"
+                " VALUES ('ra', ?, ?, 1, ?, ?, ?, ?)",
+                (after.seq, moment, after.kind, after.payload_digest, after.previous, after.hash),
+            )
+            stored.execute(
+                "INSERT INTO payloads (run_id, seq, nonce, body, erased) VALUES ('ra', ?, ?, ?, 0)",
+                (after.seq, payload.nonce, payload.body),
+            )
+            stored.execute(
+                "UPDATE runs SET last_seq = ?, last_kind = ?, head = ? WHERE run_id = 'ra'",
+                (after.seq, after.kind, after.hash),
+            )
+        with pytest.raises(StoreCorrupt, match="goes on after event 7"):
+            await planwarden.archive.bundles.export(tmp_path / "again.tar", ["ra"])
+
+
 @pytest.mark.requirement("SEAL-9")
 async def test_the_anchors_of_a_bundle_are_what_the_page_computes_by_hand(home: Path, bundle: Path) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "bundle.md").read_text("utf-8")
@@ -523,3 +590,145 @@ async def test_the_anchors_of_a_bundle_are_what_the_page_computes_by_hand(home: 
         assert by_hand["follows"](anchor, ends[anchor["number"]], previous)
         assert not by_hand["follows"](anchor, [("ra", 1, previous)], previous)
         previous = anchor["hash"]
+
+
+FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
+"""After the end of every run here, whatever the clock says."""
+
+
+def _looked_at(path: Path, kept: Path | None = None) -> Any:
+    arguments = ["dossier", "verify", "--bundle", str(path), "--json"]
+    said = CliRunner().invoke(app, [*arguments, "--anchors", str(kept)] if kept else arguments)
+    return json.loads(said.stdout)
+
+
+@pytest.mark.requirement("SEAL-10")
+async def test_a_run_whose_proof_is_left_out_is_found_once_an_anchor_was_made_after_its_end(
+    home: Path, tmp_path: Path
+) -> None:
+    path, kept = tmp_path / "runs.tar", tmp_path / "anchors.jsonl"
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        await journal.create("rd", "red", OWNER, begun("More"))
+        assert await journal.anchors.make(FUTURE)
+        await planwarden.archive.anchoring.keep_in(kept)
+        await planwarden.archive.bundles.export(path, RunChoice())
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchored_runs"], told["not_vouched_for"]) == (True, 4, [])
+    parts = parts_of(path)
+    key = home / "signing-key.pem"
+    for changed in (
+        _without(parts, "runs/rd/anchored"),
+        [(name, b"[]\n" if name == "runs/ra/anchored.json" else content) for name, content in parts],
+    ):
+        sealed(path, changed, key)
+        assert ["none of it is shown" in fault.problem for fault in faults_of(path)] == [True]
+    tail = json.loads(dict(parts)["runs/rb/anchored.json"])[:1]
+    text = json.dumps(tail, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    sealed(path, [(n, text if n == "runs/rb/anchored.json" else c) for n, c in parts], key)
+    (fault,) = faults_of(path)
+    assert (fault.run_id, "only its events up to 4 is" in fault.problem) == ("rb", True)
+
+
+@pytest.mark.requirement("SEAL-10")
+async def test_a_bundle_without_anchors_says_nothing_against_those_that_are_kept(
+    home: Path, tmp_path: Path
+) -> None:
+    path, kept = tmp_path / "runs.tar", tmp_path / "anchors.jsonl"
+    async with opened(home) as planwarden:
+        await (await planwarden.journal()).create("rd", "red", OWNER, begun("More"))
+        assert await (await planwarden.journal()).anchors.make(FUTURE)
+        await planwarden.archive.anchoring.keep_in(kept)
+        await planwarden.archive.bundles.export(path, RunChoice())
+    bare = [(name, b"" if name == "anchors.jsonl" else content) for name, content in parts_of(path)]
+    sealed(path, _without(bare, "anchored"), home / "signing-key.pem")
+    assert faults_of(path) == []
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchored_runs"]) == (False, 0)
+    assert [fault["run_id"] for fault in told["faults"]] == ["ra", "rb", "rc", "rd"]
+    assert "that is kept in" in told["faults"][0]["problem"]
+
+
+@pytest.mark.requirement("SEAL-10")
+async def test_every_run_of_a_bundle_is_in_an_anchor_imported_ones_too_and_it_is_said_which_are_not_kept(
+    home: Path, bundle: Path, tmp_path: Path
+) -> None:
+    path, kept = tmp_path / "back.tar", tmp_path / "anchors.jsonl"
+    async with opened(tmp_path / "other") as other:
+        journal = await other.journal()
+        await journal.create("rd", "red", OWNER, begun("More"))
+        assert await journal.anchors.make(FUTURE)
+        await other.archive.anchoring.keep_in(kept)
+        await other.archive.bundles.import_from(bundle)
+        await other.archive.bundles.export(path, RunChoice())
+    assert faults_of(path) == []
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchors"], told["anchored_runs"]) == (True, 2, 1)
+    assert [doubt["run_id"] for doubt in told["not_vouched_for"]] == list(RUNS)
+    assert _looked_at(path)["anchored_runs"] == 4
+    second = dict(parts_of(path))["anchors.jsonl"].splitlines(keepends=True)[1]
+    kept.write_bytes(second)
+    assert _looked_at(path, kept)["anchored_runs"] == 4
+    end = RunEnd(run_id="re", seq=1, hash=digest(1))
+    third = make_anchor([end], after=read_anchor(second), at=FUTURE)
+    assert third
+    kept.write_bytes(third.line())
+    told = _looked_at(path, kept)
+    assert (told["ok"], told["anchored_runs"], len(told["not_vouched_for"])) == (True, 0, 4)
+    assert "begins after the bundle's last anchor" in told["not_vouched_for"][0]["problem"]
+
+
+@pytest.mark.requirement("SEAL-11")
+@pytest.mark.parametrize("moment", range(1, 6))
+async def test_what_happens_during_an_export_is_left_out_and_the_bundle_verifies(
+    home: Path, tmp_path: Path, moment: int
+) -> None:
+    path, calls = tmp_path / "runs.tar", 0
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        lease, _ = await journal.create("r-going", "red", OWNER, begun("More"))
+
+        async def journal_that_moves() -> SqliteJournal:
+            nonlocal calls
+            calls += 1
+            if calls == moment + 1:
+                await journal.append(lease, ENDING)
+                other = RunStarted.model_validate(begun("x")[0].model_dump() | {"catalog_digest": digest(1)})
+                kept = Snapshot(digest=digest(1), kind="catalog", body=b"1")
+                await journal.snapshots.keep([kept])
+                await journal.create("z-new", "red", OWNER, [other])
+                assert await journal.anchors.make(FUTURE)
+            return journal
+
+        bundles = replace(planwarden.archive.bundles, journal=journal_that_moves)
+        await bundles.export(path, RunChoice())
+        assert calls > moment
+        assert faults_of(path) == []
+        names = [name for name, _ in parts_of(path)]
+        assert not [name for name in names if "z-new" in name]
+        record = dict(parts_of(path))["runs/r-going/record.jsonl"]
+        assert json.loads(record.split(b"\n")[0])["events"] == 4
+        again = tmp_path / "again.tar"
+        assert (await bundles.export(again, RunChoice())).runs == 5
+        assert faults_of(again) == []
+
+
+@pytest.mark.requirement("SEAL-11")
+async def test_a_run_that_is_erased_during_its_export_stops_it(home: Path, tmp_path: Path) -> None:
+    path, calls = tmp_path / "runs.tar", 0
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+
+        async def journal_that_erases() -> SqliteJournal:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                await journal.erasure.erase("ra", by="ada", reason="asked to")
+            return journal
+
+        bundles = replace(planwarden.archive.bundles, journal=journal_that_erases)
+        with pytest.raises(RunErased):
+            await bundles.export(path, RunChoice())
+        assert not path.exists()
+        await bundles.export(path, RunChoice())
+        assert faults_of(path) == []

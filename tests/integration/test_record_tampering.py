@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from planwarden.audit.anchor_file import read_anchor_file
+from planwarden.audit.dossier import build_dossier
+from planwarden.audit.export import write_dossier
+from planwarden.errors import StoreCorrupt
 from record_kit import RUNS, TODAY, fill, opened, problems
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("SEAL-2")]
@@ -267,3 +270,38 @@ async def test_every_changed_byte_of_the_anchors_kept_elsewhere_is_found(home: P
         assert kept.faults or kept.anchors != ours, place
     elsewhere.write_bytes(data[:-1])
     assert read_anchor_file(elsewhere).faults
+
+
+@pytest.mark.requirement("DOS-21")
+async def test_an_export_that_a_killed_process_left_behind_is_older_and_no_fault(home: Path) -> None:
+    path = home / "dossiers" / "ra.json"
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        events, links = await journal.read("ra"), await journal.links("ra")
+        write_dossier(home / "dossiers", build_dossier(events[:4], links[:4]))
+        assert await problems(planwarden) == []
+        assert await planwarden.record.older_export("ra") == 4
+        path.write_bytes(path.read_bytes().replace(b"Look at IBM", b"Look at JBM", 1))
+        assert [line for line in await problems(planwarden) if "differs from the journal" in line]
+        assert await planwarden.record.older_export("ra") is None
+
+
+@pytest.mark.requirement("SEAL-12")
+async def test_a_file_of_anchors_cut_in_the_middle_of_a_line_goes_on_and_a_wrong_line_is_left_alone(
+    home: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "anchors.jsonl"
+    async with opened(home) as planwarden:
+        assert await planwarden.archive.anchoring.keep_in(elsewhere) == 2
+        data = elsewhere.read_bytes()
+        first = data.index(b"\n") + 1
+        for cut in (1, first - 1, first, first + 1, len(data) - 2, len(data) - 1):
+            elsewhere.write_bytes(data[:cut])
+            assert bool(read_anchor_file(elsewhere).faults) == (cut != first)
+            assert await planwarden.archive.anchoring.keep_in(elsewhere) == (2 if cut < first else 1)
+            assert elsewhere.read_bytes() == data
+        for wrong in (data + b"{", data[:first] + b"{x", data[: first + 200] + b"x"):
+            elsewhere.write_bytes(wrong)
+            with pytest.raises(StoreCorrupt, match="cut short"):
+                await planwarden.archive.anchoring.keep_in(elsewhere)
+            assert elsewhere.read_bytes() == wrong

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from planwarden.audit.dossier import build_dossier, dossier_bytes
+from record_kit import opened
 from surfaces_kit import Cli, drop_the_last_event, flip_a_payload_byte
 
 TASK = "What is the latest price of IBM?"
@@ -139,3 +142,42 @@ def test_an_imported_run_is_shown_as_such_and_not_gone_on_with(
         cli(command, run_id, "--json").error(2, "run_imported")
     assert cli("dossier", "verify", run_id).code == 0
     assert cli("dossier", "verify", "--all").code == 0
+
+
+async def _first_events(home: Path, run_id: str, count: int) -> bytes:
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        events, links = await journal.read(run_id), await journal.links(run_id)
+        return dossier_bytes(build_dossier(events[:count], links[:count]))
+
+
+@pytest.mark.requirement("DOS-21")
+def test_verify_says_that_an_exported_file_is_of_an_earlier_moment(cli: Cli, run_id: str, home: Path) -> None:
+    path = home / "dossiers" / f"{run_id}.json"
+    assert cli("dossier", "verify", run_id, "--json").json["older_export"] is None
+    path.write_bytes(asyncio.run(_first_events(home, run_id, 3)))
+    said = cli("dossier", "verify", run_id)
+    assert said.code == 0
+    assert "older export: the exported file is that of the first 3 events" in said.out
+    assert cli("dossier", "verify", run_id, "--json").json["older_export"] == 3
+    assert cli("dossier", "verify", "--all").code == 0
+
+
+@pytest.mark.requirement("SEAL-12")
+def test_after_a_restore_the_old_file_of_anchors_is_kept_and_a_new_one_begun(
+    cli: Cli, run_id: str, tmp_path: Path
+) -> None:
+    old, new, backup = (str(tmp_path / name) for name in ("old.jsonl", "new.jsonl", "backup.zip"))
+    assert cli("journal", "backup", backup).code == 0
+    cli("run", TASK, "--json")
+    assert cli("journal", "anchor", "--to", old, "--json").json["added_to_file"] == 2
+    assert cli("journal", "restore", backup, "--force").code == 0
+    kept = Path(old).read_bytes()
+    told = cli("journal", "anchor", "--to", old, "--json").error(6, "store_corrupt")
+    assert "anchor 2 is kept in" in told["message"]
+    assert "give --to a file that is not there yet" in told["remedy"]
+    assert Path(old).read_bytes() == kept
+    assert cli("journal", "anchor", "--to", new, "--json").json["added_to_file"] == 1
+    Path(old).write_bytes(kept.replace(b'"runs":1', b'"runs":2'))
+    told = cli("journal", "anchor", "--to", old, "--json").error(6, "store_corrupt")
+    assert "restore" not in told["remedy"]

@@ -21,7 +21,16 @@ class KeptAnchors:
 
     path: Path
     anchors: tuple[Anchor, ...] = ()
-    faults: tuple[ChainFault, ...] = ()
+    line_faults: tuple[ChainFault, ...] = ()
+    """What is wrong with its whole lines."""
+    torn: bytes = b""
+    """What follows the last whole line: whoever wrote it was stopped in the middle."""
+
+    @property
+    def faults(self) -> tuple[ChainFault, ...]:
+        """Give everything that is wrong with it."""
+        torn = anchor_fault(f"the last line of {self.path} is cut short")
+        return (*self.line_faults, torn) if self.torn else self.line_faults
 
     def only(self, anchors: tuple[Anchor, ...]) -> KeptAnchors:
         """Give the same file with these of its anchors."""
@@ -53,8 +62,8 @@ def read_anchor_file(path: Path) -> KeptAnchors:
 def _parsed(path: Path, data: bytes) -> KeptAnchors:
     anchors: list[Anchor] = []
     faults: list[ChainFault] = []
-    lines = data.splitlines(keepends=True)
-    for number, line in enumerate(lines, start=1):
+    end = data.rfind(b"\n") + 1
+    for number, line in enumerate(data[:end].splitlines(keepends=True), start=1):
         try:
             anchor = read_anchor(line)
             if not line.endswith(b"}\n"):
@@ -67,7 +76,7 @@ def _parsed(path: Path, data: bytes) -> KeptAnchors:
             anchor_fault(f"{path}: {problem}") for problem in anchor_problems(anchor, before, first=False)
         )
         anchors.append(anchor)
-    return KeptAnchors(path=path, anchors=tuple(anchors), faults=tuple(faults))
+    return KeptAnchors(path=path, anchors=tuple(anchors), line_faults=tuple(faults), torn=data[end:])
 
 
 def compared(kept: KeptAnchors, ours: Sequence[Anchor]) -> Iterator[ChainFault]:
@@ -81,15 +90,17 @@ def compared(kept: KeptAnchors, ours: Sequence[Anchor]) -> Iterator[ChainFault]:
             yield anchor_fault(f"anchor {anchor.number} is another one in {kept.path}: {anchor.hash}")
 
 
-def append_anchors(path: Path, anchors: Sequence[Anchor]) -> None:
+def append_anchors(path: Path, anchors: Sequence[Anchor], *, begun: bytes = b"") -> None:
     """Add lines to a file of anchors; on disk when this returns.
+
+    `begun` is what the file has of the first of these lines already.
 
     Raises:
         StoreUnavailable: it cannot be written.
     """
     try:
         with path.open("ab") as file:
-            file.write(b"".join(anchor.line() for anchor in anchors))
+            file.write(b"".join(anchor.line() for anchor in anchors).removeprefix(begun))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
-from planwarden.audit.dossier import dossier_bytes
+from planwarden.audit.dossier import build_dossier, dossier_bytes
 from planwarden.audit.tombstone import tombstone_bytes
 from planwarden.contracts.dossier import Dossier
-from planwarden.contracts.event import ChainFault
+from planwarden.contracts.event import ChainFault, EventLink, RunEvent
 from planwarden.contracts.tombstone import Tombstone
-from planwarden.errors import StoreUnavailable
+from planwarden.errors import StoreCorrupt, StoreUnavailable
 
 
 def dossier_path(folder: Path, run_id: str) -> Path:
@@ -93,16 +95,47 @@ def tombstone_faults(folder: Path, tombstone: Tombstone) -> tuple[ChainFault, ..
     return _differences(dossier_path(folder, tombstone.run_id), tombstone.run_id, tombstone_bytes(tombstone))
 
 
-def _differences(path: Path, run_id: str, expected: bytes) -> tuple[ChainFault, ...]:
+def older_export(
+    folder: Path, run_id: str, events: Sequence[RunEvent], links: Sequence[EventLink]
+) -> int | None:
+    """Say of how many of a run's first events the exported file is the dossier; None: of all, or of none.
+
+    A process that is killed after a run ended and before it was exported leaves an earlier one.
+    """
+    found = _read(dossier_path(folder, run_id))
+    count = _events_listed(found) if found else 0
+    if not 0 < count < len(links):
+        return None
     try:
-        found = path.read_bytes()
+        earlier = build_dossier(events[:count], links[:count])
+    except StoreCorrupt:
+        return None
+    return count if dossier_bytes(earlier) == found else None
+
+
+def _events_listed(content: bytes) -> int:
+    try:
+        value: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return 0
+    events = cast("dict[str, object]", value).get("events") if isinstance(value, dict) else None
+    return len(cast("list[object]", events)) if isinstance(events, list) else 0
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
-        return ()
+        return None
     except OSError as error:
         raise StoreUnavailable(
             f"The dossier {path} cannot be read: {error.strerror or error}.", remedy="Make it readable."
         ) from error
-    if found == expected:
+
+
+def _differences(path: Path, run_id: str, expected: bytes) -> tuple[ChainFault, ...]:
+    found = _read(path)
+    if found is None or found == expected:
         return ()
     place = next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), None)
     at = f"byte {min(len(found), len(expected)) if place is None else place}"

@@ -21,6 +21,7 @@ from planwarden.errors import InputError, PlanwardenError
 
 if TYPE_CHECKING:
     from planwarden.app.archive.bundles import Exported, Imported
+    from planwarden.audit.anchor_file import KeptAnchors
     from planwarden.audit.bundle.keys import PublicKey
     from planwarden.audit.bundle.reading import Bundle
 
@@ -140,6 +141,7 @@ class _Tally:
     anchored: int = 0
     anchors: int = 0
     faults: list[ChainFault] = field(default_factory=list[ChainFault])
+    doubts: list[ChainFault] = field(default_factory=list[ChainFault])
 
 
 def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json: bool) -> None:
@@ -162,13 +164,16 @@ def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json:
                 "anchors": tally.anchors,
                 "anchored_runs": tally.anchored,
                 "faults": told(tally.faults),
+                "not_vouched_for": told(tally.doubts),
             }
         )
     else:
         tell_faults(tally.faults)
+        tell_faults(tally.doubts, word="[bold yellow]not vouched for[/]")
         if not tally.faults:
             said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
-            out.print(f"[green]intact[/]  {said}; {tally.anchored} in an anchor", soft_wrap=True)
+            of_those = "in an anchor" if anchors is None else "in an anchor that you keep"
+            out.print(f"[green]intact[/]  {said}; {tally.anchored} {of_those}", soft_wrap=True)
             say(plain(_signed_by(tally.fingerprint, pinned=pin is not None)))
     stop(Exit.VERIFICATION_FAILED if tally.faults else Exit.DONE)
 
@@ -180,7 +185,7 @@ def _looked_at(path: Path, anchors: Path | None, pin: str | None) -> _Tally:
     kept = None if anchors is None else read_anchor_file(anchors)
     with open_bundle(path, version=VERSION) as bundle:
         tally = _Tally(fingerprint=bundle.opened.fingerprint, version=bundle.opened.signed.planwarden_version)
-        _count_runs(bundle, tally)
+        _count_runs(bundle, tally, kept)
         if kept is not None:
             newest = max(bundle.anchors, default=0)
             since = tuple(anchor for anchor in kept.anchors if anchor.number <= newest)
@@ -191,12 +196,21 @@ def _looked_at(path: Path, anchors: Path | None, pin: str | None) -> _Tally:
     return tally
 
 
-def _count_runs(bundle: Bundle, tally: _Tally) -> None:
+def _count_runs(bundle: Bundle, tally: _Tally, kept: KeptAnchors | None) -> None:
+    from planwarden.audit.bundle.coverage import KeptCoverage  # noqa: PLC0415 - heavy
+
+    coverage: KeptCoverage | None = None
     for found in bundle.runs():
         tally.runs += 1
         tally.events += len(found.run.links)
-        tally.anchored += found.anchored > 0
         tally.faults += found.faults
+        if kept is None:
+            tally.anchored += bool(found.proofs)
+        elif found.run.links:
+            coverage = coverage or KeptCoverage.of(kept, bundle.anchors.keys())
+            tally.anchored += coverage.vouches(found.run, found.proofs)
+            tally.faults += coverage.faults(found.run, found.proofs)
+            tally.doubts += coverage.doubts(found.run, found.proofs)
     tally.faults += bundle.faults
     tally.anchors = len(bundle.anchors)
 

@@ -12,7 +12,7 @@ from rich.status import Status
 from planwarden.app import Planwarden
 from planwarden.audit.anchor_file import KeptAnchors, read_anchor_file
 from planwarden.cli.exits import Exit
-from planwarden.cli.output import err, out, plain, print_json, stop, tell
+from planwarden.cli.output import err, out, plain, print_json, say, stop, tell
 from planwarden.cli.running import with_planwarden
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault
@@ -37,22 +37,28 @@ class _Tally:
 def verify_run(run_id: str, anchors: Path | None, *, as_json: bool) -> None:
     """Examine one run."""
 
-    async def work(planwarden: Planwarden) -> tuple[tuple[ChainFault, ...], Dossier | Tombstone | None]:
+    async def work(
+        planwarden: Planwarden,
+    ) -> tuple[tuple[ChainFault, ...], Dossier | Tombstone | None, int | None]:
         faults = await planwarden.archive.verification.run(run_id, _kept(anchors))
-        return faults, None if faults else await planwarden.record.dossier_or_tombstone(run_id)
+        kept = None if faults else await planwarden.record.dossier_or_tombstone(run_id)
+        whole = isinstance(kept, Dossier)
+        return faults, kept, await planwarden.record.older_export(run_id) if whole else None
 
-    faults, kept = with_planwarden(work, as_json=as_json)
+    faults, kept, older = with_planwarden(work, as_json=as_json)
     erased = _erasure(kept) if isinstance(kept, Tombstone) else None
     events, head = (len(kept.events), kept.head) if kept is not None else (None, None)
     if as_json:
         about = {"run_id": run_id, "ok": not faults, "events": events, "head": head}
-        print_json({**about, "erased": erased, "faults": told(faults)})
+        print_json({**about, "erased": erased, "older_export": older, "faults": told(faults)})
     elif faults:
         tell_faults(faults, but=run_id)
     else:
         said = f"; erased by {plain(erased['by'])} on {erased['at'][:10]}" if erased else ""
         said += ", when it was not what had been written" if erased and erased["verified"] is False else ""
         out.print(f"[green]intact[/]  {plain(run_id)}: {events} events, head {head}{said}", soft_wrap=True)
+        if older is not None:
+            say(f"older export: the exported file is that of the first {count_of(older, 'event')}")
     stop(Exit.VERIFICATION_FAILED if faults else Exit.DONE)
 
 
@@ -112,9 +118,14 @@ def told(faults: list[ChainFault] | tuple[ChainFault, ...]) -> list[dict[str, An
     return [{**fault.model_dump(mode="json"), "run_id": fault.run_id or None} for fault in faults]
 
 
-def tell_faults(faults: list[ChainFault] | tuple[ChainFault, ...], *, but: str = "") -> None:
+def tell_faults(
+    faults: list[ChainFault] | tuple[ChainFault, ...],
+    *,
+    but: str = "",
+    word: str = "[bold red]altered[/]",
+) -> None:
     """Say faults, a line for each, with the run where it is not the one that was asked about."""
     for fault in faults:
         run = f"{fault.run_id}: " if fault.run_id not in ("", but) else ""
         place = f"event {fault.seq}: " if fault.seq is not None else ""
-        tell(f"[bold red]altered[/]  {plain(run + place + fault.problem)}")
+        tell(f"{word}  {plain(run + place + fault.problem)}")

@@ -143,8 +143,13 @@ def _payload_faults(links: Sequence[EventLink], payloads: Mapping[int, Payload])
 
 
 def _erasure_faults(links: Sequence[EventLink], payloads: Mapping[int, Payload]) -> Iterator[tuple[int, str]]:
-    """Hold what is erased against the last event that says so: everything before it is, and nothing else."""
+    """Hold what is erased against the last event that says so: everything before it is, and nothing else.
+
+    Nothing follows that event: an erased run does not go on.
+    """
     said = max((found.seq for found in links if found.kind == ERASED), default=0)
+    if said and said != links[-1].seq:
+        yield links[-1].seq, f"the run goes on after event {said}, which says that it was erased"
     for found in links:
         payload = payloads.get(found.seq)
         if payload is None or payload.erased == (found.seq < said):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planwarden.contracts.event import ChainFault, EventLink
 from planwarden.journal.chain import Payload, chain_faults
@@ -24,6 +24,11 @@ class StoredRun:
     def is_whole(self) -> bool:
         """Say whether no payload was erased."""
         return not any(payload.erased for payload in self.payloads.values())
+
+    def first(self, count: int) -> StoredRun:
+        """Give it as it was when it had so many events."""
+        kept = {seq: payload for seq, payload in self.payloads.items() if seq <= count}
+        return replace(self, links=self.links[:count], payloads=kept)
 
     def faults(self) -> tuple[ChainFault, ...]:
         """Find every place where it is not what was written."""

@@ -138,6 +138,11 @@ def test_an_erased_payload_is_accepted_only_when_marked_and_gone_and_an_event_sa
     word = Payload(nonce="4" * 32, body=fact_body(said.fact))
     links.append(link(links[-1].hash, said, word))
     assert chain_faults(links, {1: gone, 2: gone, 3: gone, 4: word}) == ()
+    more = Payload(nonce="5" * 32, body=fact_body(event(5, "d").fact))
+    gone_on = [*links, link(links[-1].hash, event(5, "d"), more)]
+    assert seqs_and_problems(gone_on, {1: gone, 2: gone, 3: gone, 4: word, 5: more}) == (
+        "5 the run goes on after event 4, which says that it was erased"
+    )
     assert seqs_and_problems(links, {**payloads, 1: gone, 3: gone, 4: word}) == (
         "2 the payload is still there, although event 4 says that it was erased"
     )

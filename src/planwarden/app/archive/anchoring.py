@@ -14,6 +14,10 @@ from planwarden.journal.anchor import Anchor
 from planwarden.journal.sqlite.journal import SqliteJournal
 
 PAGE = 200
+_RESTORED = (
+    "If you put an older journal back with `planwarden journal restore --force`, keep this file as it is, and"
+    " start a new one: give --to a file that is not there yet."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class Anchoring:
         return tuple(found)
 
     async def keep_in(self, path: Path) -> int:
-        """Add the anchors that a file lacks; gives how many those were.
+        """Add the anchors that a file lacks, also the rest of a line that was cut; gives how many they were.
 
         Raises:
             InputError: the file cannot be read.
@@ -62,14 +66,17 @@ class Anchoring:
         there = await asyncio.to_thread(path.exists)
         kept = await asyncio.to_thread(read_anchor_file, path) if there else KeptAnchors(path=path)
         ours = await self.all()
-        faults = (*kept.faults, *compared(kept, ours))
-        if faults:
-            raise StoreCorrupt(
-                f"The anchors kept in {path} are not those of this journal: {faults[0].problem}.",
-                remedy="Nothing was written. See all with `planwarden dossier verify --all --anchors FILE`.",
-            )
         last = kept.anchors[-1].number if kept.anchors else 0
         missing = tuple(anchor for anchor in ours if anchor.number > last)
+        goes_on = bool(missing) and missing[0].line().startswith(kept.torn)
+        damage = kept.line_faults if goes_on else kept.faults
+        faults = (*damage, *compared(kept, ours))
+        if faults:
+            see = "Nothing was written. See all with `planwarden dossier verify --all --anchors FILE`."
+            raise StoreCorrupt(
+                f"The anchors kept in {path} are not those of this journal: {faults[0].problem}.",
+                remedy=see if damage else f"{see} {_RESTORED}",
+            )
         if missing:
-            await asyncio.to_thread(append_anchors, path, missing)
+            await asyncio.to_thread(append_anchors, path, missing, begun=kept.torn)
         return len(missing)

@@ -16,7 +16,9 @@ from planwarden.audit.bundle.parts import ANCHORS, run_part, snapshot_part
 from planwarden.audit.bundle.reading import Bundle, BundledRun, open_bundle
 from planwarden.audit.bundle.run_record import AnchorProof, proof_bytes, record_bytes
 from planwarden.audit.bundle.writing import BundleWriter, new_bundle
+from planwarden.contracts.facts import ERASED
 from planwarden.errors import BundleRejected, StoreCorrupt
+from planwarden.journal.erasure import run_erased
 from planwarden.journal.merkle import HashTree
 from planwarden.journal.snapshot import Snapshot
 from planwarden.journal.sqlite.journal import SqliteJournal
@@ -68,8 +70,12 @@ class Bundles:
     async def export(self, path: Path, wanted: Sequence[str] | RunChoice) -> Exported:
         """Write runs, named or chosen, to a new file; one is held at a time.
 
+        What grew since the last anchor is taken into a new one first: so each run is in an anchor to its end.
+        A run that goes on meanwhile is written as that anchor took it in, one that begins is left out.
+
         Raises:
             RunNotFound: a run that is named is not there.
+            RunErased: a run was erased meanwhile; no file is left.
             StoreCorrupt: a run is not what was written; no file is left.
             InputError: the file is there already.
             StoreUnavailable: it cannot be written.
@@ -77,11 +83,14 @@ class Bundles:
         """
         key = await asyncio.to_thread(signing_key, self.key_file)
         with new_bundle(path) as writer:
-            await asyncio.to_thread(writer.add, ANCHORS, await self._anchors())
-            for name, content in await self._snapshots(wanted):
+            run_ids = await self._ids(wanted)
+            await self.anchoring.make()
+            anchors = await self.anchoring.all()
+            await asyncio.to_thread(writer.add, ANCHORS, b"".join(anchor.line() for anchor in anchors))
+            for name, content in await self._snapshots(run_ids):
                 await asyncio.to_thread(writer.add, name, content)
-            shelf = _TreeShelf()
-            async for run_id in self._ids(wanted):
+            shelf = _TreeShelf(last=anchors[-1].number if anchors else 0)
+            for run_id in run_ids:
                 await self._add(writer, run_id, shelf)
             await asyncio.to_thread(writer.finish, key, VERSION)
         return Exported(runs=writer.runs, key=key.public)
@@ -116,26 +125,20 @@ class Bundles:
         kept = [snapshot for digest in found.snapshots if (snapshot := bundle.snapshot(digest))]
         return await (await self.journal()).transfer.put(found.run, kept, origin=fingerprint)
 
-    async def _ids(self, wanted: Sequence[str] | RunChoice) -> AsyncGenerator[str]:
+    async def _ids(self, wanted: Sequence[str] | RunChoice) -> Sequence[str]:
         """Give the ids of the runs that are wanted, in the order of ids, each once."""
         if not isinstance(wanted, RunChoice):
-            for run_id in sorted(set(wanted)):
-                yield run_id
-            return
-        transfer, last = (await self.journal()).transfer, ""
-        while page := await transfer.ids_after(last, wanted, limit=PAGE):
-            for run_id in page:
-                yield run_id
-            last = page[-1]
+            return sorted(set(wanted))
+        transfer, found = (await self.journal()).transfer, list[str]()
+        while page := await transfer.ids_after(found[-1] if found else "", wanted, limit=PAGE):
+            found += page
+        return found
 
-    async def _anchors(self) -> bytes:
-        return b"".join(anchor.line() for anchor in await self.anchoring.all())
-
-    async def _snapshots(self, wanted: Sequence[str] | RunChoice) -> Iterable[tuple[str, bytes]]:
+    async def _snapshots(self, run_ids: Sequence[str]) -> Iterable[tuple[str, bytes]]:
         """Give every catalog and policy that the runs name and that is kept, by their parts' names."""
         journal = await self.journal()
         found: dict[str, Snapshot | None] = {}
-        async for run_id in self._ids(wanted):
+        for run_id in run_ids:
             for digest in await journal.survey.snapshots_named(run_id):
                 if digest not in found:
                     found[digest] = await journal.snapshots.find(digest)
@@ -151,8 +154,10 @@ class Bundles:
                 f"Run {run_id} cannot be exported: {missing[0].problem}.",
                 remedy=f"See all that is wrong with `planwarden dossier verify {run_id}`.",
             )
+        taken = [each for each in await journal.anchors.taken_in(run_id) if each.anchor <= shelf.last]
+        run = _until(run, max((each.end.seq for each in taken), default=len(run.links)))
         proofs: list[AnchorProof] = []
-        for each in await journal.anchors.taken_in(run_id):
+        for each in taken:
             tree = await shelf.tree(journal, each.anchor)
             steps = [f"sha256:{step.hex()}" for step in tree.proof(each.index)]
             proofs.append(
@@ -166,7 +171,9 @@ class Bundles:
 class _TreeShelf:
     """The hash trees that were needed last: neighbouring runs are mostly in the same anchors."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, last: int) -> None:
+        """Take the number of the last anchor that the bundle has."""
+        self.last = last
         self._trees: dict[int, HashTree] = {}
 
     async def tree(self, journal: SqliteJournal, number: int) -> HashTree:
@@ -176,6 +183,18 @@ class _TreeShelf:
                 del self._trees[next(iter(self._trees))]
             self._trees[number] = await journal.anchors.tree(number)
         return self._trees[number]
+
+
+def _until(run: StoredRun, seq: int) -> StoredRun:
+    """Leave out what a run did after the anchor.
+
+    Raises:
+        RunErased: it was erased since, what it said before cannot be exported any more.
+    """
+    erased = next((link for link in run.links[seq:] if link.kind == ERASED), None)
+    if erased is not None:
+        raise run_erased(run.run_id, erased.at)
+    return run.first(seq)
 
 
 def _write_run(writer: BundleWriter, run: StoredRun, proofs: Sequence[AnchorProof]) -> None:

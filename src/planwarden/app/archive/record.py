@@ -9,7 +9,13 @@ from pathlib import Path
 
 from planwarden.app.archive.tally import Tally
 from planwarden.audit.dossier import build_dossier
-from planwarden.audit.export import file_faults, tombstone_faults, write_dossier, write_tombstone
+from planwarden.audit.export import (
+    file_faults,
+    older_export,
+    tombstone_faults,
+    write_dossier,
+    write_tombstone,
+)
 from planwarden.audit.metrics.totals import Totals
 from planwarden.audit.tombstone import build_tombstone
 from planwarden.contracts.dossier import Dossier
@@ -162,6 +168,7 @@ class Record:
     async def verify(self, run_id: str) -> tuple[ChainFault, ...]:
         """Find every place where a run's record is not what was written: chain, payloads, exported file.
 
+        A file that was exported before the run went on to its end is none: `older_export` tells of it.
         Of an erased run, also its summary: it is all that is left of what it did.
         """
         journal = await self.journal()
@@ -175,7 +182,20 @@ class Record:
         if isinstance(kept, Tombstone):
             faults = await journal.erasure.summary_faults(run_id)
             return faults or await asyncio.to_thread(tombstone_faults, self.dossier_folder, kept)
-        return await asyncio.to_thread(file_faults, self.dossier_folder, kept)
+        faults = await asyncio.to_thread(file_faults, self.dossier_folder, kept)
+        return () if faults and await self.older_export(run_id) else faults
+
+    async def older_export(self, run_id: str) -> int | None:
+        """Say of how many of a run's first events the exported file is; None: of all, or of none.
+
+        Raises:
+            RunNotFound: no such run.
+            StoreCorrupt: its record cannot be read back.
+            StoreUnavailable: the file cannot be read.
+        """
+        journal = await self.journal()
+        events, links = await journal.read(run_id), await journal.links(run_id)
+        return await asyncio.to_thread(older_export, self.dossier_folder, run_id, events, links)
 
 
 async def _state_or_damage(journal: Journal, run_id: str) -> RunState | StoreCorrupt | RunErased:

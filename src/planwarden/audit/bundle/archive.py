@@ -88,7 +88,7 @@ def places(file: BinaryIO) -> Iterator[Place]:
         file.seek(offset)
         block = file.read(_BLOCK)
         if not block.strip(b"\0"):
-            if block + file.read() != _END:
+            if block + file.read(len(_END)) != _END:
                 raise rejected("it does not end as an archive does")
             return
         place = _place(block, offset + _BLOCK)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from planwarden.audit.bundle.archive import Place, places, read_part, rejected
 from planwarden.audit.bundle.contents import dossier_problem, snapshots_wanted
+from planwarden.audit.bundle.coverage import coverage_problem
 from planwarden.audit.bundle.envelope import Opened, unseal
 from planwarden.audit.bundle.parts import (
     MANIFEST,
@@ -21,7 +22,7 @@ from planwarden.audit.bundle.parts import (
     run_of,
     snapshot_of,
 )
-from planwarden.audit.bundle.run_record import proof_problem, read_proofs, read_record
+from planwarden.audit.bundle.run_record import AnchorProof, proof_problem, read_proofs, read_record
 from planwarden.contracts.event import ChainFault
 from planwarden.contracts.value import digest_bytes
 from planwarden.errors import InputError
@@ -37,8 +38,8 @@ class BundledRun:
     run: StoredRun
     snapshots: tuple[str, ...]
     """Digests of the catalogs and policies that it names and that the bundle has."""
-    anchored: int
-    """How many anchors are shown to have taken it in."""
+    proofs: tuple[AnchorProof, ...]
+    """What shows that anchors took it in."""
     faults: tuple[ChainFault, ...]
 
 
@@ -126,11 +127,12 @@ class Bundle:
         if not faults:
             same = self.version == self.opened.signed.planwarden_version
             problems += filter(None, [dossier_problem(run, held.get("dossier.json"), same_version=same)])
+            problems += filter(None, [coverage_problem(run, proofs, self.anchors.values())])
         faults += (ChainFault(run_id=run_id, seq=None, problem=problem) for problem in problems)
         return BundledRun(
             run=run,
             snapshots=tuple(digest for digest in wanted.named if digest in self._snapshots),
-            anchored=len(proofs),
+            proofs=proofs,
             faults=tuple(faults),
         )
 
