@@ -181,3 +181,16 @@ def test_after_a_restore_the_old_file_of_anchors_is_kept_and_a_new_one_begun(
     Path(old).write_bytes(kept.replace(b'"runs":1', b'"runs":2'))
     told = cli("journal", "anchor", "--to", old, "--json").error(6, "store_corrupt")
     assert "restore" not in told["remedy"]
+
+
+@pytest.mark.requirement("SEAL-4")
+def test_a_range_without_runs_and_a_file_without_anchors_are_refused(
+    cli: Cli, run_id: str, tmp_path: Path
+) -> None:
+    file, empty = tmp_path / "none.tar", tmp_path / "empty.jsonl"
+    empty.touch()
+    assert "nothing to export" in cli("dossier", "export", "--since", "2030-01-01", "--out", str(file)).err
+    assert not file.exists()
+    for arguments in (("--all",), (run_id,)):
+        said = cli("dossier", "verify", *arguments, "--anchors", str(empty))
+        assert (said.code, "holds no anchor" in said.err) == (2, True)

@@ -59,6 +59,21 @@ def read_anchor_file(path: Path) -> KeptAnchors:
     return _parsed(path, data)
 
 
+def anchors_to_compare(path: Path) -> KeptAnchors:
+    """Read a file of anchors to hold a record against.
+
+    Raises:
+        InputError: see `read_anchor_file`; or it holds no anchor, and everything would agree with it.
+    """
+    kept = read_anchor_file(path)
+    if not (kept.anchors or kept.faults):
+        raise InputError(
+            f"The file of anchors {path} holds no anchor.",
+            remedy="Name a file that `planwarden journal anchor --to FILE` wrote.",
+        )
+    return kept
+
+
 def _parsed(path: Path, data: bytes) -> KeptAnchors:
     anchors: list[Anchor] = []
     faults: list[ChainFault] = []

@@ -179,10 +179,10 @@ def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json:
 
 
 def _looked_at(path: Path, anchors: Path | None, pin: str | None) -> _Tally:
-    from planwarden.audit.anchor_file import compared, read_anchor_file  # noqa: PLC0415 - heavy
+    from planwarden.audit.anchor_file import anchors_to_compare, compared  # noqa: PLC0415 - heavy
     from planwarden.audit.bundle.reading import open_bundle  # noqa: PLC0415 - heavy
 
-    kept = None if anchors is None else read_anchor_file(anchors)
+    kept = None if anchors is None else anchors_to_compare(anchors)
     with open_bundle(path, version=VERSION) as bundle:
         tally = _Tally(fingerprint=bundle.opened.fingerprint, version=bundle.opened.signed.planwarden_version)
         _count_runs(bundle, tally, kept)

@@ -19,7 +19,9 @@ def show_erasure(done: Erasure, *, as_json: bool, dry_run: bool = False) -> None
         print_json(_as_json(done, dry_run=dry_run))
         return
     named = _named(done.named, done.runs)
-    if dry_run:
+    if not (done.runs or done.already or done.left or done.altered):
+        say("no such run is in this journal: nothing to erase")
+    elif dry_run:
         say(f"would erase what {counted_runs(done.runs)} said{named}")
     else:
         plans = f", {done.plans} remembered plans" if done.plans else ""

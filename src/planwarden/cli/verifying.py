@@ -10,7 +10,7 @@ import typer
 from rich.status import Status
 
 from planwarden.app import Planwarden
-from planwarden.audit.anchor_file import KeptAnchors, read_anchor_file
+from planwarden.audit.anchor_file import KeptAnchors, anchors_to_compare
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import err, out, plain, print_json, say, stop, tell
 from planwarden.cli.running import with_planwarden
@@ -110,7 +110,7 @@ def count_of(number: int, noun: str) -> str:
 
 
 def _kept(path: Path | None) -> KeptAnchors | None:
-    return None if path is None else read_anchor_file(path)
+    return None if path is None else anchors_to_compare(path)
 
 
 def told(faults: list[ChainFault] | tuple[ChainFault, ...]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from planwarden.audit.bundle.reading import Bundle, BundledRun, open_bundle
 from planwarden.audit.bundle.run_record import AnchorProof, proof_bytes, record_bytes
 from planwarden.audit.bundle.writing import BundleWriter, new_bundle
 from planwarden.contracts.facts import ERASED
-from planwarden.errors import BundleRejected, StoreCorrupt
+from planwarden.errors import BundleRejected, InputError, StoreCorrupt
 from planwarden.journal.erasure import run_erased
 from planwarden.journal.merkle import HashTree
 from planwarden.journal.snapshot import Snapshot
@@ -77,13 +77,18 @@ class Bundles:
             RunNotFound: a run that is named is not there.
             RunErased: a run was erased meanwhile; no file is left.
             StoreCorrupt: a run is not what was written; no file is left.
-            InputError: the file is there already.
+            InputError: the file is there already, or no run is as wanted.
             StoreUnavailable: it cannot be written.
             SigningKeyRejected: the key cannot be used.
         """
         key = await asyncio.to_thread(signing_key, self.key_file)
         with new_bundle(path) as writer:
             run_ids = await self._ids(wanted)
+            if not run_ids:
+                raise InputError(
+                    "No such run is in this journal: there is nothing to export.",
+                    remedy="See which there are with `planwarden runs`.",
+                )
             await self.anchoring.make()
             anchors = await self.anchoring.all()
             await asyncio.to_thread(writer.add, ANCHORS, b"".join(anchor.line() for anchor in anchors))
