@@ -60,11 +60,10 @@ def _alone(first: SideReport) -> str:
 
 
 def _untold(known: int, first: SideReport, second: SideReport, same_plan: Figure | None) -> str:
-    few = (
-        "no task has a known right plan"
-        if known == 0
-        else f"{known} tasks with a known right plan are too few"
-    )
+    counted = "1 task" if known == 1 else f"{known} tasks"
+    few = f"{counted} with a known right plan {'is' if known == 1 else 'are'} too few"
+    if known == 0:
+        few = "no task has a known right plan"
     alike = f" They give the same plan for {same_plan.mean:.0%} of the tasks." if same_plan else ""
     return (
         f"It cannot be told whether {first.name} or {second.name} plans better: {few}; "
