@@ -49,7 +49,7 @@ def test_fallbacks_deviations_and_refusals_are_counted_by_name(cli: Cli, mind: M
 def test_an_empty_journal_and_another_tenant_read_well(cli: Cli) -> None:
     said = cli("report")
     assert (said.code, "0 runs" in said.out) == (0, True)
-    assert "No run began in this period" in said.out
+    assert "No such run began in this period" in said.out
     cli("run", TASK, "--json")
     assert cli("report", "--tenant", "other", "--json").json["runs"] == 0
     assert cli("report", "--until", "1h", "--json").json["runs"] == 0
