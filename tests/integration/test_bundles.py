@@ -457,7 +457,6 @@ async def test_runs_are_chosen_by_tenant_and_time(home: Path, tmp_path: Path) ->
         for number, (choice, runs) in enumerate(
             (
                 (RunChoice(tenant="red"), 3),
-                (RunChoice(tenant="blue"), 0),
                 (RunChoice(since=head.created_at), 2),
                 (RunChoice(until=head.created_at), 1),
             )
@@ -465,6 +464,9 @@ async def test_runs_are_chosen_by_tenant_and_time(home: Path, tmp_path: Path) ->
             path = tmp_path / f"{number}.tar"
             assert (await planwarden.archive.bundles.export(path, choice)).runs == runs
             assert faults_of(path) == []
+        with pytest.raises(InputError, match="nothing to export"):
+            await planwarden.archive.bundles.export(tmp_path / "none.tar", RunChoice(tenant="blue"))
+        assert not (tmp_path / "none.tar").exists()
 
 
 @pytest.mark.requirement("SEAL-6")
