@@ -44,16 +44,20 @@ def estimate(values: Sequence[float], *, resamples: int = RESAMPLES, seed: int =
 def macro_estimate(
     groups: Mapping[str, Sequence[float]], *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Estimate:
-    """Give the unweighted mean over groups' means; resampled within each group."""
+    """Give the unweighted mean over groups' means; resampled within each group.
+
+    As many samples lie below the interval as above it, so that values of the other sign have its mirror image.
+    """
     random = Random(seed)  # noqa: S311 - statistics, not secrets
     kept = [values for values in groups.values() if values]
     means = sorted(
         fmean(fmean(random.choices(values, k=len(values))) for values in kept) for _ in range(resamples)
     )
+    outside = int(0.025 * (resamples - 1))
     return Estimate(
         mean=fmean(fmean(values) for values in kept),
-        low=means[int(0.025 * (resamples - 1))],
-        high=means[int(0.975 * (resamples - 1))],
+        low=means[outside],
+        high=means[-1 - outside],
         count=sum(map(len, kept)),
     )
 

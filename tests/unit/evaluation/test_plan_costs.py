@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.memory import RememberedPlan
@@ -169,3 +171,13 @@ def test_pairing_takes_out_what_makes_a_task_hard() -> None:
     pairs = [(n / 100, n / 100 + 0.1) for n in range(90)]
     found = paired_estimate({"": pairs})
     assert 0.0999 < found.low <= found.high < 0.1001
+
+
+@pytest.mark.requirement("BEN-1")
+@given(st.lists(st.tuples(st.sampled_from((0.0, 0.5, 1.0)), st.sampled_from((0.0, 0.5, 1.0))), min_size=1))
+def test_the_interval_of_a_difference_is_mirrored_when_its_sides_are_swapped(
+    pairs: list[tuple[float, float]],
+) -> None:
+    there = paired_estimate({"": pairs}, resamples=200)
+    back = paired_estimate({"": [(second, first) for first, second in pairs]}, resamples=200)
+    assert (back.mean, back.low, back.high) == (-there.mean, -there.high, -there.low)
