@@ -72,7 +72,10 @@ def with_planwarden(
         settings = load_settings(given)
         configure_log(settings.planwarden_log)
         async with Planwarden.open(settings) as planwarden:
-            return await work(planwarden)
+            done = await work(planwarden)
+            if (trouble := planwarden.shadow.trouble) is not None:
+                tell(f"[yellow]not shadowed[/]: {plain(str(trouble))}")
+            return done
 
     try:
         return anyio.run(opened)

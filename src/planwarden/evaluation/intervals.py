@@ -46,7 +46,7 @@ def macro_estimate(
 ) -> Estimate:
     """Give the unweighted mean over groups' means; resampled within each group.
 
-    As many samples lie below the interval as above it, so that values of the other sign have its mirror image.
+    As many samples lie below the interval as above it: values of the other sign have its mirror image.
     """
     random = Random(seed)  # noqa: S311 - statistics, not secrets
     kept = [values for values in groups.values() if values]

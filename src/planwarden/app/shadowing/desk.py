@@ -12,6 +12,7 @@ from planwarden.configuration.settings import Settings
 from planwarden.contracts.clock import Clock
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.contracts.run import RunState
+from planwarden.errors import ConfigurationError
 from planwarden.journal.port import Journal
 
 # What plans brings in the assembly, which is slow to import; a Planwarden that shadows nothing does without.
@@ -68,13 +69,14 @@ class ShadowDesk:
         return Place(catalog=world.catalog, policy=world.policy)
 
     def real_work(self) -> AbstractContextManager[None]:
-        """Hold back shadow planning in this process for as long as the context lasts.
-
-        Raises:
-            SettingsRejected: `SHADOW__PLANNER` is no planner's configuration; said before anything begins.
-        """
+        """Hold back shadow planning in this process for as long as the context lasts."""
         live = self._live()
         return nullcontext() if live is None else live.real_work()
+
+    @property
+    def trouble(self) -> ConfigurationError | None:
+        """Give why no run is shadowed although some should be; None while all is well, or none should."""
+        return None if self._begun is None else self._begun.trouble
 
     async def offer(self, state: RunState) -> None:
         """Send a run that is over to the shadow planner, if it is one of the share."""
@@ -98,10 +100,8 @@ class ShadowDesk:
             from planwarden.app.shadowing.shadowing import begin_shadowing  # noqa: PLC0415 - heavy; see above
             from planwarden.configuration.planner_config import planner_config  # noqa: PLC0415 - likewise
 
-            config = planner_config(shadow.planner, self.settings.planner_llm, os.environ)
-
             def work() -> PlansAgain:
-                return self.plans_again(config)
+                return self.plans_again(planner_config(shadow.planner, self.settings.planner_llm, os.environ))
 
             self._begun = begin_shadowing(shadow.rate, self.settings.shadow_path, work)
         return self._begun

@@ -58,6 +58,8 @@ class Shadowing:
         self._busy = 0
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self.trouble: ConfigurationError | None = None
+        """Why there is nothing to plan with."""
         self.failed = 0
         """How often something went wrong here; each time was logged."""
 
@@ -144,6 +146,6 @@ def begin_shadowing(rate: float, path: Path, work: Callable[[], ShadowWork]) -> 
         return Shadowing(rate, file, work())
     except ConfigurationError as error:
         without = Shadowing(rate, file, None)
-        without.failed = 1
+        without.failed, without.trouble = 1, error
         log_shadow_failed(None, error.code, "")
         return without
