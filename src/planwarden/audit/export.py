@@ -5,13 +5,13 @@ from __future__ import annotations
 import glob
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 from planwarden.audit.dossier import build_dossier, dossier_bytes
 from planwarden.audit.tombstone import tombstone_bytes
+from planwarden.audit.whole_file import whole_file
 from planwarden.contracts.dossier import Dossier
 from planwarden.contracts.event import ChainFault, EventLink, RunEvent
 from planwarden.contracts.tombstone import Tombstone
@@ -62,16 +62,8 @@ def _write(folder: Path, run_id: str, content: bytes) -> Path:
     path = dossier_path(folder, run_id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{run_id}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with whole_file(path, beside=f".{run_id}.") as file:
+            file.write(content)
     except OSError as error:
         raise StoreUnavailable(
             f"The dossier {path} cannot be written: {error.strerror or error}.",

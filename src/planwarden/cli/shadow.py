@@ -18,71 +18,78 @@ if TYPE_CHECKING:
 
 ONE_OF = "One of --tasks FILE (several, if need be), --from-journal, --live."
 
+Tasks = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--tasks",
+        metavar="FILE|own",
+        help="Tasks, one as JSON a line; may be given again. own: the labelled ones that ship.",
+    ),
+]
+FromJournal = Annotated[bool, typer.Option("--from-journal", help="The tasks of the runs in the journal.")]
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live", help="Plan what SHADOW__RATE chose and is due, then report beside what really ran."
+    ),
+]
+Against = Annotated[
+    str,
+    typer.Option(
+        "--against",
+        metavar="router|none|PLANNER_CONFIG",
+        help="router: the baseline, keywords and BM25; none: nobody, or with --from-journal the plans on "
+        "record; else another planner: key=value,… of PLANNER_LLM__*, or a YAML or JSON file of them.",
+    ),
+]
+OtherPlanner = Annotated[
+    str | None,
+    typer.Option("--planner", metavar="PLANNER_CONFIG", help="In place of the planner as it is configured."),
+]
+RouterFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--router",
+        metavar="FILE",
+        help="Settings of the router, as `planwarden tune router` writes them.",
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only runs begun since: 30d, 12h, or a date or time."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="At most this many tasks: the newest runs, or spread over files."),
+]
+IncludeFitted = Annotated[
+    bool,
+    typer.Option("--include-fitted", help="Keep labelled tasks that planner or router were fitted on."),
+]
+PriceIn = Annotated[
+    float, typer.Option("--price-in", min=0, help="What a million tokens read by a planner model cost.")
+]
+PriceOut = Annotated[
+    float, typer.Option("--price-out", min=0, help="What a million tokens written by it cost.")
+]
+Page = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page, too.")
+]
+
 
 def shadow(
-    tasks: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--tasks",
-            metavar="FILE|own",
-            help="Tasks, one as JSON a line; may be given again. own: the labelled ones that ship.",
-        ),
-    ] = None,
-    from_journal: Annotated[
-        bool, typer.Option("--from-journal", help="The tasks of the runs in the journal.")
-    ] = False,
-    live: Annotated[
-        bool,
-        typer.Option(
-            "--live", help="Plan what SHADOW__RATE chose and is due, then report beside what really ran."
-        ),
-    ] = False,
-    against: Annotated[
-        str,
-        typer.Option(
-            "--against",
-            metavar="router|none|PLANNER_CONFIG",
-            help="router: the baseline, keywords and BM25; none: nobody, or with --from-journal the plans on "
-            "record; else another planner: key=value,… of PLANNER_LLM__*, or a YAML or JSON file of them.",
-        ),
-    ] = "router",
-    planner: Annotated[
-        str | None,
-        typer.Option(
-            "--planner", metavar="PLANNER_CONFIG", help="In place of the planner as it is configured."
-        ),
-    ] = None,
-    router: Annotated[
-        Path | None,
-        typer.Option(
-            "--router",
-            metavar="FILE",
-            help="Settings of the router, as `planwarden tune router` writes them.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="WHEN", help="Only runs begun since: 30d, 12h, or a date or time."),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit", min=1, help="At most this many tasks: the newest runs, or spread over files."
-        ),
-    ] = None,
-    include_fitted: Annotated[
-        bool,
-        typer.Option("--include-fitted", help="Keep labelled tasks that planner or router were fitted on."),
-    ] = False,
-    price_in: Annotated[
-        float, typer.Option("--price-in", min=0, help="What a million tokens read by a planner model cost.")
-    ] = 0.0,
-    price_out: Annotated[
-        float, typer.Option("--price-out", min=0, help="What a million tokens written by it cost.")
-    ] = 0.0,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page, too.")
-    ] = None,
+    tasks: Tasks = None,
+    from_journal: FromJournal = False,
+    live: Live = False,
+    against: Against = "router",
+    planner: OtherPlanner = None,
+    router: RouterFile = None,
+    since: Since = None,
+    limit: Limit = None,
+    include_fitted: IncludeFitted = False,
+    price_in: PriceIn = 0.0,
+    price_out: PriceOut = 0.0,
+    html: Page = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
@@ -126,7 +133,11 @@ def shadow(
         _write_page(report, html)
     if as_json:
         print_json(report.model_dump(mode="json"))
-        return
+    else:
+        _show(report, html)
+
+
+def _show(report: ShadowReport, html: Path | None) -> None:
     from planwarden.cli.shadow_text import show_shadow  # noqa: PLC0415 - brings in the tables of rich
 
     show_shadow(report)

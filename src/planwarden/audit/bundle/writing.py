@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from planwarden.audit.bundle.archive import write_end, write_large_part, write_p
 from planwarden.audit.bundle.envelope import Signed, seal
 from planwarden.audit.bundle.keys import SigningKey
 from planwarden.audit.bundle.parts import MANIFEST, SIGNATURE, manifest_head, manifest_line, run_of
+from planwarden.audit.whole_file import whole_file
 from planwarden.contracts.value import digest_bytes
 from planwarden.errors import InputError, StoreUnavailable
 
@@ -68,16 +68,8 @@ def new_bundle(path: Path) -> Generator[BundleWriter]:
     if path.exists():
         raise InputError(f"{path} is there already.", remedy="Name a file that is not there yet.")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file, tempfile.TemporaryFile() as lines:
-                yield BundleWriter(file, lines)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with whole_file(path, beside=f".{path.name}-") as file, tempfile.TemporaryFile() as lines:
+            yield BundleWriter(file, lines)
     except OSError as error:
         raise StoreUnavailable(
             f"The bundle {path} cannot be written: {error.strerror or error}.",

@@ -10,11 +10,9 @@ from pathlib import Path
 
 from planwarden.contracts.value import canonical_json
 from planwarden.journal.sqlite.examination import damage
-from planwarden.journal.sqlite.file import open_for_writing
+from planwarden.journal.sqlite.file import connect, open_for_writing
 from planwarden.journal.sqlite.refusal import SQLITE_ERRORS, StoredIn, corrupt, refusal
 from planwarden.journal.sqlite.schema import require_ours, schema_version
-
-_BUSY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,20 +93,6 @@ def bring_up_to_date(path: Path) -> None:
             connection.execute("PRAGMA journal_mode = DELETE")
     except SQLITE_ERRORS as error:
         raise refusal(error, path) from error
-
-
-def connect(path: Path, how: str) -> sqlite3.Connection:
-    """Open a file plainly; the caller closes the connection."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None
-    )
-    connection.text_factory = _text
-    return connection
-
-
-def _text(data: bytes) -> str:
-    """Read text that may be damaged: one bad byte must not keep the rest from being copied."""
-    return data.decode("utf-8", "surrogateescape")
 
 
 def _facts(connection: sqlite3.Connection) -> JournalFacts:

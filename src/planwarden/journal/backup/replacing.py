@@ -12,10 +12,10 @@ from pathlib import Path
 
 from planwarden.contracts.facts import ERASED
 from planwarden.errors import LeaseHeld
-from planwarden.journal.backup.copying import connect
 from planwarden.journal.chain import instant
 from planwarden.journal.leasing import Holding, IsDead, is_live
 from planwarden.journal.port import Owner
+from planwarden.journal.sqlite.file import connect
 from planwarden.journal.sqlite.refusal import SQLITE_ERRORS, refusal
 
 _NAMED = 5

@@ -75,14 +75,14 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 def connect_to_wipe(path: Path) -> sqlite3.Connection:
     """Open the journal at `path` to write it anew; it is ours and whole, for it was opened before."""
-    connection = _connect(path, "mode=rw")
+    connection = connect(path, "mode=rw")
     _set_up(connection, path)
     return connection
 
 
 def _connected(path: Path, how: str, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
     try:
-        connection = _connect(path, how)
+        connection = connect(path, how)
         try:
             prepare(connection)
         except BaseException:
@@ -93,7 +93,8 @@ def _connected(path: Path, how: str, prepare: Callable[[sqlite3.Connection], Non
     return connection
 
 
-def _connect(path: Path, how: str) -> sqlite3.Connection:
+def connect(path: Path, how: str) -> sqlite3.Connection:
+    """Open a file plainly, as `mode=ro` and the like of SQLite's addresses say; the caller closes it."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None
     )
@@ -102,7 +103,7 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 
 
 def _text(data: bytes) -> str:
-    """Read text that may be damaged: what is not UTF-8 is for the chain to find."""
+    """Read text that may be damaged: what is not UTF-8 is for the chain to find, and must not stop a copy."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -124,7 +125,7 @@ def _make(path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         new = Path(folder) / path.name
         try:
-            connection = _connect(new, "mode=rwc")
+            connection = connect(new, "mode=rwc")
             try:
                 _set_up(connection, path)
                 migrate(connection)
@@ -162,7 +163,7 @@ def _is_cut_short(path: Path) -> bool:
     if size < _HEADER_BYTES:
         raise corrupt(path, "it does not begin like an SQLite file" if size else "it is empty")
     try:
-        with closing(_connect(path, "mode=ro&immutable=1")) as connection:
+        with closing(connect(path, "mode=ro&immutable=1")) as connection:
             pages: tuple[int] = connection.execute("PRAGMA page_count").fetchone()
             page_bytes: tuple[int] = connection.execute("PRAGMA page_size").fetchone()
     except SQLITE_ERRORS as error:
