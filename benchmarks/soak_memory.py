@@ -1,6 +1,6 @@
 """A long soak: how long a run takes, and how much memory all runs take more than the first tenth of them.
 
-PLANWARDEN_BENCH_SOAK sets how many runs (2000).
+PLANWARDEN_BENCH_SOAK sets how many runs (10000).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def peak_mib() -> float:
 
 async def main() -> int:
     """Run the benchmark; ends with 1 when the soak fails or, but in a slice, memory grows with runs."""
-    count = int(os.environ.get("PLANWARDEN_BENCH_SOAK", "2000"))
+    count = int(os.environ.get("PLANWARDEN_BENCH_SOAK", "10000"))
     first = Peak(max(count // 10, 1))
     source = LearnedPrior()
     totals = await soak(Wanted(runs=count, seed=1), source, SystemClock(), None, first.look)
