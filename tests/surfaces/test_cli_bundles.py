@@ -113,6 +113,8 @@ def test_a_bundle_verifies_without_any_home_and_says_whose_key_signed(
     other = "sha256:" + "0" * 64
     said = cli("dossier", "verify", "--bundle", str(file), "--key", other)
     assert (said.code, f"not by {other}" in said.err) == (6, True)
+    assert "altered" not in said.err + said.out
+    assert cli("dossier", "verify", "--bundle", str(file), "--key", other, "--json").json["ok"] is False
     data = file.read_bytes()
     file.write_bytes(data.replace(b"IBM", b"JBM", 1))
     assert cli("dossier", "verify", "--bundle", str(file), "--json").json["faults"]
@@ -137,7 +139,8 @@ def test_an_imported_run_is_shown_as_such_and_not_gone_on_with(
     assert cli("dossier", "import", file, "--key", key, "--json").json["there_already"] == [run_id]
     assert cli("runs", "--json").json[0]["origin"] == key
     assert "imported" in cli("runs").out
-    assert f"signed by key {key}" in cli("dossier", "show", run_id).out
+    for form in ("md", "html"):
+        assert f"signed by key {key}" in cli("dossier", "show", run_id, "--format", form).out
     for command in ("resume", "cancel"):
         cli(command, run_id, "--json").error(2, "run_imported")
     assert cli("dossier", "verify", run_id).code == 0

@@ -327,9 +327,11 @@ def test_resolve_refuses_what_the_run_does_not_wait_for(cli: Cli, tmp_path: Path
 @pytest.mark.requirement("CLI-11")
 def test_a_cancelled_run_stays_cancelled(cli: Cli, home: Path, tmp_path: Path) -> None:
     run_id = a_waiting_run(cli, tmp_path)
-    said = cli("cancel", run_id, "--json")
+    said = cli("cancel", run_id, "--by", "ada", "--json")
     assert said.code == 0
     assert said.json["status"] == "cancelled"
+    (decided,) = cli("dossier", "show", run_id, "--format", "json").json["approvals"]
+    assert (decided["by"], decided["decision"]) == ("ada", "cancel")
     assert cli("resume", run_id, "--json").code == 3
     cli("resolve", run_id, "--approve", "--json").error(2, "input_error")
     cli("cancel", run_id, "--json").error(2, "input_error")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from surfaces_kit import Cli, Mind
@@ -43,3 +45,9 @@ def test_a_run_is_found_by_a_deviation_and_by_the_tool_that_was_refused(cli: Cli
 def test_what_cannot_be_searched_by_is_refused_with_what_can(cli: Cli, options: tuple[str, str]) -> None:
     told = cli("runs", "--json", *options).error(2, "input_error")
     assert "nope" in told["message"]
+
+
+def test_what_was_asked_can_be_read_by_its_owner_alone(cli: Cli, home: Path) -> None:
+    assert cli("run", TASK).code == 0
+    kept = [home / "journal.db", home / "memory.db", *(home / "dossiers").iterdir()]
+    assert {file.name: file.stat().st_mode & 0o077 for file in kept} == {file.name: 0 for file in kept}

@@ -57,9 +57,16 @@ def _head(dossier: Dossier, notice: str) -> list[str]:
         f"- **Asked by:** {cell(asked_by)}",
         f"- **From** {dossier.started_at.isoformat()} **to** {dossier.updated_at.isoformat()}",
     ]
+    if times := resumed(dossier):
+        lines.append(f"- **Resumed:** {times}×")
     if dossier.task.data:
         lines.append(f"- **Data:** {cell(', '.join(dossier.task.data))}")
     return [*lines, "", "## Task", "", *_quoted(dossier.task.prompt)]
+
+
+def resumed(dossier: Dossier) -> int:
+    """Count how often somebody went on with the run: after a person had spoken, or its process had died."""
+    return sum(event.kind == "run_taken_over" for event in dossier.events)
 
 
 def _plan(decision: PlanDecision | None) -> list[str]:

@@ -142,6 +142,13 @@ class _Tally:
     anchors: int = 0
     faults: list[ChainFault] = field(default_factory=list[ChainFault])
     doubts: list[ChainFault] = field(default_factory=list[ChainFault])
+    other_key: tuple[ChainFault, ...] = ()
+    """That it is signed by another key than the one pinned: nothing is altered, and nothing vouched for."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is as it was written, by whom it should be."""
+        return not (self.faults or self.other_key)
 
 
 def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json: bool) -> None:
@@ -155,7 +162,7 @@ def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json:
     if as_json:
         print_json(
             {
-                "ok": not tally.faults,
+                "ok": tally.ok,
                 "key": tally.fingerprint,
                 "pinned": pin is not None,
                 "planwarden_version": tally.version,
@@ -163,19 +170,20 @@ def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json:
                 "events": tally.events,
                 "anchors": tally.anchors,
                 "anchored_runs": tally.anchored,
-                "faults": told(tally.faults),
+                "faults": told([*tally.faults, *tally.other_key]),
                 "not_vouched_for": told(tally.doubts),
             }
         )
     else:
         tell_faults(tally.faults)
+        tell_faults(tally.other_key, word="[bold red]not by your key[/]")
         tell_faults(tally.doubts, word="[bold yellow]not vouched for[/]")
-        if not tally.faults:
+        if tally.ok:
             said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
             of_those = "in an anchor" if anchors is None else "in an anchor that you keep"
             out.print(f"[green]intact[/]  {said}; {tally.anchored} {of_those}", soft_wrap=True)
             say(plain(_signed_by(tally.fingerprint, pinned=pin is not None)))
-    stop(Exit.VERIFICATION_FAILED if tally.faults else Exit.DONE)
+    stop(Exit.DONE if tally.ok else Exit.VERIFICATION_FAILED)
 
 
 def _looked_at(path: Path, anchors: Path | None, pin: str | None) -> _Tally:
@@ -192,7 +200,7 @@ def _looked_at(path: Path, anchors: Path | None, pin: str | None) -> _Tally:
             tally.faults += (*kept.faults, *compared(kept.only(since), tuple(bundle.anchors.values())))
     if pin is not None and pin != tally.fingerprint:
         problem = f"it is signed by key {tally.fingerprint}, not by {pin}"
-        tally.faults.append(ChainFault(run_id="", seq=None, problem=problem))
+        tally.other_key = (ChainFault(run_id="", seq=None, problem=problem),)
     return tally
 
 

@@ -68,14 +68,16 @@ def show(
     async def work(planwarden: Planwarden) -> str:
         journal = await planwarden.journal()
         kept = await planwarden.record.dossier_or_tombstone(run_id)
+        origin = (await journal.head(run_id)).origin
+        imported = f"Imported; the bundle was signed by key {origin}." if origin is not None else ""
         with _own_patterns(patterns, redaction) as own:
             if isinstance(kept, Tombstone):
                 written = _tombstone(kept, form, redacted=redaction is not None)
             else:
-                written = _written(kept, timeline(await journal.read(run_id)), form, redaction, own)
-        origin = (await journal.head(run_id)).origin
-        if origin is not None and form is Format.md:
-            written = f"Imported; the bundle was signed by key {origin}.\n\n{written}"
+                found = timeline(await journal.read(run_id))
+                written = _written(kept, found, form, redaction, own, imported)
+        if imported and form is Format.md:
+            written = f"{imported}\n\n{written}"
         if to is not None:
             _write(to, written)
         return written
@@ -124,6 +126,7 @@ def _written(
     form: Format,
     redaction: Redaction | None,
     own: Callable[[str], str] | None,
+    imported: str,
 ) -> str:
     """Write a dossier in a form."""
     from planwarden.audit.redaction.redact import NOTICES, redact  # noqa: PLC0415 - seldom needed
@@ -141,7 +144,7 @@ def _written(
         case Format.html:
             from planwarden.audit.page.dossier_page import dossier_page  # noqa: PLC0415 - seldom needed
 
-            return dossier_page(dossier, found, notice=notice)
+            return dossier_page(dossier, found, notice=" ".join(filter(None, (imported, notice))))
 
 
 def _tombstone(tombstone: Tombstone, form: Format, *, redacted: bool) -> str:

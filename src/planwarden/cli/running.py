@@ -277,11 +277,17 @@ def _json(text: str | None) -> Json:
         ) from error
 
 
-def cancel(run_id: RunId, as_json: AsJson = False) -> None:
+def cancel(
+    run_id: RunId,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who says so; else the user of this machine.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Stop a run; a live process that runs it stops within about a second."""
 
     async def work(planwarden: Planwarden) -> RunResult:
-        return await planwarden.cancel(run_id, by=this_person())
+        return await planwarden.cancel(run_id, by=by or this_person())
 
     result = with_planwarden(work, as_json=as_json)
     if as_json:

@@ -15,6 +15,7 @@ from dossier_scenes import (
     a_step,
     carried_out,
     completed,
+    crashed_and_resumed,
     parallel,
     scene_of,
     settled,
@@ -257,3 +258,13 @@ async def test_what_counts_as_done_on_a_persons_word_is_shown_as_that_persons_wo
     assert f"returned ({told})" in dossier_markdown(scene.dossier)
     assert scene.dossier.answer is not None
     assert told in str(answer_claims(scene.dossier.answer, scene.dossier.calls))
+
+
+@pytest.mark.requirement("HTM-1")
+async def test_a_run_that_was_gone_on_with_says_so_at_the_top() -> None:
+    scene = await crashed_and_resumed()
+    assert "- **Resumed:** 1×" in dossier_markdown(scene.dossier)
+    assert "Resumed 1×" in dossier_page(scene.dossier, scene.timeline)
+    straight = await completed()
+    assert "Resumed" not in dossier_markdown(straight.dossier)
+    assert "Resumed" not in dossier_page(straight.dossier, straight.timeline)

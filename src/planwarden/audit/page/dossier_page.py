@@ -20,7 +20,7 @@ from planwarden.audit.page.record import (
 )
 from planwarden.audit.page.steps import pretty, steps_section
 from planwarden.audit.page.tones import RUN_TONES, RUN_WORDS
-from planwarden.audit.render import waits_for
+from planwarden.audit.render import resumed, waits_for
 from planwarden.audit.timeline import Timeline
 from planwarden.contracts.dossier import Dossier
 
@@ -59,6 +59,10 @@ def _header(dossier: Dossier, found: Timeline, notice: str) -> Iterator[Markup]:
         f"{dossier.outcome_code}: {dossier.outcome_message}" if dossier.outcome_code else waits_for(dossier)
     )
     yield tag("p", state, f" {reason}")
+    if times := resumed(dossier):
+        yield tag(
+            "p", f"Resumed {times}×: after a person had spoken, or its process had died.", class_="note"
+        )
     if notice:
         yield tag("p", notice, class_="notice", role="note")
     yield _figures(dossier, found)

@@ -77,9 +77,11 @@ def writing(path: Path) -> Generator[sqlite3.Connection]:
     with _typed(path):
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():  # it holds what people asked, whatever its folder lets others see
+                path.touch(mode=0o600)
         except OSError as error:
             raise unreachable(path, str(error), "memory") from error
-        with closing(_connect(path, "mode=rwc")) as connection:
+        with closing(_connect(path, "mode=rw")) as connection:
             _set_up(connection, path)
             connection.execute("BEGIN IMMEDIATE")
             try:
