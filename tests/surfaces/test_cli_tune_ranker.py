@@ -97,6 +97,7 @@ def test_weights_of_another_version_in_force_do_not_stand_in_the_way_of_their_re
 ) -> None:
     old = read_weights().arrays()
     del old["columns"]
+    home.mkdir(parents=True, exist_ok=True)
     np.savez(home / "ranker.npz", allow_pickle=False, **old)
     refused = offline("plan", "What is the latest price of IBM?", "--json").error(2, "data_rejected")
     assert "planwarden tune ranker" in refused["remedy"]
