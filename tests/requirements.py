@@ -379,4 +379,5 @@ REQUIREMENTS: dict[str, str] = {
     "REP-4": "The period is cut into few slots at round moments that hold each run once.",
     "REP-5": "The report's page loads and runs nothing; an empty period and a single run read well.",
     "REP-6": "`planwarden report` prints tables or JSON and writes a page; a period that is none is refused.",
+    "GAP-1": "A model that cannot be had as a task comes leaves a failed run that says which and why.",
 }

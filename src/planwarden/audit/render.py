@@ -11,6 +11,7 @@ from planwarden.contracts.dossier import (
     DossierCall,
     DossierExchange,
     DossierStep,
+    NotOpened,
     said_by_person,
 )
 from planwarden.contracts.model import ModelIdentity
@@ -252,10 +253,17 @@ def _models(dossier: Dossier) -> list[str]:
         "",
         f"- planner: {_model(dossier.planner)}",
         f"- agents: {_model(dossier.agents)}",
+        *([f"- not there: {cell(not_opened(dossier.not_opened))}"] if dossier.not_opened else []),
         f"- {dossier.model_calls} calls, {usage.prompt_tokens} tokens in, {usage.output_tokens} out",
         f"- {usage.latency_s:.2f} s in all; every exchange is in the JSON dossier",
         *_troubles(dossier.exchanges),
     ]
+
+
+def not_opened(missing: NotOpened) -> str:
+    """Say which model could not be had, and what its error advised."""
+    whose = f"the model of {missing.agent}" if missing.agent else f"the model of role {missing.role}"
+    return f"{whose} ({missing.code}); advised then: {missing.remedy}"
 
 
 def _troubles(exchanges: Sequence[DossierExchange]) -> list[str]:
