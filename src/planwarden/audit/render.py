@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
+from planwarden.audit.page.amounts import counted
 from planwarden.contracts.dossier import (
     Dossier,
     DossierCall,
@@ -248,13 +249,14 @@ def _approvals(dossier: Dossier) -> list[str]:
 
 def _models(dossier: Dossier) -> list[str]:
     usage = dossier.usage
+    tokens = counted(usage.prompt_tokens, "token")
     return [
         "## Models",
         "",
         f"- planner: {_model(dossier.planner)}",
         f"- agents: {_model(dossier.agents)}",
         *([f"- not there: {cell(not_opened(dossier.not_opened))}"] if dossier.not_opened else []),
-        f"- {dossier.model_calls} calls, {usage.prompt_tokens} tokens in, {usage.output_tokens} out",
+        f"- {counted(dossier.model_calls, 'call')}, {tokens} in, {usage.output_tokens:,} out",
         f"- {usage.latency_s:.2f} s in all; every exchange is in the JSON dossier",
         *_troubles(dossier.exchanges),
     ]

@@ -134,7 +134,12 @@ class RunState:
 
     @property
     def adherence(self) -> float | None:
-        """Share of steps with planned tools whose primary tools all succeeded; None when no step has any."""
+        """Share of steps with planned tools whose primary tools all succeeded.
+
+        None when no step has any, and until the run is over: what did not run yet departs from nothing.
+        """
+        if self.ended is None:
+            return None
         planned = [step for step in self.steps.values() if step.planned.tools]
         if not planned:
             return None
