@@ -46,9 +46,7 @@ def dossier_markdown(dossier: Dossier, *, notice: str = "") -> str:
 
 def _head(dossier: Dossier, notice: str) -> list[str]:
     adherence = "–" if dossier.adherence is None else f"{dossier.adherence:.0%}"
-    reason = (
-        f"{dossier.outcome_code}: {dossier.outcome_message}" if dossier.outcome_code else waits_for(dossier)
-    )
+    reason = outcome_reason(dossier)
     asked_by = f"{dossier.task.principal.kind} {dossier.task.principal.id}, tenant {dossier.task.tenant}"
     lines = [
         f"# Dossier of run {dossier.run_id}",
@@ -64,6 +62,18 @@ def _head(dossier: Dossier, notice: str) -> list[str]:
     if dossier.task.data:
         lines.append(f"- **Data:** {cell(', '.join(dossier.task.data))}")
     return [*lines, "", "## Task", "", *_quoted(dossier.task.prompt)]
+
+
+def outcome_reason(dossier: Dossier) -> str:
+    """Say why a run ended as it did, or what it waits for; what a failed step says stands with the step."""
+    if not dossier.outcome_code:
+        return waits_for(dossier)
+    message = dossier.outcome_message
+    for step in dossier.steps:
+        if step.failure_message and message.endswith(f": {step.failure_message}"):
+            message = f"{message.removesuffix(f': {step.failure_message}')}, see the steps"
+            break
+    return f"{dossier.outcome_code}: {message}"
 
 
 def resumed(dossier: Dossier) -> int:

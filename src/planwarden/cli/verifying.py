@@ -136,7 +136,7 @@ def tell_faults(
 
 IN_JOURNAL = (
     "Mend nothing. Copy PLANWARDEN_HOME as it is and keep the copy; then compare with a backup, and with"
-    " anchors or a bundle that somebody else keeps (`--anchors FILE`, `--bundle FILE`), to see since when it is so."
+    " anchors or a bundle that somebody else keeps (`--anchors FILE`, `--bundle FILE`): since when is it so?"
 )
 IN_BUNDLE = (
     "Rely on nothing in it. Keep the file, and ask whoever sent it for another export and for the fingerprint"
