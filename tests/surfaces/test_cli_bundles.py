@@ -79,7 +79,9 @@ def test_verifying_all_says_what_was_looked_at_and_every_fault(cli: Cli, run_id:
     assert said.code == 6
     assert len(said.json["faults"]) >= 3
     assert {fault["run_id"] for fault in said.json["faults"]} == {run_id}
-    assert cli("dossier", "verify", "--all").err.count(f"altered  {run_id}: ") == len(said.json["faults"])
+    told = cli("dossier", "verify", "--all").err
+    assert told.count(f"altered  {run_id}: ") == len(said.json["faults"])
+    assert told.count("what to do  Mend nothing. Copy PLANWARDEN_HOME") == 1
 
 
 @pytest.mark.requirement("SEAL-2")
