@@ -382,4 +382,8 @@ REQUIREMENTS: dict[str, str] = {
     "REP-4": "The period is cut into few slots at round moments that hold each run once.",
     "REP-5": "The report's page loads and runs nothing; an empty period and a single run read well.",
     "REP-6": "`planwarden report` prints tables or JSON and writes a page; a period that is none is refused.",
+    "GAP-1": "A model that cannot be had as a task comes leaves a failed run that says which, why.",
+    "GAP-2": "A redacted bundle has no byte of what it withholds, says and counts it; its chain verifies.",
+    "GAP-3": "Imported runs move no metric, and no report that was not asked to count them.",
+    "GAP-4": "A calibration of too few tasks, or no better than the one in force, is not installed unasked.",
 }
