@@ -17,7 +17,7 @@ from planwarden.catalog.catalog import Catalog, build_catalog
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.planning.attempt import PlannerSettings
 from planwarden.planning.planner import LLMOrchestrationPlanner
-from planwarden.planning.shortlist import allowed_pairs
+from planwarden.planning.permitted import allowed_pairs
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 
 VERBS = (

@@ -51,6 +51,11 @@ class Catalog:
             }
         )
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Give each tool's place in the catalog's order."""
+        return {name: place for place, name in enumerate(self.tools)}
+
     def canonical(self, tool: str) -> str:
         """Give the tool's own name where an alias was used; other names come back as they are."""
         return self.aliases.get(tool, tool)
