@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -130,7 +131,7 @@ def build_catalog(
 
 
 def _duplicates(section: str, names: list[str]) -> Iterable[CatalogProblem]:
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    for name in sorted(name for name, times in Counter(names).items() if times > 1):
         yield CatalogProblem(
             path=(section, name),
             message=f"'{name}' is declared twice",

@@ -1,4 +1,4 @@
-"""Catalog ∩ policy, worked out once for each pair of digests: the policy is asked about every tool of a catalog."""
+"""Catalog ∩ policy, worked out once for the same digests: the policy is asked about every tool."""
 
 from __future__ import annotations
 

@@ -66,8 +66,7 @@ class RetrievalPrior:
             agents={tool.name: _agents(tool.name, found) for tool in tools},
             default_link=LINK,
             fallbacks={
-                name: tuple(filter(allowed.has, catalog.tools[name].alternatives))
-                for name in found.tools
+                name: tuple(filter(allowed.has, catalog.tools[name].alternatives)) for name in found.tools
             },
             none=NONE if parts else NONE_UNHEARD,
             ask=ASK,

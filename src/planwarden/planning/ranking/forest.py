@@ -68,7 +68,10 @@ class Forest:
         for tree, (leaves, inner) in enumerate(trees):
             value[tree, : len(leaves)] = self.value[tree, leaves]
             for at, (node, first, end) in enumerate(inner):
-                feature[at, tree], threshold[at, tree, 0] = self.feature[tree, node], self.threshold[tree, node]
+                feature[at, tree], threshold[at, tree, 0] = (
+                    self.feature[tree, node],
+                    self.threshold[tree, node],
+                )
                 left_out[at, tree, 0] = whole ^ ((1 << end) - (1 << first))
         return _Masks(
             feature=feature, threshold=threshold, left_out=left_out, value=value.ravel(), width=width
@@ -80,10 +83,10 @@ class Forest:
             return self._walked(rows)
         columns = np.ascontiguousarray(rows.T)
         trees = np.arange(len(self.feature))[:, None] * masks.width
-        still = np.full((len(self.feature), len(rows)), np.iinfo(masks.left_out.dtype).max, masks.left_out.dtype)
-        for feature, threshold, left_out in zip(
-            masks.feature, masks.threshold, masks.left_out, strict=True
-        ):
+        still = np.full(
+            (len(self.feature), len(rows)), np.iinfo(masks.left_out.dtype).max, masks.left_out.dtype
+        )
+        for feature, threshold, left_out in zip(masks.feature, masks.threshold, masks.left_out, strict=True):
             goes_left = columns[feature] <= threshold
             still &= left_out | -goes_left.astype(still.dtype)
         leaf = np.bitwise_count((still & -still) - still.dtype.type(1))  # the leftmost that is left
@@ -147,12 +150,16 @@ def _leaves_left(forest: Forest, tree: int) -> tuple[list[int], list[tuple[int, 
     leaves: list[int] = []
     inner: list[tuple[int, int, int]] = []
     waiting: list[tuple[int, int | None]] = [(0, None)]
-    while waiting:
+    while waiting and len(leaves) <= _MOST_LEAVES:
         node, first = waiting.pop()
         if first is not None:  # its left side has been gone through
             inner.append((node, first, len(leaves)))
         elif forest.feature[tree, node] < 0:
             leaves.append(node)
         else:
-            waiting += [(int(forest.right[tree, node]), None), (node, len(leaves)), (int(forest.left[tree, node]), None)]
+            waiting += [
+                (int(forest.right[tree, node]), None),
+                (node, len(leaves)),
+                (int(forest.left[tree, node]), None),
+            ]
     return leaves, inner

@@ -108,9 +108,7 @@ class LearnedPrior:
         ranking = rank(heard, tools, book, self.weights)
         return self._prior(request, heard, ranking, allowed)
 
-    def _prior(
-        self, request: PriorRequest, heard: Heard, ranking: Ranking, allowed: Permitted
-    ) -> Prior:
+    def _prior(self, request: PriorRequest, heard: Heard, ranking: Ranking, allowed: Permitted) -> Prior:
         probability = _narrowed(ranking, request)
         order: list[int] = np.argsort(-probability, kind="stable")[:SPOKEN_OF].tolist()
         tools = tuple(

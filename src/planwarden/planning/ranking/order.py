@@ -57,7 +57,7 @@ class Looked:
         return Looked(tools=tools, recalled=recalled, votes=votes)
 
     def pair(self, first: int, second: int) -> tuple[float, ...]:
-        """Give what is known of two tools, the second after the first: lessons' counts, then supply, meaning."""
+        """Give what is known of a tool and one after it: lessons' counts, then supply, meaning."""
         if (first, second) not in self.pairs:
             tools, (named, needed) = self.tools, self._gives(first)
             self.pairs[first, second] = (

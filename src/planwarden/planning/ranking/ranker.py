@@ -109,9 +109,7 @@ def _order(
     looked = Looked.up(tools, recalled)
 
     def judge(rows: Sequence[int]) -> list[int]:
-        steps = Steps(
-            heard=heard, signals=own, topics=topics, rows=tuple(rows), looked=looked
-        )
+        steps = Steps(heard=heard, signals=own, topics=topics, rows=tuple(rows), looked=looked)
         order, linked = judge_order(steps, weights.before.probability, weights.linked.probability)
         ordered = [rows[step] for step in order]
         for (a, b), p in linked.items():
