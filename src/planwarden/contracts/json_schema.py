@@ -41,7 +41,9 @@ _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array",
 def _is_plain(schema: Json) -> bool:
     """Say whether a schema is right at a glance, as most are: the whole check takes far longer."""
     try:
-        return isinstance(schema, dict) and all(_is_plainly(key, said) for key, said in schema.items())
+        if not isinstance(schema, dict):
+            return False
+        return all(_is_plainly(key, said) for key, said in cast("dict[str, Json]", schema).items())
     except RecursionError:
         return False
 
@@ -57,7 +59,7 @@ def _is_plainly(keyword: str, said: Json) -> bool:
         case "required":
             return _are_names(said)
         case "properties":
-            return isinstance(said, dict) and all(map(_is_plain, said.values()))
+            return isinstance(said, dict) and all(map(_is_plain, cast("dict[str, Json]", said).values()))
         case "items" | "additionalProperties":
             return isinstance(said, bool) or _is_plain(said)
         case _:
@@ -65,9 +67,10 @@ def _is_plainly(keyword: str, said: Json) -> bool:
 
 
 def _are_names(said: Json) -> bool:
-    if not isinstance(said, list) or not all(isinstance(name, str) for name in said):
+    if not isinstance(said, list):
         return False
-    return len(set(map(str, said))) == len(said)
+    names = [name for name in cast("list[Json]", said) if isinstance(name, str)]
+    return len(set(names)) == len(cast("list[Json]", said))
 
 
 def _references(schema: Json) -> Iterator[str]:

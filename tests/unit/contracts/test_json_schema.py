@@ -94,8 +94,8 @@ plain = st.sampled_from(
     ]
 )
 keywords = st.sampled_from(
-    ["type", "title", "description", "default", "const", "enum", "examples", "required", "properties", "items",
-     "additionalProperties", "minimum", "pattern"]
+    ["type", "title", "description", "default", "const", "enum", "examples", "required", "properties",
+     "items", "additionalProperties", "minimum", "pattern"]
 )  # fmt: skip
 schemas: st.SearchStrategy[Any] = st.recursive(
     st.dictionaries(keywords, plain, max_size=3),

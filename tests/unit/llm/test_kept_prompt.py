@@ -49,7 +49,8 @@ class Reader:
         self.read.append((len(words), kept))
         details = {"cached_tokens": kept}
         usage = {"prompt_tokens": len(words), "completion_tokens": 1, "prompt_tokens_details": details}
-        for chunk in (text("x"), end("stop"), {"choices": [], "usage": usage}):
+        chunks: tuple[object, ...] = (text("x"), end("stop"), {"choices": [], "usage": usage})
+        for chunk in chunks:
             if on_chunk(chunk):
                 return None
         return None

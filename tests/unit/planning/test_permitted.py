@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planwarden.catalog.catalog import Catalog, build_catalog
-from planwarden.contracts.specs import AgentSpec, ToolSpec
+from planwarden.contracts.specs import AgentSpec, JsonSchema, ToolSpec
 from planwarden.contracts.verdict import Denied
 from planwarden.planning.permitted import permitted
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
@@ -15,7 +15,7 @@ from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 pytestmark = pytest.mark.requirement("RANK-12")
 
 TOOLS = tuple(f"t{number}" for number in range(6))
-CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+CLOSED: JsonSchema = {"type": "object", "properties": {}, "additionalProperties": False}
 AGENTS = ("one", "two")
 own_tools = st.lists(st.sampled_from(TOOLS), min_size=1, unique=True).map(tuple)
 rules = st.lists(

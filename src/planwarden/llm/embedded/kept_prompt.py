@@ -107,9 +107,9 @@ def with_read(chunks: Sequence[object], more: int) -> list[object]:
 
 
 def _with_read(chunk: object, more: int) -> object:
-    usage = cast("Body", chunk).get("usage") if isinstance(chunk, Mapping) else None
-    found = _counted(cast("Body", usage)) if isinstance(usage, Mapping) else None
+    found = prompt_read([chunk])
     if found is None:
         return chunk
+    known = cast("Mapping[str, Body]", chunk)
     details = {"cached_tokens": max(0, found.kept - more)}
-    return {**cast("Body", chunk), "usage": {**cast("Body", usage), "prompt_tokens_details": details}}
+    return {**known, "usage": {**known["usage"], "prompt_tokens_details": details}}
