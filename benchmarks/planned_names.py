@@ -16,8 +16,8 @@ from planwarden import AgentSpec, Planwarden, Task, ToolExample, ToolSpec, load_
 from planwarden.catalog.catalog import Catalog, build_catalog
 from planwarden.contracts.plan import PlannerPlan
 from planwarden.planning.attempt import PlannerSettings
+from planwarden.planning.permitted import allowed_pairs
 from planwarden.planning.planner import LLMOrchestrationPlanner
-from planwarden.planning.shortlist import allowed_pairs
 from planwarden.policy.rules import AgentPolicy, Rule, ToolPolicy
 
 VERBS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -90,3 +91,22 @@ async def test_a_second_plan_over_the_same_tools_reads_only_the_request_anew() -
     assert second.usage.cached_tokens > 0.7 * second.usage.prompt_tokens
     assert anew.usage.cached_tokens == 0
     assert second.text == anew.text == '{"plan":["get_weather"]}'
+
+
+@pytest.mark.requirement("RANK-16")
+async def test_with_and_without_what_was_kept_every_probability_is_the_same_to_the_last_digit() -> None:
+    shared = engine(shipped().path)
+    planner = service(shared, shipped().digest)
+    requests = ["How is the weather in Oslo?", "How is the weather in Rome, and a joke?", "Encrypt a joke."]
+    asking = [replace(REQUEST, messages=(PROMPT[0], Message(role="user", content=text))) for text in requests]
+    anew = [await asked(planner, each) for each in asking]
+    kept = [await asked(planner, replace(each, reuse_prompt=True)) for each in (*asking, asking[-1])]
+    longer = (*asking[-1].messages, Message(role="assistant", content=kept[-1].text), *PROMPT[1:])
+    goes_on = [
+        await asked(planner, replace(REQUEST, messages=longer, reuse_prompt=reuse)) for reuse in (True, False)
+    ]
+    await planner.aclose()
+    assert [each.tokens for each in kept] == [each.tokens for each in (*anew, anew[-1])]
+    assert all(each.usage.cached_tokens > 0.7 * each.usage.prompt_tokens for each in kept[1:])
+    assert kept[-1].usage.cached_tokens > 0.9 * kept[-1].usage.prompt_tokens
+    assert goes_on[0].tokens == goes_on[1].tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,6 +51,11 @@ class Catalog:
                 "aliases": dict(self.aliases),
             }
         )
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Give each tool's place in the catalog's order."""
+        return {name: place for place, name in enumerate(self.tools)}
 
     def canonical(self, tool: str) -> str:
         """Give the tool's own name where an alias was used; other names come back as they are."""
@@ -125,7 +131,7 @@ def build_catalog(
 
 
 def _duplicates(section: str, names: list[str]) -> Iterable[CatalogProblem]:
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    for name in sorted(name for name, times in Counter(names).items() if times > 1):
         yield CatalogProblem(
             path=(section, name),
             message=f"'{name}' is declared twice",

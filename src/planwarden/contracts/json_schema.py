@@ -19,6 +19,8 @@ from planwarden.contracts.value import Json, canonical_json
 
 def schema_fault(schema: JsonSchema) -> str | None:
     """Say what is wrong with a schema, a reference out of itself included; None when it can be used."""
+    if _is_plain(schema):
+        return None
     try:
         jsonschema.Draft202012Validator.check_schema(cast("Any", schema))
         resolver = Registry[Any]().with_resource("", DRAFT202012.create_resource(schema)).resolver("")
@@ -31,6 +33,44 @@ def schema_fault(schema: JsonSchema) -> str | None:
     except RecursionError:
         return "it is nested too deeply"
     return None
+
+
+_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
+
+
+def _is_plain(schema: Json) -> bool:
+    """Say whether a schema is right at a glance, as most are: the whole check takes far longer."""
+    try:
+        if not isinstance(schema, dict):
+            return False
+        return all(_is_plainly(key, said) for key, said in cast("dict[str, Json]", schema).items())
+    except RecursionError:
+        return False
+
+
+def _is_plainly(keyword: str, said: Json) -> bool:
+    match keyword:
+        case "type":
+            return isinstance(said, str) and said in _TYPES
+        case "title" | "description":
+            return isinstance(said, str)
+        case "enum" | "examples":
+            return isinstance(said, list)
+        case "required":
+            return _are_names(said)
+        case "properties":
+            return isinstance(said, dict) and all(map(_is_plain, cast("dict[str, Json]", said).values()))
+        case "items" | "additionalProperties":
+            return isinstance(said, bool) or _is_plain(said)
+        case _:
+            return keyword in ("default", "const")
+
+
+def _are_names(said: Json) -> bool:
+    if not isinstance(said, list):
+        return False
+    names = [name for name in cast("list[Json]", said) if isinstance(name, str)]
+    return len(set(names)) == len(cast("list[Json]", said))
 
 
 def _references(schema: Json) -> Iterator[str]:

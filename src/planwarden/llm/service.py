@@ -48,7 +48,7 @@ class LLMRequest:
     """How many alternatives to report per output token; 0 for none. Ollama gives at most 20."""
     reuse_prompt: bool = False
     """Keep the work on the beginning that this prompt shares with the last one, where the engine would not by
-    itself: faster, but log-probabilities then depend a little on what was asked before."""
+    itself: faster, and the reply is the same without."""
     timeout_s: float = 60.0
     """Seconds for the whole exchange; a wrapper that retries spends from the same budget."""
     simpler: Question | None = None

@@ -16,9 +16,9 @@ from planwarden.contracts.verdict import Allowed
 from planwarden.planning.fusion.compose import Bounds
 from planwarden.planning.notation.item import ASK, NONE
 from planwarden.planning.notation.offer import Offer, OfferedTool, WaysOut
+from planwarden.planning.permitted import permitted
 from planwarden.planning.prior import Prior
 from planwarden.planning.prompt import PromptSpec
-from planwarden.planning.shortlist import allowed_pairs
 from planwarden.policy.rules import ToolPolicy
 
 FLOOR = 0.03
@@ -94,7 +94,7 @@ class Attempt:
 def bounds_of(catalog: Catalog, policy: ToolPolicy, max_agents: int) -> Bounds:
     """Say what a plan must keep within. Pure."""
     return Bounds(
-        pairs=allowed_pairs(catalog, policy),
+        pairs=permitted(catalog, policy).own,
         ways_out=offered_ways_out(catalog, policy),
         max_agents=max_agents,
     )
@@ -118,12 +118,11 @@ def shown_to_model(prior: Prior, catalog: Catalog, bounds: Bounds, settings: Pla
     A model that decides alone is shown as many as the shortlist holds; one whose word is fused with the prior
     only those that are likely enough to be planned.
     """
-    callable_tools = {tool for own in bounds.pairs.values() for tool in own}
-    usable = [tool for tool in prior.tools if tool.name in callable_tools]
+    usable = [tool for tool in prior.tools if any(tool.name in own for own in bounds.pairs.values())]
     likely = [tool.name for tool in usable if settings.mode == "model" or tool.probability >= FLOOR]
     ranked = tuple(likely if len(likely) >= LEAST_SHOWN else [t.name for t in usable[:LEAST_SHOWN]])
     ranked = ranked[: settings.shortlist]
-    shown = [name for name in catalog.tools if name in ranked]
+    shown = sorted(ranked, key=catalog.places.__getitem__)
     offer = Offer(tools=tuple(_offered(name, prior, bounds) for name in shown), ways_out=bounds.ways_out)
     told = [each for each in prior.examples if all(item.tool in ranked for item in each.items)]
     examples = tuple(told[-settings.examples :] if settings.examples else ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
 from planwarden.contracts.plan import PlanMetadata, PlannedAgentStep, PlannerPlan, Refusal
 from planwarden.contracts.verdict import Allowed
-from planwarden.planning.shortlist import allowed_pairs
+from planwarden.planning.permitted import permitted
 from planwarden.policy.rules import ToolPolicy
 
 
@@ -39,7 +39,7 @@ def build_fallback_plan(
         return PlannerPlan(steps=(step,), metadata=way_out)
     reads = [
         tool
-        for tool in allowed_pairs(catalog, policy).get(FALLBACK_AGENT, ())
+        for tool in permitted(catalog, policy).pairs.get(FALLBACK_AGENT, ())
         if catalog.tools[tool].effect == "read"
     ]
     best = sorted(

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from planwarden.catalog.catalog import Catalog
+from planwarden.planning.permitted import permitted
 from planwarden.planning.prior import PlanItem, Prior, PriorExample, PriorRequest, ToolPrior
-from planwarden.planning.shortlist import Retriever, Shortlist, allowed_pairs
+from planwarden.planning.shortlist import Retriever, Shortlist
 from planwarden.tools.grounding import groundable
 
 CONSIDERED = 16
@@ -42,7 +43,7 @@ class RetrievalPrior:
 
     def prior(self, request: PriorRequest) -> Prior:
         """Give what retrieval knows of a request."""
-        catalog, pairs = request.catalog, allowed_pairs(request.catalog, request.policy)
+        catalog, allowed = request.catalog, permitted(request.catalog, request.policy)
         found = self._retriever.shortlist(
             request.text,
             catalog,
@@ -65,10 +66,7 @@ class RetrievalPrior:
             agents={tool.name: _agents(tool.name, found) for tool in tools},
             default_link=LINK,
             fallbacks={
-                name: tuple(
-                    n for n in catalog.tools[name].alternatives if any(n in own for own in pairs.values())
-                )
-                for name in found.tools
+                name: tuple(filter(allowed.has, catalog.tools[name].alternatives)) for name in found.tools
             },
             none=NONE if parts else NONE_UNHEARD,
             ask=ASK,

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from planwarden.catalog.catalog import Catalog
-from planwarden.contracts.verdict import Denied
 from planwarden.language.scripts import bigrams, without_unspaced
 from planwarden.planning.follow_up import Scores, in_conversation
+from planwarden.planning.permitted import Places, permitted
 from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.function_words import FUNCTION_WORDS
 
@@ -81,15 +81,6 @@ class Shortlist:
         return replace(self, agents=agents, tools=kept, parts=parts)
 
 
-def allowed_pairs(catalog: Catalog, policy: ToolPolicy) -> dict[str, tuple[str, ...]]:
-    """Give catalog ∩ policy: agent → tools it has and policy does not deny. Pure."""
-    pairs = {
-        agent: tuple(tool for tool in spec.tools if not isinstance(policy.decide(agent, tool), Denied))
-        for agent, spec in catalog.agents.items()
-    }
-    return {agent: tools for agent, tools in pairs.items() if tools}
-
-
 class Retriever:
     """Ranks the tools of a catalog for a text; keeps the index of the last few catalogs."""
 
@@ -123,8 +114,8 @@ class Retriever:
             fill: places left over go to the next best tools, then to the catalog's first: for models that
                 choose better than retrieval, and for requests in words that the catalog does not have.
         """
-        pairs = allowed_pairs(catalog, policy)
-        usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
+        allowed = permitted(catalog, policy)
+        pairs, usable = allowed.pairs, allowed.usable
         index = self._index(catalog)
 
         def scored(words: str) -> Scores:
@@ -149,7 +140,9 @@ class Retriever:
         shown = {agent: tools for agent, tools in agents.items() if tools}
         best_first = dict(sorted(shown.items(), key=lambda item: order[item[1][0]]))
         parts = {ranking.order[0]: ranking.near(near) for ranking in heard}
-        stand_ins = {agent: _stand_ins(tools, pairs[agent], catalog) for agent, tools in best_first.items()}
+        stand_ins = {
+            agent: _stand_ins(tools, allowed.own[agent], catalog) for agent, tools in best_first.items()
+        }
         return Shortlist(
             agents=best_first,
             stand_ins=stand_ins,
@@ -161,7 +154,7 @@ class Retriever:
 
     def in_context(self, text: str, catalog: Catalog, policy: ToolPolicy, earlier: Sequence[str]) -> str:
         """Give a request together with the earlier ones that it leans on; alone where it leans on none."""
-        usable = frozenset(tool for tools in allowed_pairs(catalog, policy).values() for tool in tools)
+        usable = permitted(catalog, policy).usable
         index = self._index(catalog)
         return in_conversation(
             text, earlier, catalog, lambda words: index.rank(words).only(usable).scores
@@ -194,7 +187,7 @@ def _shares(heard: Iterable[_Ranking]) -> dict[str, float]:
     return shares
 
 
-def _stand_ins(shown: tuple[str, ...], allowed: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
+def _stand_ins(shown: tuple[str, ...], allowed: Places, catalog: Catalog) -> tuple[str, ...]:
     declared = (name for tool in shown for name in catalog.tools[tool].alternatives if name in allowed)
     return tuple(dict.fromkeys((*shown, *declared)))
 
@@ -220,8 +213,10 @@ class _Ranking:
     def order(self) -> tuple[str, ...]:
         return tuple(sorted(self.scores, key=lambda tool: -self.scores[tool]))
 
-    def only(self, usable: Iterable[str]) -> _Ranking:
-        return replace(self, scores={tool: self.scores[tool] for tool in usable if tool in self.scores})
+    def only(self, usable: Places) -> _Ranking:
+        """Leave out all other tools, and take those in their order."""
+        found = sorted(filter(usable.__contains__, self.scores), key=usable.__getitem__)
+        return replace(self, scores={tool: self.scores[tool] for tool in found})
 
     def near(self, share: float) -> tuple[str, ...]:
         return tuple(tool for tool in self.order if self.scores[tool] >= share * self.best)

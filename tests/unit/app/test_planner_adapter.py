@@ -59,5 +59,5 @@ async def test_a_model_with_an_adapter_is_shown_no_worked_examples_unless_a_numb
 
 @pytest.mark.requirement("TUNE-8")
 async def test_the_setting_reaches_the_request(tmp_path: Path) -> None:
-    assert not (await asked(tmp_path, None, PlannerModel(mode="model"))).reuse_prompt
-    assert (await asked(tmp_path, None, PlannerModel(mode="model", reuse_prompt=True))).reuse_prompt
+    assert (await asked(tmp_path, None, PlannerModel(mode="model"))).reuse_prompt
+    assert not (await asked(tmp_path, None, PlannerModel(mode="model", reuse_prompt=False))).reuse_prompt

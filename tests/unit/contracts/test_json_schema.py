@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +73,45 @@ def test_a_problem_names_its_field() -> None:
 @given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_any_value_is_judged(value: object) -> None:
     assert bool(schema_problems({"type": "string"}, value)) == (not isinstance(value, str))
+
+
+plain = st.sampled_from(
+    [
+        "string",
+        "object",
+        "x",
+        "",
+        1,
+        None,
+        True,
+        ["a"],
+        ["a", "a"],
+        [1],
+        [],
+        {},
+        {"type": "string"},
+        {"type": 1},
+    ]
+)
+keywords = st.sampled_from(
+    ["type", "title", "description", "default", "const", "enum", "examples", "required", "properties",
+     "items", "additionalProperties", "minimum", "pattern"]
+)  # fmt: skip
+schemas: st.SearchStrategy[Any] = st.recursive(
+    st.dictionaries(keywords, plain, max_size=3),
+    lambda inner: st.dictionaries(
+        keywords, plain | inner | st.dictionaries(st.sampled_from("ab"), inner, max_size=2), max_size=4
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.mark.requirement("RANK-14")
+@given(schemas)
+def test_a_schema_has_a_fault_exactly_when_the_standard_says_so(schema: Any) -> None:
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError:
+        assert schema_fault(schema) is not None
+    else:
+        assert schema_fault(schema) is None

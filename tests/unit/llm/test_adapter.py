@@ -12,6 +12,7 @@ import pytest
 from test_embedded_adapter import DIGEST, REQUEST, USAGE, StandIn, StillClock, end, text
 from test_selection import opener
 
+from planwarden.contracts.model import Message
 from planwarden.errors import ModelFileRejected
 from planwarden.llm.embedded import adapter, model_file
 from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
@@ -105,7 +106,8 @@ async def test_a_prompts_work_is_kept_where_asked_for_and_never_across_a_change_
     engine = EmbeddedEngine(options, check=str, load=lambda _: server)
     planner, agents = service_on(engine, BASE), service_on(engine)
     kept = replace(REQUEST, reuse_prompt=True)
-    for service, request in ((planner, kept), (planner, kept), (agents, kept), (agents, REQUEST)):
+    other = replace(kept, messages=(*REQUEST.messages[:-1], Message(role="user", content="Another?")))
+    for service, request in ((planner, kept), (planner, other), (agents, kept), (agents, REQUEST)):
         await service.complete(request)
     await planner.complete(kept)
     await planner.aclose()

@@ -9,7 +9,8 @@ from planning_world import AGENTS, ASKED, TOOLS, allow, make_catalog, make_polic
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.specs import AgentSpec
-from planwarden.planning.shortlist import Retriever, Shortlist, allowed_pairs
+from planwarden.planning.permitted import allowed_pairs
+from planwarden.planning.shortlist import Retriever, Shortlist
 from planwarden.policy.rules import AgentPolicy, ToolPolicy
 
 pytestmark = pytest.mark.requirement("PLAN-2")

@@ -20,7 +20,7 @@ from planwarden.evaluation.router.bm25 import Question, RouterIndex, index_of, q
 from planwarden.evaluation.router.route import route
 from planwarden.evaluation.router.router import Pairs, agents_of, may_answer
 from planwarden.evaluation.router.settings import RouterRecord, RouterSettings, Scored
-from planwarden.planning.shortlist import allowed_pairs
+from planwarden.planning.permitted import allowed_pairs
 
 FOLDS = 5
 ROUNDS = 6

@@ -14,8 +14,8 @@ from planwarden.evaluation.router.bm25 import RouterIndex, index_of, question_of
 from planwarden.evaluation.router.route import Route, route
 from planwarden.evaluation.router.settings import AgentRule, RouterSettings
 from planwarden.evaluation.router.words import words_of
+from planwarden.planning.permitted import allowed_pairs
 from planwarden.planning.planner import Planning
-from planwarden.planning.shortlist import allowed_pairs
 from planwarden.policy.rules import ToolPolicy
 
 KEPT_INDEXES = 8

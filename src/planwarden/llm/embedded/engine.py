@@ -9,15 +9,21 @@ import asyncio
 import importlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from planwarden.errors import ModelFileRejected, ModelUnavailable, ReplyInvalid
+from planwarden.llm.embedded.kept_prompt import (
+    Body,
+    KeptPrompt,
+    leaving_off_earlier,
+    prompt_read,
+    with_read,
+)
 
-Body = Mapping[str, object]
 OnChunk = Callable[[object], bool]
 _T = TypeVar("_T")
 
@@ -69,6 +75,8 @@ def load_llama(options: EngineOptions) -> ChatServer:
     params.model.path = str(options.path)
     params.n_ctx = options.n_ctx
     params.n_batch = params.n_ubatch = BATCH_TOKENS
+    # With flash attention, what a token comes to depends on how many are read together: see kept_prompt.py.
+    params.flash_attn_type = llama.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.n_parallel = 1
     params.cache_ram_mib = 0
     params.warmup = False
@@ -111,8 +119,8 @@ class EmbeddedEngine:
         self._users = 0
         self._closed = False
         self._load_begun = False
-        self._adapted: object = None
-        """How the adapter was applied to the prompt that llama.cpp still holds."""
+        self._held: KeptPrompt | None = None
+        """What llama.cpp still has of the last prompt; None where nobody knows."""
 
     @property
     def options(self) -> EngineOptions:
@@ -194,6 +202,28 @@ class EmbeddedEngine:
         self._server = None
 
     def _chat(self, body: Body, stop: threading.Event) -> list[object]:
+        """Answer; what is kept of the last prompt is used only where the reply is the same without it."""
+        held, self._held = self._held, None
+        if held is None or not body.get("cache_prompt") or not held.serves(body):
+            return self._held_after(body, stop, {**body, "cache_prompt": False})
+        before = 0
+        if held.is_of(body):
+            left = prompt_read(self._streamed(leaving_off_earlier(body), stop))
+            before = left.fresh if left is not None else 0
+        chunks = self._held_after(body, stop, body)
+        read = prompt_read(chunks)
+        if stop.is_set() or (read is not None and read.as_if_anew(held, BATCH_TOKENS)):
+            return with_read(chunks, before)
+        return self._held_after(body, stop, {**body, "cache_prompt": False})
+
+    def _held_after(self, body: Body, stop: threading.Event, sent: Body) -> list[object]:
+        chunks = self._streamed(sent, stop)
+        read = prompt_read(chunks)
+        if read is not None and not stop.is_set():
+            self._held = KeptPrompt(messages=body["messages"], adapter=body.get("lora"), tokens=read.tokens)
+        return chunks
+
+    def _streamed(self, body: Body, stop: threading.Event) -> list[object]:
         server = self._loaded()
         chunks: list[object] = []
 
@@ -202,18 +232,10 @@ class EmbeddedEngine:
             return stop.is_set()
 
         try:
-            server.handle_chat_completions(self._kept(body), on_chunk)
+            server.handle_chat_completions(body, on_chunk)
         except (ValueError, RuntimeError) as error:
             raise ReplyInvalid(
                 f"llama.cpp refused the request: {error}",
                 remedy="Look at the prompt and the schema in the dossier; this request will not work again.",
             ) from error
         return chunks
-
-    def _kept(self, body: Body) -> Body:
-        """Have a prompt read anew when the adapter was applied differently to the one before.
-
-        llama.cpp does not look at that: it would go on from the work of another model.
-        """
-        adapted, self._adapted = self._adapted, body.get("lora")
-        return body if adapted == self._adapted else {**body, "cache_prompt": False}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from planwarden.contracts.plan import MAX_STEPS
@@ -26,7 +26,7 @@ SURE = Judged(prior=1.0, model=None, fused=1.0)
 class Bounds:
     """What a plan must keep within, whatever the probabilities."""
 
-    pairs: Mapping[str, tuple[str, ...]]
+    pairs: Mapping[str, Collection[str]]
     """Catalog ∩ policy: agent → tools."""
     ways_out: WaysOut
     max_agents: int

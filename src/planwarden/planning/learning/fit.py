@@ -27,6 +27,7 @@ from planwarden.planning.ranking.order import (
     BEFORE,
     LINKED,
     TOPICS,
+    Looked,
     Steps,
     in_order,
     link_signals,
@@ -222,11 +223,10 @@ def _steps(view: _View, prepared: _Prepared) -> Steps:
     known = all(name in places for name in view.task.steps)
     return Steps(
         heard=view.heard,
-        tools=view.tools,
         signals=view.own,
-        recalled=view.recalled,
         topics=(view.heard.embeddings[0] - prepared.centre) @ prepared.topics,
         rows=tuple(places[name] for name in view.task.steps) if known else (),
+        looked=Looked.up(view.tools, view.recalled),
     )
 
 

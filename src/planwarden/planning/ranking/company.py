@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -86,12 +85,17 @@ def supplied(tools: ToolIndex, likely: NDArray[np.int64], *, giving: bool) -> Fl
 
 def _pairs(tools: ToolIndex, likely: NDArray[np.int64], recalled: Recalled) -> tuple[Floats, Floats, Floats]:
     """Give, for each likely tool, how often each tool stood with it, right after it, and right before it."""
-    names: Sequence[str] = tools.names
-    some = [names[int(row)] for row in likely]
+    paired = recalled.book.paired
+    some = [(place, tools.names[int(row)]) for place, row in enumerate(likely)]
+    ours = [(place, name) for place, name in some if name in paired]
+    others = [(row, name) for row, name in enumerate(tools.names) if name in paired]
 
     def table(kind: PairKind, *, turned: bool = False) -> Floats:
-        found = [[recalled.count(kind, (b, a) if turned else (a, b)) for b in names] for a in some]
-        return np.array(found, np.float32)
+        found = np.zeros((len(some), len(tools.names)), np.float32)
+        for place, a in ours:
+            for row, b in others:
+                found[place, row] = recalled.count(kind, (b, a) if turned else (a, b))
+        return found
 
     together, after, ahead = table("together"), table("next"), table("next", turned=True)
     return _shares(together), _shares(after), _shares(ahead)

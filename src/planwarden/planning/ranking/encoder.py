@@ -7,9 +7,11 @@ all-MiniLM-L6-v2 (Apache-2.0), each row rounded to 8 bits; see `weights/minilm/R
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -28,12 +30,15 @@ WIDTH = 384
 LAYERS, HEADS = 6, 12
 MAX_TOKENS = 128
 """Of one text; what is beyond is not read."""
-BATCH_TOKENS = 2_048
-"""Tokens worked on at once, padding included."""
-MAX_PADDED = 1.4
-"""How much longer than the shortest text of a batch the longest may be."""
+BATCH_TOKENS = 512
+"""Tokens worked on at once."""
+HANDS = 2
+"""Threads that work on batches. A fixed number, not the machine's: the last digits depend on the batches."""
+WORTH_SHARING = 24
+"""Tokens; fewer are not shared out."""
 KEPT_TEXTS = 20_000
 _EPSILON = 1e-12
+_GELU_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,9 @@ class _Dense:
     bias: Floats
 
     def __call__(self, x: Floats) -> Floats:
-        return x @ self.weight + self.bias
+        made = x @ self.weight
+        made += self.bias
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,10 @@ class _Norm:
     def __call__(self, x: Floats) -> Floats:
         centred = x - x.mean(-1, keepdims=True)
         spread = np.sqrt((centred * centred).mean(-1, keepdims=True) + _EPSILON)
-        return centred / spread * self.weight + self.bias
+        centred /= spread
+        centred *= self.weight
+        centred += self.bias
+        return centred
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +75,40 @@ class _Layer:
     narrow: _Dense
     after_narrow: _Norm
 
-    def __call__(self, x: Floats, blocked: Floats) -> Floats:
-        """Work on `x` (texts, tokens, WIDTH); `blocked` is −∞ where there is padding."""
-        texts, tokens, _ = x.shape
-        parts = self.attend(x).reshape(texts, tokens, 3, HEADS, WIDTH // HEADS).transpose(2, 0, 3, 1, 4)
-        query, key, value = parts
-        scores = query @ key.transpose(0, 1, 3, 2) / np.float32(math.sqrt(WIDTH // HEADS)) + blocked
-        shares = np.exp(scores - scores.max(-1, keepdims=True))
-        shares /= shares.sum(-1, keepdims=True)
-        seen = (shares @ value).transpose(0, 2, 1, 3).reshape(texts, tokens, WIDTH)
+    def __call__(self, x: Floats, groups: Sequence[_Alike]) -> Floats:
+        """Work on `x` (tokens, WIDTH), the tokens of all texts one after the other."""
+        parts = self.attend(x)
+        seen = np.empty_like(x)
+        for group in groups:
+            seen[group.first : group.end] = group.attended(parts[group.first : group.end])
         x = self.after_join(x + self.join(seen))
         return self.after_narrow(x + self.narrow(_gelu(self.widen(x))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Alike:
+    """Texts of one length that stand one after the other; only attention looks at texts apart."""
+
+    texts: int
+    length: int
+    first: int
+    """The first token of them all."""
+
+    @property
+    def end(self) -> int:
+        """Give where they end."""
+        return self.first + self.texts * self.length
+
+    def attended(self, parts: Floats) -> Floats:
+        """Give what each token sees of its text, from queries, keys and values, shape (tokens, 3 · WIDTH)."""
+        shape = (self.texts, self.length, 3, HEADS, WIDTH // HEADS)
+        query, key, value = parts.reshape(shape).transpose(2, 0, 3, 1, 4)
+        scores = query @ key.transpose(0, 1, 3, 2)
+        scores /= np.float32(math.sqrt(WIDTH // HEADS))
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(-1, keepdims=True)
+        return (scores @ value).transpose(0, 2, 1, 3).reshape(-1, WIDTH)
 
 
 class SentenceEncoder:
@@ -126,36 +159,48 @@ class _Model:
     def encode(self, texts: Sequence[str]) -> Floats:
         cut = [self.cut.ids(text, limit=MAX_TOKENS) for text in texts]
         out = np.empty((len(texts), WIDTH), np.float32)
-        order = sorted(range(len(texts)), key=lambda at: len(cut[at]))
-        start = 0
-        while start < len(order):
-            end = start + 1
-            while end < len(order) and _goes_with(len(cut[order[end]]), len(cut[order[start]]), end - start):
-                end += 1
-            chosen = order[start:end]
+        batches = list(_batches([len(own) for own in cut]))
+
+        def work(chosen: Sequence[int]) -> None:
             out[chosen] = self._batch([cut[at] for at in chosen])
-            start = end
+
+        if len(batches) == 1:
+            work(batches[0])
+            return out
+        with ThreadPoolExecutor(HANDS, thread_name_prefix="planwarden-encoder") as hands:
+            deque(hands.map(work, batches), maxlen=0)
         return out
 
     def _batch(self, cut: Sequence[Sequence[int]]) -> Floats:
-        length = max(map(len, cut))
-        ids = np.zeros((len(cut), length), np.int64)
-        there = np.zeros((len(cut), length), np.float32)
-        for row, own in enumerate(cut):
-            ids[row, : len(own)] = own
-            there[row, : len(own)] = 1.0
-        x = self.words[ids].astype(np.float32) * self.word_scales[ids][..., None]
-        x = self.first_norm(x + self.positions[:length])
-        blocked = ((1.0 - there) * np.float32(-1e9))[:, None, None, :]
+        """Embed texts that are sorted by length."""
+        ids = np.array([each for own in cut for each in own], np.int64)
+        groups: list[_Alike] = []
+        for length, own in groupby(map(len, cut)):
+            first = groups[-1].end if groups else 0
+            groups.append(_Alike(texts=len(list(own)), length=length, first=first))
+        places = np.concatenate([np.tile(np.arange(each.length), each.texts) for each in groups])
+        x = self.words[ids].astype(np.float32) * self.word_scales[ids][:, None]
+        x = self.first_norm(x + self.positions[places])
         for layer in self.layers:
-            x = layer(x, blocked)
-        pooled = (x * there[..., None]).sum(1) / there.sum(1, keepdims=True)
+            x = layer(x, groups)
+        pooled = np.concatenate(
+            [x[each.first : each.end].reshape(each.texts, each.length, WIDTH).mean(1) for each in groups]
+        )
         return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
 
 
-def _goes_with(length: int, shortest: int, count: int) -> bool:
-    """Say whether one more text is worth working on together with `count` shorter ones: padding costs too."""
-    return length * (count + 1) <= BATCH_TOKENS and length <= MAX_PADDED * shortest
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Share texts out into batches of texts of like length: two at least, so that two processors can work."""
+    whole = sum(lengths)
+    most = BATCH_TOKENS if whole > HANDS * BATCH_TOKENS else max(WORTH_SHARING, -(-whole // HANDS))
+    batch, tokens = list[int](), 0
+    for at in sorted(range(len(lengths)), key=lambda at: lengths[at]):
+        if batch and tokens + lengths[at] > most:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(at)
+        tokens += lengths[at]
+    yield batch
 
 
 def _load(folder: Path) -> _Model:
@@ -194,13 +239,32 @@ def _load(folder: Path) -> _Model:
 
 
 def _gelu(x: Floats) -> Floats:
-    """Give the Gaussian error linear unit (Hendrycks & Gimpel 2016); erf by Abramowitz & Stegun, 7.1.26."""
-    z = np.abs(x) * np.float32(0.7071067811865476)
-    t = np.float32(1) / (np.float32(1) + np.float32(0.3275911) * z)
-    series = np.full_like(t, 1.061405429)
+    """Give the Gaussian error linear unit (Hendrycks & Gimpel 2016); erf by Abramowitz & Stegun, 7.1.26.
+
+    A few rows at a time, so that what is worked on stays in the processor's own memory.
+    """
+    out = np.empty_like(x)
+    for at in range(0, len(x), _GELU_ROWS):
+        _gelu_into(x[at : at + _GELU_ROWS], out[at : at + _GELU_ROWS])
+    return out
+
+
+def _gelu_into(x: Floats, out: Floats) -> None:
+    z = np.abs(x)
+    z *= np.float32(0.7071067811865476)
+    t = z * np.float32(0.3275911)
+    t += np.float32(1)
+    np.divide(np.float32(1), t, out=t)
+    series = t * np.float32(1.061405429)
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        series *= t
         series += np.float32(factor)
-    series *= t
-    series *= np.exp(-z * z)
-    return np.float32(0.5) * x * (np.float32(1) + np.copysign(np.float32(1) - series, x))
+        series *= t
+    z *= z
+    np.negative(z, out=z)
+    np.exp(z, out=z)
+    series *= z
+    np.subtract(np.float32(1), series, out=series)
+    np.copysign(series, x, out=series)
+    series += np.float32(1)
+    np.multiply(x, np.float32(0.5), out=out)
+    out *= series

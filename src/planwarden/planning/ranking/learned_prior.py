@@ -15,6 +15,7 @@ from planwarden.catalog.catalog import Catalog
 from planwarden.contracts.memory import RememberedPlan
 from planwarden.language.detection import UNKNOWN, language_of
 from planwarden.planning.memory.weight import weight
+from planwarden.planning.permitted import Permitted, permitted
 from planwarden.planning.prior import PlanItem, Prior, PriorExample, PriorRequest, ToolPrior
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.heard import Heard, hear
@@ -24,8 +25,6 @@ from planwarden.planning.ranking.ranker import Ranking, rank
 from planwarden.planning.ranking.tool_index import ToolIndex, embedded_text
 from planwarden.planning.ranking.weights import SHIPPED, RankerWeights, read_weights
 from planwarden.planning.retrieval_prior import RetrievalPrior
-from planwarden.planning.shortlist import allowed_pairs
-from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.function_words import FUNCTION_WORDS
 from planwarden.tools.grounding import groundable
 
@@ -70,7 +69,9 @@ class LearnedPrior:
         self._kept = kept
         self._retrieval = RetrievalPrior()
         self._catalogs: OrderedDict[str, _Known] = OrderedDict()
-        self._pairs: OrderedDict[tuple[str, str], dict[str, tuple[str, ...]]] = OrderedDict()
+        self._usable: OrderedDict[tuple[str, str], ToolIndex] = OrderedDict()
+        self._lessons: tuple[tuple[RememberedPlan, ...], tuple[Lesson, ...]] = ((), ())
+        """What was remembered last, and what it teaches: thousands of plans are read once."""
         self._books: OrderedDict[tuple[str, tuple[Lesson, ...]], LessonBook] = OrderedDict()
 
     @property
@@ -88,27 +89,26 @@ class LearnedPrior:
         """Drop the indexes."""
         self._retrieval.close()
         self._catalogs.clear()
+        self._usable.clear()
         self._books.clear()
+        self._lessons = ((), ())
 
     def prior(self, request: PriorRequest) -> Prior:
         """Give what is known of a request."""
         if not _in_english(request.text):
             return self._retrieval.prior(request)
-        catalog, pairs = request.catalog, self._allowed(request.catalog, request.policy)
-        usable = dict.fromkeys(tool for tools in pairs.values() for tool in tools)
-        if not usable:
+        allowed = permitted(request.catalog, request.policy)
+        if not allowed.usable:
             return Prior(tools=(), agents={}, none=1.0, ask=ASK)
-        known = self._known(catalog)
-        rows = [row for row, name in enumerate(known.tools.names) if name in usable]
+        known = self._known(request.catalog)
+        tools = self._usable_of(known, request, allowed)
         text = self._retrieval.in_context(request)
         heard = hear(text, self.encoder, self.weights.lexicon)
-        book = self._book(catalog, known, lessons_from(request.remembered))
-        ranking = rank(heard, known.tools.only(rows), book, self.weights)
-        return self._prior(request, heard, ranking, pairs)
+        book = self._book(request.catalog, known, self._taught(request.remembered))
+        ranking = rank(heard, tools, book, self.weights)
+        return self._prior(request, heard, ranking, allowed)
 
-    def _prior(
-        self, request: PriorRequest, heard: Heard, ranking: Ranking, pairs: Mapping[str, tuple[str, ...]]
-    ) -> Prior:
+    def _prior(self, request: PriorRequest, heard: Heard, ranking: Ranking, allowed: Permitted) -> Prior:
         probability = _narrowed(ranking, request)
         order: list[int] = np.argsort(-probability, kind="stable")[:SPOKEN_OF].tolist()
         tools = tuple(
@@ -125,48 +125,50 @@ class LearnedPrior:
         catalog = request.catalog
         return Prior(
             tools=tools,
-            agents=self._agents(names, likely, heard, catalog, pairs),
+            agents=self._agents(likely, heard, catalog, allowed),
             links=ranking.links,
             default_link=DEFAULT_LINK,
-            fallbacks={name: _stand_ins(name, catalog, pairs) for name in names},
+            fallbacks={name: tuple(filter(allowed.has, catalog.tools[name].alternatives)) for name in names},
             none=ranking.none,
             ask=ASK,
             examples=_examples(ranking, frozenset(names)),
         )
 
     def _agents(
-        self,
-        names: Sequence[str],
-        likely: Mapping[str, float],
-        heard: Heard,
-        catalog: Catalog,
-        pairs: Mapping[str, tuple[str, ...]],
+        self, likely: Mapping[str, float], heard: Heard, catalog: Catalog, allowed: Permitted
     ) -> dict[str, tuple[tuple[str, float], ...]]:
         """Say which agents may call each tool; where several may, the likelier by what they are for."""
         texts = [f"{agent.description} {' '.join(agent.capabilities)}" for agent in catalog.agents.values()]
         alike = self.encoder.encode(texts) @ heard.embeddings[0]
-        pull = {
-            agent: float(np.exp(_AGENT_SHARPNESS * near)) * (0.05 + sum(likely.get(t, 0.0) for t in own))
-            for agent, near in zip(catalog.agents, alike, strict=True)
-            if (own := pairs.get(agent, ()))
-        }
+        pull: dict[str, float] = {}
+        for agent, near in zip(catalog.agents, alike, strict=True):
+            if own := allowed.own.get(agent):
+                its = sorted(filter(own.__contains__, likely), key=own.__getitem__)
+                pull[agent] = float(np.exp(_AGENT_SHARPNESS * near)) * (0.05 + sum(likely[t] for t in its))
         found: dict[str, tuple[tuple[str, float], ...]] = {}
-        for name in names:
-            own = {agent: pull[agent] for agent, tools in pairs.items() if name in tools}
-            total = sum(own.values())
-            shares = [(agent, share / total) for agent, share in own.items()]
+        for name in likely:
+            may = {agent: pull[agent] for agent, tools in allowed.own.items() if name in tools}
+            total = sum(may.values())
+            shares = [(agent, share / total) for agent, share in may.items()]
             found[name] = tuple(sorted(shares, key=_falling))
         return found
 
-    def _allowed(self, catalog: Catalog, policy: ToolPolicy) -> dict[str, tuple[str, ...]]:
-        """Give catalog ∩ policy, asking the policy once for each tool of a catalog."""
-        key = (catalog.digest, policy.digest)
-        if key not in self._pairs:
-            self._pairs[key] = allowed_pairs(catalog, policy)
-            while len(self._pairs) > KEPT_CATALOGS:
-                self._pairs.popitem(last=False)
-        self._pairs.move_to_end(key)
-        return self._pairs[key]
+    def _usable_of(self, known: _Known, request: PriorRequest, allowed: Permitted) -> ToolIndex:
+        """Give the index of the tools that may be planned, which is kept."""
+        key = (request.catalog.digest, request.policy.digest)
+        if key not in self._usable:
+            rows = [row for row, name in enumerate(known.tools.names) if allowed.has(name)]
+            self._usable[key] = known.tools.only(rows)
+            while len(self._usable) > KEPT_CATALOGS:
+                self._usable.popitem(last=False)
+        self._usable.move_to_end(key)
+        return self._usable[key]
+
+    def _taught(self, remembered: tuple[RememberedPlan, ...]) -> tuple[Lesson, ...]:
+        """Give what remembered plans teach; a memory with nothing new hands over the very same plans."""
+        if self._lessons[0] is not remembered:
+            self._lessons = (remembered, lessons_from(remembered))
+        return self._lessons[1]
 
     def _known(self, catalog: Catalog) -> _Known:
         key = catalog.digest
@@ -238,12 +240,6 @@ def _narrowed(ranking: Ranking, request: PriorRequest) -> np.ndarray[tuple[int],
     earlier, tools = request.earlier[::-1], request.catalog.tools
     fits = [groundable(tools[name], request.text, earlier) for name in ranking.names]
     return ranking.probability * np.where(fits, 1.0, UNGROUNDED)
-
-
-def _stand_ins(tool: str, catalog: Catalog, pairs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(
-        name for name in catalog.tools[tool].alternatives if any(name in own for own in pairs.values())
-    )
 
 
 def _examples(ranking: Ranking, names: frozenset[str]) -> tuple[PriorExample, ...]:

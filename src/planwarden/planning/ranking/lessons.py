@@ -103,6 +103,8 @@ class LessonBook:
     places: Mapping[str, Ints]
     """Tool → lessons that used it."""
     pairs: PairCounts
+    paired: frozenset[str]
+    """Tools that stood in a plan with another."""
 
     @staticmethod
     def of(lessons: Sequence[Lesson], encoder: SentenceEncoder, lexicon: Lexicon) -> LessonBook:
@@ -118,6 +120,7 @@ class LessonBook:
             weights=np.array([lesson.weight for lesson in lessons], np.float32),
             places={tool: np.array(own, np.int64) for tool, own in places.items()},
             pairs=PairCounts.of(lessons),
+            paired=frozenset(tool for lesson in lessons if len(lesson.tools) > 1 for tool in lesson.tools),
         )
 
     def teaching(self, names: Sequence[str]) -> Ints:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -76,6 +76,12 @@ class GramRows:
     places: Ints
     weights: Floats
     lengths: Ints
+    starts: Ints = field(init=False)
+    """Where each row begins."""
+
+    def __post_init__(self) -> None:
+        """Find where rows begin."""
+        object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
 
     @staticmethod
     def of(rows: Sequence[Grams]) -> GramRows:
@@ -86,14 +92,9 @@ class GramRows:
             np.array([len(row.places) for row in rows], np.int64),
         )
 
-    @property
-    def starts(self) -> Ints:
-        """Give where each row begins."""
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)[:-1]])
-
     def row(self, at: int) -> Grams:
         """Give one vector."""
-        start = int(self.lengths[:at].sum())
+        start = int(self.starts[at])
         end = start + int(self.lengths[at])
         return Grams(self.places[start:end], self.weights[start:end])
 

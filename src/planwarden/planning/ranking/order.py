@@ -7,7 +7,7 @@ in that order, how likely the later one uses the earlier one's result.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,17 +38,57 @@ _VOTE_SHARPNESS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What does not depend on which steps there are: looked up once for all steps of a request."""
+
+    tools: ToolIndex
+    recalled: Recalled
+    votes: tuple[float, ...]
+    """Of lessons about the tools at hand, then of all others."""
+    gives: dict[int, tuple[Floats, Floats]] = field(default_factory=dict[int, tuple[Floats, Floats]])
+    pairs: dict[tuple[int, int], tuple[float, ...]] = field(
+        default_factory=dict[tuple[int, int], tuple[float, ...]]
+    )
+
+    @staticmethod
+    def up(tools: ToolIndex, recalled: Recalled) -> Looked:
+        """Begin with the votes of lessons."""
+        votes = (*_votes(recalled, recalled.near), *_votes(recalled, recalled.far))
+        return Looked(tools=tools, recalled=recalled, votes=votes)
+
+    def pair(self, first: int, second: int) -> tuple[float, ...]:
+        """Give what is known of a tool and one after it: lessons' counts, then supply, meaning."""
+        if (first, second) not in self.pairs:
+            tools, (named, needed) = self.tools, self._gives(first)
+            self.pairs[first, second] = (
+                *_counts(self.recalled, (tools.names[first], tools.names[second])),
+                float(named[second]),
+                float(needed[second]),
+                float(tools.embeddings[first] @ tools.embeddings[second]),
+            )
+        return self.pairs[first, second]
+
+    def _gives(self, row: int) -> tuple[Floats, Floats]:
+        if row not in self.gives:
+            tools = self.tools
+            self.gives[row] = (
+                tools.parameter_letters.likeness(tools.name_letters.row(row).spread()),
+                tools.name_letters.likeness(tools.parameter_letters.row(row).spread()),
+            )
+        return self.gives[row]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
     """Some steps of a plan for a request, in no order yet; a tool may stand in several."""
 
     heard: Heard
-    tools: ToolIndex
     signals: Signals
-    recalled: Recalled
     topics: Floats
     """Of the request, shape (TOPICS,)."""
     rows: tuple[int, ...]
     """Which tool each step uses."""
+    looked: Looked
 
     @property
     def places(self) -> list[int]:
@@ -64,23 +104,15 @@ class Steps:
 
 def pair_signals(steps: Steps) -> Floats:
     """Give the signals for `steps.pairs`, shape (pairs, len(BEFORE))."""
-    tools, rows, places = steps.tools, steps.rows, steps.places
-    votes = (*_votes(steps.recalled, steps.recalled.near), *_votes(steps.recalled, steps.recalled.far))
-    gives = {
-        row: (
-            tools.parameter_letters.likeness(tools.name_letters.row(row).spread()),
-            tools.name_letters.likeness(tools.parameter_letters.row(row).spread()),
-        )
-        for row in dict.fromkeys(rows)
-    }
+    looked, rows, places = steps.looked, steps.rows, steps.places
+    tools = looked.tools
     fit, found = steps.signals.by_clause, list[list[float]]()
     for a, b in steps.pairs:
         first, second = rows[a], rows[b]
-        counts = _counts(steps.recalled, (tools.names[first], tools.names[second]))
+        *counts, supplies, supplied, meaning = looked.pair(first, second)
         apart = places[b] - places[a]
         found.append([
-            *counts, *votes, float(gives[first][0][second]), float(gives[first][1][second]),
-            float(tools.embeddings[first] @ tools.embeddings[second]), apart, abs(apart), len(rows),
+            *counts, *looked.votes, supplies, supplied, meaning, apart, abs(apart), len(rows),
             float(first == second), *tools.counts[[first, second], 0], *tools.counts[[first, second], 1],
             float(fit[places[a], second] - fit[places[b], second]), len(steps.heard.clauses),
             steps.heard.length, *steps.topics,

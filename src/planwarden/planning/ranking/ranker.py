@@ -16,7 +16,7 @@ from planwarden.planning.fusion.best_set import best_size
 from planwarden.planning.ranking.company import company
 from planwarden.planning.ranking.heard import Heard
 from planwarden.planning.ranking.lessons import LessonBook, Recalled, recall
-from planwarden.planning.ranking.order import Steps, judge_order
+from planwarden.planning.ranking.order import Looked, Steps, judge_order
 from planwarden.planning.ranking.signals import Signals, signals
 from planwarden.planning.ranking.tool_index import ToolIndex
 from planwarden.planning.ranking.weights import RankerWeights
@@ -106,11 +106,10 @@ def _order(
     others = [int(row) for row in np.argsort(-probability, kind="stable") if row not in plan][:OTHERS]
     place = np.full(len(tools.names), 0.5, np.float32)
     links: dict[tuple[str, str], float] = {}
+    looked = Looked.up(tools, recalled)
 
     def judge(rows: Sequence[int]) -> list[int]:
-        steps = Steps(
-            heard=heard, tools=tools, signals=own, recalled=recalled, topics=topics, rows=tuple(rows)
-        )
+        steps = Steps(heard=heard, signals=own, topics=topics, rows=tuple(rows), looked=looked)
         order, linked = judge_order(steps, weights.before.probability, weights.linked.probability)
         ordered = [rows[step] for step in order]
         for (a, b), p in linked.items():

@@ -50,7 +50,7 @@ class ToolIndex:
 
     def only(self, rows: Sequence[int]) -> ToolIndex:
         """Give the index of some of the tools, in that order."""
-        if list(rows) == list(range(len(self.names))):
+        if len(rows) == len(self.names) and list(rows) == list(range(len(self.names))):
             return self
         return ToolIndex(
             names=tuple(self.names[row] for row in rows),

@@ -95,3 +95,26 @@ def test_a_logistic_regression_finds_the_coefficients_that_made_the_data() -> No
     right = RANDOM.random(4_000) < 1 / (1 + np.exp(-x @ truth))
     assert fit_logistic(x, right, ridge=1.0) == pytest.approx(truth, abs=0.25)
     assert np.abs(fit_logistic(x, right, ridge=1e6)).max() < 0.01
+
+
+@pytest.mark.requirement("RANK-13")
+@pytest.mark.parametrize("leaves", [2, 15, 30, 60, 90])
+def test_trees_as_masks_give_bit_for_bit_what_walking_them_gives(leaves: int) -> None:
+    """The reference walks each tree for each row; no number is a number that goes right."""
+    growth = Growth(trees=6, leaves=leaves, least_rows=2, rate=0.3, seeds=(1, 2))
+    made = grow(ROWS, RIGHT, growth)
+    rows = ROWS[:40].copy()
+    rows[::7, 3] = np.nan
+    logits = [sum_of_leaves(made, row) for row in rows]
+    assert (made.probability(rows) == 1.0 / (1.0 + np.exp(-np.array(logits)))).all()
+
+
+def sum_of_leaves(forest: Forest, row: np.ndarray[Any, np.dtype[np.float32]]) -> np.float64:
+    values: list[np.float32] = []
+    for tree in range(len(forest.feature)):
+        node = 0
+        while forest.feature[tree, node] >= 0:
+            goes_left = row[forest.feature[tree, node]] <= forest.threshold[tree, node]
+            node = int((forest.left if goes_left else forest.right)[tree, node])
+        values.append(forest.value[tree, node])
+    return np.array([values], np.float32).sum(1, dtype=np.float64)[0]

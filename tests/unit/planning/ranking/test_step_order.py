@@ -19,6 +19,7 @@ from planwarden.planning.ranking.order import (
     BEFORE,
     LINKED,
     TOPICS,
+    Looked,
     Steps,
     in_order,
     judge_order,
@@ -51,11 +52,10 @@ def steps(
     recalled = recall(book, heard.embeddings[0], heard.letters[0], tools.names, usable=usable)
     return Steps(
         heard=heard,
-        tools=tools,
         signals=signals(heard, tools, recalled),
-        recalled=recalled,
         topics=np.zeros(TOPICS, np.float32),
         rows=tuple(rows),
+        looked=Looked.up(tools, recalled),
     )
 
 
@@ -157,6 +157,6 @@ def test_each_column_has_a_name(encoder: SentenceEncoder, weights: RankerWeights
     assert len(set(SIGNALS)) == len(SIGNALS)
     assert pair_signals(two).shape[1] + 5 == len(LINKED)
     own = two.signals
-    values = fitting(np.full(len(TOOLS), 0.5), own, two.recalled)
+    values = fitting(np.full(len(TOOLS), 0.5), own, two.looked.recalled)
     assert values[5] == own.columns[:, SIGNALS.index("meaning_clause")].max()
     assert values[6] == own.columns[:, SIGNALS.index("text_clause")].max()
