@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
+from planwarden.telemetry.readable import Finished, OneResource, Origin, readable
 from planwarden.telemetry.tracing import Tracing, TracingSettings
 
 CALLER = f"00-{'c' * 32}-{'d' * 16}-01"
@@ -60,8 +61,9 @@ def in_memory(*, content: bool = False) -> InMemory:
     """Trace into memory, with ids that repeat."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(id_generator=CountingTraceIds(), shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracer = OpenTelemetryTracer(provider.get_tracer("test"))
+    scope = InstrumentationScope("test", "")
+    origin = Origin(resource=OneResource(provider.resource.attributes), scope=scope, limits=SpanLimits())
+    tracer = OpenTelemetryTracer(provider, lambda row: exporter.export([readable(Finished(origin, row))]))
     return InMemory(tracing=Tracing(tracer=tracer, content=content, provider=provider), exporter=exporter)
 
 
