@@ -16,7 +16,7 @@ from planwarden.telemetry.readable import Finished, readable
 
 
 class CountedExporter(SpanExporter):
-    """Hands finished spans to an exporter, counts what it delivers and what not; logs the first failure of a row."""
+    """Hands finished spans to an exporter and counts what it delivers; logs the first failure of a row."""
 
     def __init__(self, inner: SpanExporter, received: Callable[[Sequence[Finished]], None]) -> None:
         """Wrap `inner`; `received` is told every batch that was delivered."""

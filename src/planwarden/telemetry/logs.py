@@ -67,7 +67,7 @@ def bound(**ids: str) -> AbstractContextManager[None]:
 
 
 def log(level: Level, event: Event, **fields: object) -> None:
-    """Write one line; an exception in a field is told by its message, one in `exc_info` with its traceback."""
+    """Write one line; an exception in `exc_info` is told with its traceback."""
     number = logging.WARNING if level == "warning" else logging.INFO
     if _LOGGER.isEnabledFor(number):
         _send(number, *_line(_in_order(level, event, fields)))

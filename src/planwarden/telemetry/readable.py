@@ -95,7 +95,7 @@ def origin_line(origin: Origin) -> bytes:
 
 
 def read_finished(lines: Iterable[bytes]) -> list[Finished]:
-    """Read a line of an origin and the rows after it; a line that is torn or somebody else's is passed over."""
+    """Read an origin and the rows after it; a line that is torn or somebody else's is passed over."""
     found: list[Finished] = []
     origin = None
     for line in lines:
@@ -153,7 +153,7 @@ def _last(values: Sequence[T], most: int | None) -> Sequence[T]:
 
 
 def _within(attributes: Mapping[str, Any], most: int | None, longest: int | None) -> Mapping[str, Any]:
-    """Give the last `most` attributes, which count how many were dropped, with values that OTLP can say, cut at `longest`."""
+    """Give the last `most` attributes, as OTLP can say them, texts cut at `longest`; drops are counted."""
     kept = {_text(name): _said(value, longest) for name, value in attributes.items() if value is not None}
     return kept if most is None or len(kept) <= most else BoundedAttributes(most, kept)
 

@@ -70,9 +70,9 @@ class Redaction:
         return self._pattern.search(text) is not None
 
     def suspected(self, line: str) -> bool:
-        """Say whether a line of JSON in ASCII can hold anything that `value` would hide in what it was made of.
+        """Say whether a line of JSON in ASCII can hold anything that `value` would hide in what it shows.
 
-        One look at the line is much cheaper than one at each value, and nearly every line is free of suspicion.
+        One look at the line is much cheaper than one at each value, and nearly every line is innocent.
         """
         lower = line.lower()
         return any(each in lower for each in _SUSPICIOUS) or any(form in line for form in self._known)

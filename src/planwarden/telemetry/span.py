@@ -1,7 +1,7 @@
 """Our span: plain values, cheap to open and to end in the middle of a run.
 
-What OpenTelemetry makes of it (its own classes, cleaned and bounded attributes, bytes for a receiver) is worked
-out of its row, later and elsewhere: see `readable.py`. A program's own OpenTelemetry sees it as the open span.
+What OpenTelemetry makes of it (its own classes, attributes cleaned and bounded, bytes for a receiver) is made
+of its row, later and elsewhere: see `readable.py`. A program's own OpenTelemetry sees it as the open span.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
 from opentelemetry.trace import (
@@ -110,7 +110,7 @@ class TracedSpan(ApiSpan):
 
     # ---- the port --------------------------------------------------------------------------------
 
-    def __enter__(self) -> TracedSpan:
+    def __enter__(self) -> Self:
         self._outside: Token[Context] = attach(set_span_in_context(self, set_value(_OURS, self)))
         return self
 

@@ -87,7 +87,7 @@ class Spool:
     """The files of one process."""
 
     def __init__(self, folder: Path, name: str, origin: Origin) -> None:
-        """Take the folder, which is made when needed, a name that no other process has, and whose spans come."""
+        """Take the folder, which is made when needed, a name that no other process has, and who we are."""
         self._folder = folder
         self._name = name
         self._first = origin_line(origin)
