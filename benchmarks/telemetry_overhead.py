@@ -254,19 +254,21 @@ class Scrapes:
     """Has the other process scrape the metrics, every so often, while runs of one arm go on."""
 
     receiver: str
-    at: float = 0.0
+    since: float = SCRAPED_EVERY_S
+    """Seconds of runs of that arm since the last one."""
 
     async def during(self, arm: Arm) -> None:
         """Run the arm once; where a scrape is due, as often as there is time while it lasts."""
-        now = time.monotonic()
-        if now - self.at < SCRAPED_EVERY_S:
+        before = arm.took.wall
+        if self.since < SCRAPED_EVERY_S:
             await arm.run()
+            self.since += arm.took.wall - before
             return
-        self.at = now
         scrape = asyncio.create_task(asyncio.to_thread(fetched, f"{self.receiver}/metrics?{arm.home}"))
         while not scrape.done():
             await arm.run()
         assert b"planwarden_runs_total" in await scrape
+        self.since = arm.took.wall - before
 
 
 async def block(folder: Path, scrapes: Scrapes) -> dict[str, Arm]:

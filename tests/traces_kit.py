@@ -15,10 +15,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
 from planwarden.telemetry.readable import Finished, OneResource, Origin, readable
+from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.tracing import Tracing, TracingSettings
 
 CALLER = f"00-{'c' * 32}-{'d' * 16}-01"
@@ -57,12 +59,34 @@ class InMemory:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
 
 
+def an_origin(service: str = "test") -> Origin:
+    """Give where spans of a test are from."""
+    resource = OneResource({"service.name": service})
+    return Origin(resource=resource, scope=InstrumentationScope("scope", "1"), limits=SpanLimits())
+
+
+def a_provider(sampler: Sampler | None = None) -> TracerProvider:
+    """Give a provider whose ids repeat, sampling as the environment says when nothing is given."""
+    return TracerProvider(id_generator=CountingTraceIds(), shutdown_on_exit=False, sampler=sampler)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A tracer whose finished spans stay here as they are."""
+
+    tracer: OpenTelemetryTracer
+    rows: list[SpanRow]
+
+
+def rows(sampler: Sampler | None = None) -> Rows:
+    """Trace into a list."""
+    kept: list[SpanRow] = []
+    return Rows(tracer=OpenTelemetryTracer(a_provider(sampler), kept.append), rows=kept)
+
+
 def in_memory(*, content: bool = False) -> InMemory:
     """Trace into memory, with ids that repeat."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(id_generator=CountingTraceIds(), shutdown_on_exit=False)
-    scope = InstrumentationScope("test", "")
-    origin = Origin(resource=OneResource(provider.resource.attributes), scope=scope, limits=SpanLimits())
+    exporter, origin, provider = InMemorySpanExporter(), an_origin(), a_provider()
     tracer = OpenTelemetryTracer(provider, lambda row: exporter.export([readable(Finished(origin, row))]))
     return InMemory(tracing=Tracing(tracer=tracer, content=content, provider=provider), exporter=exporter)
 

@@ -29,7 +29,7 @@ MOST_BYTES = 32 * 2**20
 """Of all files together; past it a span is kept in memory only, and counted."""
 MOST_TAKEN_OVER = 2048
 """Spans that are taken over at a time; the rest waits for the next start."""
-SUFFIX = ".otlp.jsonl"
+SUFFIX = ".spans.jsonl"
 
 
 class Segment:
@@ -120,7 +120,7 @@ class Spool:
 
     def add(self, row: SpanRow) -> None:
         """Keep a finished span."""
-        line = _line(row)
+        line = line_of(row)
         with self._turn:
             try:
                 segment = self._current(len(line))
@@ -171,7 +171,8 @@ class Spool:
         return self._segments[-1]
 
 
-def _line(row: SpanRow) -> bytes:
+def line_of(row: SpanRow) -> bytes:
+    """Write a row as one line."""
     try:
         return to_json(tuple(row)) + b"\n"
     except ValueError:  # half a surrogate pair, or what a program put in that JSON does not hold
