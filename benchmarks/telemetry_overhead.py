@@ -29,7 +29,7 @@ import urllib.request
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
@@ -106,7 +106,7 @@ async def _scraped(home: Path) -> str:
 
 def receive() -> None:
     """Be the receiver; its port is the first line of stdout."""
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)  # an exporter keeps its connection
     print(server.server_port, flush=True)
     server.serve_forever()
 

@@ -87,7 +87,11 @@ def rows(sampler: Sampler | None = None) -> Rows:
 def in_memory(*, content: bool = False) -> InMemory:
     """Trace into memory, with ids that repeat."""
     exporter, origin, provider = InMemorySpanExporter(), an_origin(), a_provider()
-    tracer = OpenTelemetryTracer(provider, lambda row: exporter.export([readable(Finished(origin, row))]))
+
+    def finish(row: SpanRow) -> None:
+        exporter.export([readable(Finished(origin, row))])
+
+    tracer = OpenTelemetryTracer(provider, finish)
     return InMemory(tracing=Tracing(tracer=tracer, content=content, provider=provider), exporter=exporter)
 
 

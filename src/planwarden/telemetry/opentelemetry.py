@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any, cast
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -74,7 +75,7 @@ class OpenTelemetryTracer:
         return {"traceparent": traceparent} if traceparent else {}
 
     def _place(
-        self, name: str, about: dict[str, object], kind: Kind, linked: Sequence[str], outer: trace.Span
+        self, name: str, about: dict[str, Any], kind: Kind, linked: Sequence[str], outer: trace.Span
     ) -> Place:
         """Ask the sampler; what it adds goes into `about`."""
         under = outer.get_span_context()
@@ -87,7 +88,7 @@ class OpenTelemetryTracer:
             about,
             [Link(place_of(each)) for each in linked],
         )
-        about.update(sampled.attributes or {})
+        about.update(cast("Mapping[str, Any] | None", sampled.attributes) or {})
         return Place(
             f"{trace_id:032x}",
             f"{under.span_id:016x}" if under.is_valid else None,

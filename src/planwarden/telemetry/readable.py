@@ -149,7 +149,11 @@ def _events(row: SpanRow, limits: SpanLimits) -> Sequence[Event]:
 
 
 def _last(values: Sequence[T], most: int | None) -> Sequence[T]:
-    return values if most is None or len(values) <= most else BoundedList.from_seq(most, values)
+    if most is None or len(values) <= most:
+        return values
+    kept: BoundedList[T] = BoundedList(most)
+    kept.extend(values)
+    return kept
 
 
 def _within(attributes: Mapping[str, Any], most: int | None, longest: int | None) -> Mapping[str, Any]:
