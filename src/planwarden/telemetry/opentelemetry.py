@@ -18,6 +18,7 @@ from planwarden.telemetry.readable import place_of
 from planwarden.telemetry.span import Place, SpanRow, TracedSpan, given, innermost, traceparent_of
 
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
+_NUMBERS = {kind: known.value for kind, known in _KINDS.items()}
 _SAMPLED = 1
 _RANDOM = 2
 """Bits of a trace's flags."""
@@ -44,15 +45,15 @@ class OpenTelemetryTracer:
         links: Sequence[str] = (),
     ) -> AbstractContextManager[Span]:
         """Open a span around a `with` block."""
-        inside, linked = trace.get_current_span(), [each for each in links if is_traceparent(each)]
+        inside = trace.get_current_span()
+        linked = [each for each in links if is_traceparent(each)] if links else []
         about = given(attributes)
         if parent is not None and is_traceparent(parent):
             outer = inside.get_span_context()
             linked += [traceparent_of(outer)] if outer.is_valid else []
             place = self._place(name, about, kind, linked, trace.NonRecordingSpan(place_of(parent)))
         elif isinstance(inside, TracedSpan) and self._inherited:
-            around = inside.place
-            place = Place(around.trace_id, inside.span_id, False, around.flags, around.trace_state)  # noqa: FBT003 - a row
+            place = inside.inside
         else:
             place = self._place(name, about, kind, linked, inside)
         return TracedSpan(
@@ -60,7 +61,7 @@ class OpenTelemetryTracer:
             f"{self._ids.generate_span_id():016x}",
             name,
             about,
-            kind=_KINDS[kind].value,
+            kind=_NUMBERS[kind],
             links=linked,
             finish=self._finish if place.flags & _SAMPLED else None,
         )

@@ -6,9 +6,10 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable
+from typing import cast
 
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NoOpTracer
@@ -43,22 +44,26 @@ def assemble(settings: TracingSettings) -> Tracing:
     if settings.destination == "otlp":
         return _kept_and_sent(settings, provider, origin)
     exporter = CountedExporter(_at_once(settings), lambda _: None)
-    at_once = SimpleSpanProcessor(exporter)
-    provider.add_span_processor(at_once)
-    return _tracing(settings, provider, exporter, lambda row: at_once.on_end(Finished(origin, row).as_read()))
+    give = _given_to(SimpleSpanProcessor(exporter), provider)
+    return _tracing(settings, provider, exporter, lambda row: give(Finished(origin, row)))
+
+
+def _given_to(processor: SpanProcessor, provider: TracerProvider) -> Callable[[Finished], None]:
+    """Have the provider flush and end a processor; give what hands spans to it."""
+    provider.add_span_processor(processor)
+    return cast("Callable[[Finished], None]", processor.on_end)
 
 
 def _kept_and_sent(settings: TracingSettings, provider: TracerProvider, origin: Origin) -> Tracing:
     spool = Spool(settings.spool, settings.process, origin)
     exporter = CountedExporter(_otlp(settings.protocol), spool.received)
-    sending = BatchSpanProcessor(exporter)
-    provider.add_span_processor(sending)
+    send = _given_to(BatchSpanProcessor(exporter), provider)
     for span in spool.take_over():
-        sending.on_end(span.as_read())
+        send(span)
 
     def finish(row: SpanRow) -> None:
         spool.add(row)
-        sending.on_end(Finished(origin, row).as_read())
+        send(Finished(origin, row))
 
     return _tracing(settings, provider, exporter, finish, spool)
 

@@ -73,6 +73,7 @@ class TracedSpan(ApiSpan):
         "_ended",
         "_events",
         "_finish",
+        "_inside",
         "_kind",
         "_links",
         "_name",
@@ -106,6 +107,7 @@ class TracedSpan(ApiSpan):
         self._events: Sequence[tuple[str, int, Mapping[str, Any]]] = ()
         self._status: tuple[int, str | None] = (0, None)
         self._ended = False
+        self._inside: Place | None = None
         self._started = time.time_ns()
 
     # ---- the port --------------------------------------------------------------------------------
@@ -141,6 +143,14 @@ class TracedSpan(ApiSpan):
                 self._events,
             )
         )
+
+    @property
+    def inside(self) -> Place:
+        """Give where the spans in it begin."""
+        if self._inside is None:
+            around = self.place
+            self._inside = Place(around.trace_id, self.span_id, False, around.flags, around.trace_state)  # noqa: FBT003 - a row
+        return self._inside
 
     @property
     def traceparent(self) -> str:

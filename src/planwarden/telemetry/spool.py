@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 
 from pydantic_core import to_json
@@ -30,6 +31,9 @@ MOST_BYTES = 32 * 2**20
 MOST_TAKEN_OVER = 2048
 """Spans that are taken over at a time; the rest waits for the next start."""
 SUFFIX = ".spans.jsonl"
+
+
+_SIZE = attrgetter("size")
 
 
 class Segment:
@@ -157,7 +161,7 @@ class Spool:
         Raises:
             OSError: there is none, or the spool is full.
         """
-        if self._elsewhere + sum(segment.size for segment in self._segments) + more > MOST_BYTES:
+        if self._elsewhere + sum(map(_SIZE, self._segments)) + more > MOST_BYTES:
             msg = "the spool is full"
             raise OSError(msg)
         if not self._made or self._segments[-1].size > SEGMENT_BYTES:
