@@ -54,7 +54,7 @@ class Finished(NamedTuple):
     row: SpanRow
 
     context = _SAMPLED
-    """All that a processor of OpenTelemetry asks of what it passes on, which here is to a `CountedExporter`."""
+    """All that a processor of OpenTelemetry asks of what it passes on, here to a `CountedExporter`."""
 
 
 def readable(span: Finished) -> ReadableSpan:
