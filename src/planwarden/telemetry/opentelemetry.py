@@ -89,7 +89,7 @@ class OpenTelemetryTracer:
             about,
             [Link(place_of(each)) for each in linked],
         )
-        about.update(cast("Mapping[str, Any] | None", sampled.attributes) or {})
+        about.update(cast("Any", sampled).attributes or {})  # its type is said in part only
         return Place(
             f"{trace_id:032x}",
             f"{under.span_id:016x}" if under.is_valid else None,
