@@ -3,11 +3,15 @@
 A run is what `Planwarden.route_task` does, all of it, but for model and tools, which answer at once: catalog,
 ranking, plan, policy, a real SQLite journal on this disk, dossier, memory. With telemetry on, spans go to a
 receiver in another process through the spool and the batch exporter, the log is written as JSON, and that
-other process scrapes the metrics every 15 seconds. Blocks of both kinds alternate, so that a machine that is
-busy for a while is so for both; neighbours are compared.
+other process scrapes the metrics every 15 seconds.
 
-PLANWARDEN_BENCH_BLOCKS sets how many pairs of blocks (40). Ends with 1 when telemetry adds more than 5 % in
-the median; of fewer than 20 pairs, in three quarters of them, for so few say little on a busy machine.
+The arms (off, only the log, only traces, everything) take turns run by run, so that whatever else the machine
+does is the same for all. Spans are delivered when all arms have had their runs of a block: that time is
+counted in full, as if nothing else could go on meanwhile. Beside wall time it prints processor time, of the
+main thread and of the process, which a busy machine and a slow disk disturb less.
+
+PLANWARDEN_BENCH_BLOCKS sets how many blocks (40). Ends with 1 when telemetry adds more than 5 % in the median
+of the blocks; of fewer than 20, in three quarters of them, for so few say little on a busy machine.
 """
 
 from __future__ import annotations
@@ -22,11 +26,12 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -42,8 +47,8 @@ from planwarden.telemetry.logs import LOGGER, write_log
 from planwarden.testing.canned_tool import ONE_TEXT, CannedTool
 from planwarden.testing.scripted_llm import FunctionLLM
 
-RUNS = 30
-"""In a block; more spans than the exporter sends at a time, so that it sends while runs go on."""
+RUNS = 26
+"""Of each arm in a block: their spans fill a batch nearly, so that it is sent when that is measured."""
 MOST = 0.05
 ENOUGH = 20
 """Pairs whose median is taken at its word."""
@@ -101,7 +106,7 @@ async def _scraped(home: Path) -> str:
 
 def receive() -> None:
     """Be the receiver; its port is the first line of stdout."""
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)  # an exporter keeps its connection
     print(server.server_port, flush=True)
     server.serve_forever()
 
@@ -131,64 +136,105 @@ class Instant(Planwarden):
         return self._instant
 
 
+Part = Literal["wall", "main", "process"]
+PARTS: tuple[Part, ...] = ("wall", "main", "process")
+SAID = {"wall": "wall time", "main": "processor, main thread", "process": "processor, whole process"}
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds."""
+
+    wall: float = 0.0
+    main: float = 0.0
+    """Of processor time, of the thread in which runs are."""
+    process: float = 0.0
+    """Of processor time, of all threads."""
+
+    def __add__(self, other: Took) -> Took:
+        """Add up."""
+        return Took(self.wall + other.wall, self.main + other.main, self.process + other.process)
+
+
+class Watch:
+    """Measures from when it is made."""
+
+    def __init__(self) -> None:
+        self._wall, self._main, self._process = time.perf_counter(), time.thread_time(), time.process_time()
+
+    def took(self) -> Took:
+        """Give what it took until now."""
+        process, main, wall = time.process_time(), time.thread_time(), time.perf_counter()
+        return Took(wall - self._wall, main - self._main, process - self._process)
+
+
 @dataclass(slots=True, kw_only=True)
 class Arm:
-    """One way of running: with telemetry or without."""
+    """One way of running, in a home of its own."""
 
-    folder: Path
-    receiver: str = ""
-    """Address of the other process; empty: everything is off."""
-    scraped_at: float = 0.0
+    home: Path
+    traces: bool = False
+    log: bool = False
+    planwarden: Instant = field(init=False)
+    runs: int = 0
+    took: Took = field(default_factory=Took)
+    """By all its runs."""
+    delivery: Took = field(default_factory=Took)
+    """By delivering their spans."""
 
-    async def block(self, number: int) -> float:
-        """Carry out a block in a new home; give how long it took, in seconds, delivery included."""
-        home = self.folder / f"{'on' if self.receiver else 'off'}{number}"
-        home.mkdir()
-        config = home / "planwarden.yaml"
+    def __post_init__(self) -> None:
+        self.home.mkdir(parents=True)
+        config = self.home / "planwarden.yaml"
         config.write_text(CATALOG)
-        telemetry = {"traces": "otlp" if self.receiver else "off"}
         settings = load_settings(
             {
-                "planwarden_home": home,
+                "planwarden_home": self.home,
                 "planwarden_config": config,
-                "telemetry": telemetry,
+                "telemetry": {"traces": "otlp" if self.traces else "off"},
                 "planner_llm": PLANNER,
             }
         )
-        tools = [CannedTool(name, parameters=ONE_TEXT) for name in STEPS]
-        planwarden = Instant(settings, tools)
-        with self._logging(home):
-            await planwarden.route_task(TASK)  # whatever is made on first use
-            began = time.perf_counter()
-            scraping = self._scrape(home)
-            for _ in range(RUNS):
-                result = await planwarden.route_task(TASK)
-                assert result.status == "completed"
-                assert len(result.state.calls) == len(STEPS)
-            if planwarden.tracing.provider is not None:
-                await asyncio.to_thread(planwarden.tracing.provider.force_flush)
-            took = time.perf_counter() - began
-        counts = planwarden.tracing.counts
-        assert counts.failed == counts.not_kept == 0
-        assert scraping is None or b"planwarden_runs_total" in await scraping
-        await planwarden.aclose()
-        return took
+        self.planwarden = Instant(settings, [CannedTool(name, parameters=ONE_TEXT) for name in STEPS])
 
-    def _scrape(self, home: Path) -> asyncio.Task[bytes] | None:
-        now = time.monotonic()
-        if not self.receiver or now - self.scraped_at < SCRAPED_EVERY_S:
-            return None
-        self.scraped_at = now
-        return asyncio.create_task(asyncio.to_thread(fetched, f"{self.receiver}/metrics?{home}"))
+    async def run(self, *, counts: bool = True) -> None:
+        """Carry out one run."""
+        with self._logging():
+            watch = Watch()
+            result = await self.planwarden.route_task(TASK)
+            took = watch.took()
+        assert result.status == "completed"
+        assert len(result.state.calls) == len(STEPS)
+        if counts:
+            self.runs += 1
+            self.took += took
+
+    def each(self, part: Part) -> float:
+        """Give what one run took, with its share of delivery, in milliseconds."""
+        return 1000 * (getattr(self.took, part) + getattr(self.delivery, part)) / self.runs
+
+    async def deliver(self) -> None:
+        """Deliver what was traced."""
+        provider = self.planwarden.tracing.provider
+        if provider is None:
+            return
+        watch = Watch()
+        await asyncio.to_thread(provider.force_flush)
+        self.delivery += watch.took()
+
+    async def close(self) -> None:
+        """Close it; no span may have been lost."""
+        counts = self.planwarden.tracing.counts
+        assert counts.failed == counts.not_kept == 0
+        await self.planwarden.aclose()
 
     @contextmanager
-    def _logging(self, home: Path) -> Generator[None]:
-        if not self.receiver:
+    def _logging(self) -> Generator[None]:
+        if not self.log:
             yield
             return
         logger = logging.getLogger(LOGGER)
         before = list(logger.handlers)
-        with (home / "log").open("w") as stream:
+        with (self.home / "log").open("a") as stream:
             write_log("json", stream)
             try:
                 yield
@@ -203,19 +249,62 @@ def fetched(address: str) -> bytes:
         return answer.read()
 
 
-async def compare(pairs: int, folder: Path, receiver: str) -> tuple[list[float], list[float]]:
-    """Run pairs of blocks, each kind first in turn; give what a run took in each, in seconds."""
-    off, on = Arm(folder=folder), Arm(folder=folder, receiver=receiver)
-    took: dict[bool, list[float]] = {False: [], True: []}
-    for number in range(pairs):
-        for arm in (off, on) if number % 2 else (on, off):
-            took[arm is on].append(await arm.block(number) / RUNS)
-    return took[False], took[True]
+@dataclass(slots=True, kw_only=True)
+class Scrapes:
+    """Has the other process scrape the metrics, every so often, while runs of one arm go on."""
+
+    receiver: str
+    since: float = SCRAPED_EVERY_S
+    """Seconds of runs of that arm since the last one."""
+
+    async def during(self, arm: Arm) -> None:
+        """Run the arm once; where a scrape is due, as often as there is time while it lasts."""
+        before = arm.took.wall
+        if self.since < SCRAPED_EVERY_S:
+            await arm.run()
+            self.since += arm.took.wall - before
+            return
+        scrape = asyncio.create_task(asyncio.to_thread(fetched, f"{self.receiver}/metrics?{arm.home}"))
+        while not scrape.done():
+            await arm.run()
+        assert b"planwarden_runs_total" in await scrape
+        self.since = arm.took.wall - before
+
+
+async def block(folder: Path, scrapes: Scrapes) -> dict[str, Arm]:
+    """Carry out a block: the arms' runs in turn, then what was traced is delivered."""
+    arms = {
+        "off": Arm(home=folder / "off"),
+        "log": Arm(home=folder / "log", log=True),
+        "traces": Arm(home=folder / "traces", traces=True),
+        "all": Arm(home=folder / "all", traces=True, log=True),
+    }
+    for arm in arms.values():
+        await arm.run(counts=False)  # whatever is made on first use
+        await arm.deliver()
+        arm.delivery = Took()
+    for turn in range(RUNS):
+        order = list(arms)[turn % 4 :] + list(arms)[: turn % 4]
+        for name in order if turn % 8 < 4 else reversed(order):
+            if name == "all":
+                await scrapes.during(arms[name])
+            else:
+                await arms[name].run()
+    for arm in arms.values():
+        await arm.deliver()
+        await arm.close()
+    return arms
+
+
+async def blocks(many: int, folder: Path, receiver: str) -> list[dict[str, Arm]]:
+    """Carry out blocks."""
+    scrapes = Scrapes(receiver=receiver)
+    return [await block(folder / str(number), scrapes) for number in range(many)]
 
 
 def main() -> int:
     """Run the benchmark; ends with 1 when a span was lost or, but in a slice, telemetry adds too much."""
-    pairs = int(os.environ.get("PLANWARDEN_BENCH_BLOCKS", "40"))
+    many = int(os.environ.get("PLANWARDEN_BENCH_BLOCKS", "40"))
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen([sys.executable, __file__, "receive"], stdout=subprocess.PIPE, text=True) as other,
@@ -224,19 +313,32 @@ def main() -> int:
         receiver = f"http://127.0.0.1:{int(other.stdout.readline())}"
         os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver
         try:
-            off, on = asyncio.run(compare(pairs, Path(folder), receiver))
+            done = asyncio.run(blocks(many, Path(folder), receiver))
             came = int(fetched(receiver))
         finally:
             other.terminate()
-    more = [with_it / without - 1 for without, with_it in zip(off, on, strict=True)]
-    sent = pairs * (RUNS + 1) * SPANS
-    print(f"telemetry: {pairs} pairs of blocks of {RUNS} runs of {len(STEPS)} steps, {SPANS} spans each")
-    print(f"  ms per run, off: {_said(off, 1000)}")
-    print(f"  ms per run, on:  {_said(on, 1000)}")
-    print(f"  added, % of its neighbour: {_said(more, 100)}; at most {MOST:.0%}")
+    sent = sum((arm.runs + 1) * SPANS for arms in done for arm in arms.values() if arm.traces)
+    more = [arms["all"].each("wall") / arms["off"].each("wall") - 1 for arms in done]
+    print(f"telemetry: {many} blocks of {RUNS} runs of {len(STEPS)} steps in each arm, {SPANS} spans a run")
+    for line in report(done):
+        print(line)
+    print(f"  added by all, % of a run: {_said(more, 100)}; at most {MOST:.0%}")
     print(f"  spans received: {came} of {sent}")
     in_slice = "PLANWARDEN_BENCH_SLICE" in os.environ
     return 1 if came != sent or (too_much(more) and not in_slice) else 0
+
+
+def report(done: Sequence[Mapping[str, Arm]]) -> Iterator[str]:
+    """Say what a run took in each arm, and what each arm adds."""
+    for part in PARTS:
+        off = [arms["off"].each(part) for arms in done]
+        yield f"  {SAID[part]}, ms a run, off: {_said(off, 1)}"
+        for name in ("log", "traces", "all"):
+            added = [arms[name].each(part) - arms["off"].each(part) for arms in done]
+            share = statistics.median(added) / statistics.median(off)
+            yield f"    {name + ' adds:':14} {_said(added, 1)} ({share:+.1%})"
+    took = [1000 * arms["all"].delivery.wall / arms["all"].runs for arms in done]
+    yield f"  of that delivery, ms of wall time a run: {_said(took, 1)}"
 
 
 def too_much(more: Sequence[float]) -> bool:

@@ -387,6 +387,11 @@ REQUIREMENTS: dict[str, str] = {
     "REP-4": "The period is cut into few slots at round moments that hold each run once.",
     "REP-5": "The report's page loads and runs nothing; an empty period and a single run read well.",
     "REP-6": "`planwarden report` prints tables or JSON and writes a page; a period that is none is refused.",
+    # Telemetry that costs little
+    "TRC-13": "Our spans say, sample and bound what those of OpenTelemetry's SDK would, and are seen so.",
+    "TRC-14": "What the spool keeps is sent as the process that died would have; no value costs a span.",
+    "LOG2-6": "A line that is looked at once hides what one looked at value by value hides.",
+    "LOG2-7": "Whoever listens to the logger gets the same lines; a stream that is gone fails nothing.",
     "GAP-1": "A model that cannot be had as a task comes leaves a failed run that says which, why.",
     "GAP-2": "A redacted bundle has no byte of what it withholds, says and counts it; its chain verifies.",
     "GAP-3": "Imported runs move no metric, and no report that was not asked to count them.",

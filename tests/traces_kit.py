@@ -12,12 +12,15 @@ from typing import Any, Literal
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
+from planwarden.telemetry.readable import Finished, OneResource, Origin, readable
+from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.tracing import Tracing, TracingSettings
 
 CALLER = f"00-{'c' * 32}-{'d' * 16}-01"
@@ -56,12 +59,39 @@ class InMemory:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
 
 
+def an_origin(service: str = "test") -> Origin:
+    """Give where spans of a test are from."""
+    resource = OneResource({"service.name": service})
+    return Origin(resource=resource, scope=InstrumentationScope("scope", "1"), limits=SpanLimits())
+
+
+def a_provider(sampler: Sampler | None = None) -> TracerProvider:
+    """Give a provider whose ids repeat, sampling as the environment says when nothing is given."""
+    return TracerProvider(id_generator=CountingTraceIds(), shutdown_on_exit=False, sampler=sampler)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A tracer whose finished spans stay here as they are."""
+
+    tracer: OpenTelemetryTracer
+    rows: list[SpanRow]
+
+
+def rows(sampler: Sampler | None = None) -> Rows:
+    """Trace into a list."""
+    kept: list[SpanRow] = []
+    return Rows(tracer=OpenTelemetryTracer(a_provider(sampler), kept.append), rows=kept)
+
+
 def in_memory(*, content: bool = False) -> InMemory:
     """Trace into memory, with ids that repeat."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(id_generator=CountingTraceIds(), shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracer = OpenTelemetryTracer(provider.get_tracer("test"))
+    exporter, origin, provider = InMemorySpanExporter(), an_origin(), a_provider()
+
+    def finish(row: SpanRow) -> None:
+        exporter.export([readable(Finished(origin, row))])
+
+    tracer = OpenTelemetryTracer(provider, finish)
     return InMemory(tracing=Tracing(tracer=tracer, content=content, provider=provider), exporter=exporter)
 
 

@@ -120,7 +120,7 @@ def test_a_receiver_that_does_not_answer_holds_up_nobody_for_long(
     tracing.close()
     assert time.monotonic() - began < 3 * CLOSE_S
     assert tracing.counts.delivered == 0
-    assert [path.name for path in (tmp_path / "spool").iterdir()] == ["p1-0001.otlp.jsonl"]
+    assert [path.name for path in (tmp_path / "spool").iterdir()] == ["p1-0001.spans.jsonl"]
 
 
 @pytest.mark.requirement("TRC-8")

@@ -5,20 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from planwarden.telemetry.logs import log
 from planwarden.telemetry.otlp_json import OtlpLines, place_of
-from planwarden.telemetry.spool import Spool
+from planwarden.telemetry.readable import Finished, readable
 
 
 class CountedExporter(SpanExporter):
-    """Counts what another exporter delivers and what it does not; logs the first failure of a row."""
+    """Hands finished spans to an exporter and counts what it delivers; logs the first failure of a row."""
 
-    def __init__(self, inner: SpanExporter, received: Callable[[Sequence[ReadableSpan]], None]) -> None:
+    def __init__(self, inner: SpanExporter, received: Callable[[Sequence[Finished]], None]) -> None:
         """Wrap `inner`; `received` is told every batch that was delivered."""
         self._inner = inner
         self._received = received
@@ -28,8 +28,9 @@ class CountedExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Deliver a batch; never raises."""
+        finished = cast("Sequence[Finished]", spans)
         try:
-            result = self._inner.export(spans)
+            result = self._inner.export([readable(span) for span in finished])
             reason = "" if result is SpanExportResult.SUCCESS else "refused_or_unreachable"
         except Exception as error:  # noqa: BLE001 - whatever an exporter does must not reach a run
             result, reason = SpanExportResult.FAILURE, type(error).__name__
@@ -39,29 +40,17 @@ class CountedExporter(SpanExporter):
                 log("warning", "traces_not_exported", spans=len(spans), reason=reason)
         else:
             self.delivered += len(spans)
-            self._received(spans)
+            self._received(finished)
         self._failing = bool(reason)
         return result
 
     def shutdown(self) -> None:
-        """Shut the other exporter down."""
+        """Shut the exporter down."""
         self._inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Flush the other exporter."""
+        """Flush the exporter."""
         return self._inner.force_flush(timeout_millis)
-
-
-class SpoolProcessor(SpanProcessor):
-    """Puts each finished span into the spool before anything else is done with it."""
-
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Keep the span."""
-        if place_of(span).trace_flags.sampled:
-            self._spool.add(span)
 
 
 class FileExporter(SpanExporter):

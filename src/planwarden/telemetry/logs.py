@@ -9,17 +9,20 @@ import json
 import logging
 import sys
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
-from typing import Any, Literal, TextIO, cast
+from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import UTC, datetime
+from typing import Literal, TextIO, cast
 
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.processors import format_exc_info
+from structlog.typing import EventDict
 
 from planwarden.telemetry.redaction import Redaction
 
 LOGGER = "planwarden"
-logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+_LOGGER = logging.getLogger(LOGGER)
+_LOGGER.addHandler(logging.NullHandler())
 
 Form = Literal["off", "json", "console"]
 Level = Literal["info", "warning"]
@@ -65,25 +68,34 @@ def bound(**ids: str) -> AbstractContextManager[None]:
 
 
 def log(level: Level, event: Event, **fields: object) -> None:
-    """Write one line."""
-    written = _lines.warning if level == "warning" else _lines.info
-    written(event, **fields)
+    """Write one line; an exception in `exc_info` is told with its traceback."""
+    number = logging.WARNING if level == "warning" else logging.INFO
+    if _LOGGER.isEnabledFor(number):
+        _send(number, *_line(_in_order(level, event, fields)))
 
 
 def write_log(form: Form, stream: TextIO) -> None:
     """Send the log to a stream: one JSON object a line, or lines for a person to read."""
-    logger = logging.getLogger(LOGGER)
-    if form == "off" or any(isinstance(handler, _Lines) for handler in logger.handlers):
+    if form == "off" or any(isinstance(handler, _Lines) for handler in _LOGGER.handlers):
         return
     handler = _Lines(stream)
     handler.setFormatter(_ForPeople(colors=stream.isatty()) if form == "console" else _Json())
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    _LOGGER.addHandler(handler)
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.propagate = False
 
 
 class _Lines(logging.StreamHandler[TextIO]):
     """Our handler, told apart from those that a program adds."""
+
+    def put(self, line: str) -> None:
+        """Write a line as it is; a record of it would cost more than all the rest."""
+        with self.lock or nullcontext():
+            try:
+                self.stream.write(line + self.terminator)
+                self.stream.flush()
+            except Exception:  # noqa: BLE001 - told as by every handler: a stream that is gone fails no run
+                self.handleError(_record(logging.INFO, line, None))
 
 
 class _Json(logging.Formatter):
@@ -115,46 +127,53 @@ class _ForPeople(logging.Formatter):
 _NOT_SHOWN = '{"event": "line_with_a_secret_left_out"}'
 
 
-def _with_trace(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Add the ids of the span that is open here, whoever opened it; nothing where no program traces."""
-    tracing = sys.modules.get("opentelemetry.trace")
-    if tracing is not None:
-        at = tracing.get_current_span().get_span_context()
-        if at.is_valid:
-            event["trace_id"] = f"{at.trace_id:032x}"
-            event["span_id"] = f"{at.span_id:016x}"
-    return event
+def _send(number: int, line: str, event: EventDict | None) -> None:
+    """Give a line to whoever takes it: as it is to ours, when nobody else listens and it wants JSON."""
+    listening = [each for each in _LOGGER.handlers if not isinstance(each, logging.NullHandler)]
+    ours = listening[0] if len(listening) == 1 and not _LOGGER.propagate and not _LOGGER.filters else None
+    if isinstance(ours, _Lines) and isinstance(ours.formatter, _Json) and not ours.filters:
+        ours.put(line)
+    else:
+        _LOGGER.handle(_record(number, line, event))
 
 
-def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+def _record(number: int, line: str, event: EventDict | None) -> logging.LogRecord:
+    extra = None if event is None else {LOGGER: event}
+    return _LOGGER.makeRecord(LOGGER, number, "", 0, line, (), None, None, extra)
+
+
+def _in_order(level: Level, event: Event, fields: EventDict) -> EventDict:
     """Put what every line has before what only some have."""
-    first = {name: event.pop(name, None) for name in ("timestamp", "level", "event", "run_id", "step_id")}
-    return {**first, **event}
+    ids = get_contextvars()
+    written: EventDict = {
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "level": level,
+        "event": event,
+        "run_id": ids.get("run_id"),
+        "step_id": ids.get("step_id"),
+        **ids,
+        **fields,
+    }
+    tracing = sys.modules.get("opentelemetry.trace")
+    if tracing is not None:  # the span that is open here, whoever opened it; nothing where no program traces
+        span = tracing.get_current_span()
+        if isinstance(ours := getattr(span, "traceparent", None), str):
+            written["trace_id"], written["span_id"] = ours[3:35], ours[36:52]
+        elif (at := span.get_span_context()).is_valid:
+            written["trace_id"], written["span_id"] = f"{at.trace_id:032x}", f"{at.span_id:016x}"
+    return written
 
 
-def _without_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    return {key: SECRETS.value(value, key) for key, value in event.items()}
+def _line(event: EventDict) -> tuple[str, EventDict | None]:
+    """Write an event as a line without secrets; one that would hold one all the same says only so."""
+    with suppress(TypeError, ValueError):  # it holds what JSON does not, such as an exception
+        line = _as_json(event)
+        if not SECRETS.suspected(line):
+            return line, event
+    told = format_exc_info(None, "", event)
+    shown = {key: SECRETS.value(value, key) for key, value in told.items()}
+    line = _as_json(shown)
+    return (_NOT_SHOWN, None) if SECRETS.betrayed(line) else (line, shown)
 
 
-def _written(_logger: WrappedLogger, _name: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:
-    """Write the line; one that would hold a secret all the same is left out, and says so."""
-    line = json.dumps(event)
-    if SECRETS.betrayed(line):
-        return (_NOT_SHOWN,), {}
-    return (line,), {"extra": {LOGGER: event}}
-
-
-_STEPS: list[Processor] = [
-    structlog.stdlib.filter_by_level,
-    merge_contextvars,
-    _with_trace,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso"),
-    _in_order,
-    structlog.processors.format_exc_info,
-    _without_secrets,
-    _written,
-]
-_lines: Any = structlog.wrap_logger(
-    logging.getLogger(LOGGER), processors=_STEPS, wrapper_class=structlog.stdlib.BoundLogger
-).bind()
+_as_json = json.JSONEncoder().encode

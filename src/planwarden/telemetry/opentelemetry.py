@@ -1,75 +1,39 @@
-"""The tracing port on OpenTelemetry's SDK, which is installed with `planwarden[telemetry]`."""
+"""The tracing port: spans that OpenTelemetry understands. It is installed with `planwarden[telemetry]`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any, cast
 
 from opentelemetry import trace
-from opentelemetry.context import attach, create_key, detach, get_value, set_value
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
-from opentelemetry.util.types import AttributeValue
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.trace import Link, SpanContext, SpanKind
 
-from planwarden.contracts.tracing import (
-    NO_SPAN,
-    Attributes,
-    Span,
-    failure_code,
-    is_traceparent,
-)
+from planwarden.contracts.tracing import NO_SPAN, Attributes, Span, is_traceparent
 from planwarden.contracts.tracing import SpanKind as Kind
+from planwarden.telemetry.readable import place_of
+from planwarden.telemetry.span import Place, SpanRow, TracedSpan, given, innermost, traceparent_of
 
-_OURS = create_key("planwarden-span")
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
-
-
-class OpenTelemetrySpan:
-    """A span of the SDK, behind the port, opened for a `with` block.
-
-    The SDK's own context managers cost as much again as the span, and each of its attributes a lock.
-    """
-
-    def __init__(self, span: trace.Span) -> None:
-        self._span = span
-        self._noted: dict[str, AttributeValue] = {}
-
-    def __enter__(self) -> Span:
-        self._outside = attach(trace.set_span_in_context(self._span, set_value(_OURS, self)))
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is not None:
-            self.fail(failure_code(error))
-        detach(self._outside)
-        self._span.set_attributes(self._noted)
-        self._span.end()
-
-    @property
-    def traceparent(self) -> str | None:
-        """Give its place in the trace."""
-        return _traceparent(self._span.get_span_context())
-
-    def note(self, attributes: Attributes) -> None:
-        """Add attributes."""
-        self._noted.update(_given(attributes))
-
-    def fail(self, error_type: str) -> None:
-        """Say that the work failed."""
-        self._noted["error.type"] = error_type
-        self._span.set_status(Status(StatusCode.ERROR, error_type))
-
-
-def _traceparent(at: SpanContext) -> str | None:
-    if not at.is_valid:
-        return None
-    return f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}"
+_NUMBERS = {kind: known.value for kind, known in _KINDS.items()}
+_SAMPLED = 1
+_RANDOM = 2
+"""Bits of a trace's flags."""
 
 
 class OpenTelemetryTracer:
-    """Opens spans with one of the SDK's tracers."""
+    """Opens spans, sampled and numbered as a provider of OpenTelemetry's SDK is set up to."""
 
-    def __init__(self, tracer: trace.Tracer) -> None:
-        self._tracer = tracer
+    def __init__(self, provider: TracerProvider, finish: Callable[[SpanRow], None]) -> None:
+        """Take sampler and ids from `provider`; `finish` is told each sampled span that ended."""
+        self._sampler = provider.sampler
+        self._ids = provider.id_generator
+        self._finish = finish
+        self._inherited = type(self._sampler).should_sample is ParentBased.should_sample
+        """Whether a span inside one of ours is sampled if that is: so it is said, unless it is configured."""
 
     def span(
         self,
@@ -81,37 +45,61 @@ class OpenTelemetryTracer:
         links: Sequence[str] = (),
     ) -> AbstractContextManager[Span]:
         """Open a span around a `with` block."""
-        under, linked = None, [_place(each) for each in links if is_traceparent(each)]
+        inside = trace.get_current_span()
+        linked = [each for each in links if is_traceparent(each)] if links else []
+        about = given(attributes)
         if parent is not None and is_traceparent(parent):
-            inside = trace.get_current_span().get_span_context()
-            under = trace.set_span_in_context(trace.NonRecordingSpan(_place(parent)))
-            linked += [inside] if inside.is_valid else []
-        return OpenTelemetrySpan(
-            self._tracer.start_span(
-                name, under, _KINDS[kind], _given(attributes), [Link(each) for each in linked]
-            )
+            outer = inside.get_span_context()
+            linked += [traceparent_of(outer)] if outer.is_valid else []
+            place = self._place(name, about, kind, linked, trace.NonRecordingSpan(place_of(parent)))
+        elif isinstance(inside, TracedSpan) and self._inherited:
+            place = inside.inside
+        else:
+            place = self._place(name, about, kind, linked, inside)
+        return TracedSpan(
+            place,
+            f"{self._ids.generate_span_id():016x}",
+            name,
+            about,
+            kind=_NUMBERS[kind],
+            links=linked,
+            finish=self._finish if place.flags & _SAMPLED else None,
         )
 
     def current(self) -> Span:
         """Give the innermost span of ours that is open here."""
-        span = get_value(_OURS)
-        return span if isinstance(span, OpenTelemetrySpan) else NO_SPAN
+        return innermost() or NO_SPAN
 
     def headers(self) -> Mapping[str, str]:
         """Give the header by which another process continues it."""
         traceparent = self.current().traceparent
         return {"traceparent": traceparent} if traceparent else {}
 
+    def _place(
+        self, name: str, about: dict[str, Any], kind: Kind, linked: Sequence[str], outer: trace.Span
+    ) -> Place:
+        """Ask the sampler; what it adds goes into `about`."""
+        under = outer.get_span_context()
+        trace_id = under.trace_id if under.is_valid else self._ids.generate_trace_id()
+        sampled = self._sampler.should_sample(
+            trace.set_span_in_context(outer, Context()) if under.is_valid else Context(),
+            trace_id,
+            name,
+            _KINDS[kind],
+            about,
+            [Link(place_of(each)) for each in linked],
+        )
+        about.update(cast("Any", sampled).attributes or {})  # its type is said in part only
+        return Place(
+            f"{trace_id:032x}",
+            f"{under.span_id:016x}" if under.is_valid else None,
+            under.is_remote,
+            (_SAMPLED if sampled.decision.is_sampled() else 0) | self._random(under),
+            sampled.trace_state.to_header() if sampled.trace_state else "",
+        )
 
-def _given(attributes: Attributes) -> dict[str, AttributeValue]:
-    return {name: value for name, value in attributes.items() if value is not None}
-
-
-def _place(traceparent: str) -> SpanContext:
-    _, trace_id, span_id, flags = traceparent.split("-")[:4]
-    return SpanContext(
-        trace_id=int(trace_id, 16),
-        span_id=int(span_id, 16),
-        is_remote=True,
-        trace_flags=TraceFlags(int(flags, 16)),
-    )
+    def _random(self, under: SpanContext) -> int:
+        if under.is_valid:
+            return under.trace_flags & _RANDOM
+        says_so = getattr(self._ids, "is_trace_id_random", bool)  # older releases of the SDK do not
+        return _RANDOM if says_so() else 0

@@ -1,9 +1,9 @@
-"""Spans as lines of OTLP in JSON, the format in which a Collector reads files, and back."""
+"""Spans as lines of OTLP in JSON, the format in which a Collector reads files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -12,15 +12,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
-    Link,
     SpanContext,
-    SpanKind,
     Status,
     StatusCode,
-    TraceFlags,
 )
-
-Object = Mapping[str, Any]
 
 _text = json.encoder.encode_basestring_ascii
 SHORT = 100
@@ -116,62 +111,3 @@ def _value(value: object) -> str:
             return f'{{"arrayValue":{{"values":[{values}]}}}}'
         case _:
             return f'{{"stringValue":{_text(str(value))}}}'
-
-
-def read_spans(lines: Iterable[str]) -> list[ReadableSpan]:
-    """Read back what `OtlpLines` wrote; a line that is torn or somebody else's is passed over."""
-    found: list[ReadableSpan] = []
-    for line in lines:
-        try:
-            (resource_spans,) = json.loads(line)["resourceSpans"]
-            (scope_spans,) = resource_spans["scopeSpans"]
-            (span,) = scope_spans["spans"]
-            found.append(_read(span, resource_spans["resource"], scope_spans["scope"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
-
-
-def _read(span: Object, resource: Object, scope: Object) -> ReadableSpan:
-    trace_id, flags = int(span["traceId"], 16), int(span["flags"])
-    parent = span.get("parentSpanId")
-    return ReadableSpan(
-        name=span["name"],
-        context=_place(trace_id, span["spanId"], flags),
-        parent=_place(trace_id, parent, flags) if parent else None,
-        resource=Resource(_read_attributes(resource["attributes"])),
-        attributes=_read_attributes(span["attributes"]),
-        links=[
-            Link(_place(int(link["traceId"], 16), link["spanId"], _REMOTE | 1))
-            for link in span.get("links", ())
-        ],
-        kind=SpanKind(span["kind"] - 1),
-        status=Status(StatusCode(span["status"].get("code", 0)), span["status"].get("message")),
-        start_time=int(span["startTimeUnixNano"]),
-        end_time=int(span["endTimeUnixNano"]),
-        instrumentation_scope=InstrumentationScope(scope["name"], scope["version"]) if scope else None,
-    )
-
-
-def _place(trace_id: int, span_id: str, flags: int) -> SpanContext:
-    return SpanContext(
-        trace_id=trace_id,
-        span_id=int(span_id, 16),
-        is_remote=bool(flags & _REMOTE),
-        trace_flags=TraceFlags(flags & 0xFF),
-    )
-
-
-def _read_attributes(attributes: Sequence[Object]) -> dict[str, Any]:
-    return {each["key"]: _read_value(each["value"]) for each in attributes}
-
-
-def _read_value(value: Object) -> Any:  # noqa: ANN401 - whatever an attribute holds
-    ((kind, held),) = value.items()
-    match kind:
-        case "intValue":
-            return int(held)
-        case "arrayValue":
-            return [_read_value(each) for each in held["values"]]
-        case _:
-            return held

@@ -5,14 +5,20 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+from collections.abc import Callable
+from typing import cast
 
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NoOpTracer
 
 from planwarden.errors import SettingsRejected
-from planwarden.telemetry.exporters import CountedExporter, FileExporter, SpoolProcessor, StreamExporter
+from planwarden.telemetry.exporters import CountedExporter, FileExporter, StreamExporter
 from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
+from planwarden.telemetry.readable import Finished, OneResource, Origin
+from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.spool import Spool
 from planwarden.telemetry.tracing import NAME, Tracing, TracingSettings
 
@@ -29,23 +35,48 @@ def assemble(settings: TracingSettings) -> Tracing:
         SettingsRejected: an exporter cannot be made as configured.
     """
     logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # we log failures ourselves, once
-    provider = TracerProvider(
-        resource=_resource(settings.version), shutdown_on_exit=False, id_generator=settings.ids
-    )
-    spool = None
+    resource = _resource(settings.version)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=settings.ids)
+    if isinstance(provider.get_tracer(NAME), NoOpTracer):  # OTEL_SDK_DISABLED
+        return Tracing()
+    scope = InstrumentationScope(NAME, settings.version, SCHEMA)
+    origin = Origin(resource=resource, scope=scope, limits=SpanLimits())
     if settings.destination == "otlp":
-        spool = Spool(settings.spool, settings.process)
-        exporter = CountedExporter(_otlp(settings.protocol), spool.received)
-        sending = BatchSpanProcessor(exporter)
-        provider.add_span_processor(SpoolProcessor(spool))
-        provider.add_span_processor(sending)
-        for span in spool.take_over():
-            sending.on_end(span)
-    else:
-        exporter = CountedExporter(_at_once(settings), lambda _: None)
-        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        return _kept_and_sent(settings, provider, origin)
+    exporter = CountedExporter(_at_once(settings), lambda _: None)
+    give = _given_to(SimpleSpanProcessor(exporter), provider)
+    return _tracing(settings, provider, exporter, lambda row: give(Finished(origin, row)))
+
+
+def _given_to(processor: SpanProcessor, provider: TracerProvider) -> Callable[[Finished], None]:
+    """Have the provider flush and end a processor; give what hands spans to it."""
+    provider.add_span_processor(processor)
+    return cast("Callable[[Finished], None]", processor.on_end)
+
+
+def _kept_and_sent(settings: TracingSettings, provider: TracerProvider, origin: Origin) -> Tracing:
+    spool = Spool(settings.spool, settings.process, origin)
+    exporter = CountedExporter(_otlp(settings.protocol), spool.received)
+    send = _given_to(BatchSpanProcessor(exporter), provider)
+    for span in spool.take_over():
+        send(span)
+
+    def finish(row: SpanRow) -> None:
+        spool.add(row)
+        send(Finished(origin, row))
+
+    return _tracing(settings, provider, exporter, finish, spool)
+
+
+def _tracing(
+    settings: TracingSettings,
+    provider: TracerProvider,
+    exporter: CountedExporter,
+    finish: Callable[[SpanRow], None],
+    spool: Spool | None = None,
+) -> Tracing:
     return Tracing(
-        tracer=OpenTelemetryTracer(provider.get_tracer(NAME, settings.version, schema_url=SCHEMA)),
+        tracer=OpenTelemetryTracer(provider, finish),
         content=settings.content,
         propagate=settings.propagate,
         provider=provider,
@@ -54,13 +85,14 @@ def assemble(settings: TracingSettings) -> Tracing:
     )
 
 
-def _resource(version: str) -> Resource:
+def _resource(version: str) -> OneResource:
     """Say who we are, unless the environment does (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`)."""
     ambient = Resource.create({})
     ours: dict[str, str] = {SERVICE_VERSION: version} if SERVICE_VERSION not in ambient.attributes else {}
     if str(ambient.attributes.get(SERVICE_NAME, "unknown_service")).startswith("unknown_service"):
         ours[SERVICE_NAME] = NAME
-    return ambient.merge(Resource(dict(ours)))
+    whole = ambient.merge(Resource(dict(ours)))
+    return OneResource(whole.attributes, whole.schema_url)
 
 
 def _otlp(protocol: str) -> SpanExporter:

@@ -37,6 +37,11 @@ _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bsk-[\w\-]{12,}"), f"sk-{HIDDEN}"),
 )
 """Parts of addresses in which keys travel, headers, assignments to a name that says what it is."""
+_SUSPICIOUS = (
+    *("\\", "://", "sk-", "bearer", "basic", "apikey", "api_key", "api-key", "authorization", "cookie"),
+    *("credential", "passw", "secret", "token"),
+)
+"""What the patterns above find has one of these in it, in whatever case; an escape may hide one."""
 
 
 class Redaction:
@@ -60,7 +65,17 @@ class Redaction:
 
     def betrayed(self, text: str) -> bool:
         """Say whether a known secret stands in a text."""
-        return self._pattern is not None and self._pattern.search(text) is not None
+        if self._pattern is None or not any(form in text for form in self._known):
+            return False  # looking for texts one by one is a tenth of the work of the pattern
+        return self._pattern.search(text) is not None
+
+    def suspected(self, line: str) -> bool:
+        """Say whether a line of JSON in ASCII can hold anything that `value` would hide in what it shows.
+
+        One look at the line is much cheaper than one at each value, and nearly every line is innocent.
+        """
+        lower = line.lower()
+        return any(each in lower for each in _SUSPICIOUS) or any(form in line for form in self._known)
 
     def text(self, text: str) -> str:
         """Give a text without secrets."""

@@ -1,19 +1,23 @@
 """The spool: finished spans on disk until a receiver has them, so that no crash and no outage loses any.
 
 A span is written when it ends, with one `write` and no `fsync`: it survives the process, not the machine.
+The first line of a file says where its spans are from, each other line is the row of one, as JSON.
 Files of processes that died are taken over by the next one, which a lock tells apart from those of live ones.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 
-from opentelemetry.sdk.trace import ReadableSpan
+from pydantic_core import to_json
 
-from planwarden.telemetry.otlp_json import OtlpLines, place_of, read_spans
+from planwarden.telemetry.readable import Finished, Origin, origin_line, read_finished
+from planwarden.telemetry.span import SpanRow
 
 try:
     import fcntl
@@ -26,7 +30,10 @@ MOST_BYTES = 32 * 2**20
 """Of all files together; past it a span is kept in memory only, and counted."""
 MOST_TAKEN_OVER = 2048
 """Spans that are taken over at a time; the rest waits for the next start."""
-SUFFIX = ".otlp.jsonl"
+SUFFIX = ".spans.jsonl"
+
+
+_SIZE = attrgetter("size")
 
 
 class Segment:
@@ -35,7 +42,8 @@ class Segment:
     def __init__(self, path: Path, handle: int) -> None:
         self.path = path
         self._handle = handle
-        self.waiting: set[int] = set()
+        self.waiting: set[str] = set()
+        """Their span ids."""
         self.size = os.fstat(handle).st_size
 
     @classmethod
@@ -54,18 +62,17 @@ class Segment:
                 return None
         return cls(path, handle)
 
-    def add(self, span_id: int, line: str) -> None:
+    def add(self, span_id: str, line: bytes) -> None:
         """Put a span on disk."""
-        data = f"{line}\n".encode()
-        os.write(self._handle, data)
-        self.size += len(data)
+        os.write(self._handle, line)
+        self.size += len(line)
         self.waiting.add(span_id)
 
-    def spans(self) -> list[ReadableSpan]:
+    def spans(self) -> list[Finished]:
         """Read what is in it, and wait for all of it."""
-        with self.path.open(encoding="utf-8", errors="replace") as file:
-            found = read_spans(file)
-        self.waiting = {place_of(span).span_id for span in found}
+        with self.path.open("rb") as file:
+            found = read_finished(file)
+        self.waiting = {span.row.span_id for span in found}
         return found
 
     def empty(self) -> None:
@@ -83,11 +90,11 @@ class Segment:
 class Spool:
     """The files of one process."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Take the folder, which is made when needed, and a name that no other process has."""
+    def __init__(self, folder: Path, name: str, origin: Origin) -> None:
+        """Take the folder, which is made when needed, a name that no other process has, and who we are."""
         self._folder = folder
         self._name = name
-        self._lines = OtlpLines()
+        self._first = origin_line(origin)
         self._turn = threading.Lock()
         self._segments: list[Segment] = []
         self._made = 0
@@ -95,9 +102,9 @@ class Spool:
         self.not_kept = 0
         """Spans that were kept in memory only: the spool was full, or could not be written."""
 
-    def take_over(self) -> list[ReadableSpan]:
+    def take_over(self) -> list[Finished]:
         """Take over what dead processes left; give its spans, which have to be sent again."""
-        found: list[ReadableSpan] = []
+        found: list[Finished] = []
         paths = sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
         for path in paths:
             try:
@@ -115,18 +122,19 @@ class Spool:
                 segment.close()
         return found
 
-    def add(self, span: ReadableSpan) -> None:
+    def add(self, row: SpanRow) -> None:
         """Keep a finished span."""
-        line = self._lines.line(span)
+        line = line_of(row)
         with self._turn:
             try:
-                self._current(len(line)).add(place_of(span).span_id, line)
+                segment = self._current(len(line))
+                segment.add(row.span_id, line if segment.size else self._first + line)
             except OSError:
                 self.not_kept += 1
 
-    def received(self, spans: Iterable[ReadableSpan]) -> None:
+    def received(self, spans: Iterable[Finished]) -> None:
         """Forget spans that a receiver has."""
-        have = {place_of(span).span_id for span in spans}
+        have = {span.row.span_id for span in spans}
         with self._turn:
             current = self._segments[-1] if self._made else None
             for segment in list(self._segments):
@@ -153,7 +161,7 @@ class Spool:
         Raises:
             OSError: there is none, or the spool is full.
         """
-        if self._elsewhere + sum(segment.size for segment in self._segments) + more > MOST_BYTES:
+        if self._elsewhere + sum(map(_SIZE, self._segments)) + more > MOST_BYTES:
             msg = "the spool is full"
             raise OSError(msg)
         if not self._made or self._segments[-1].size > SEGMENT_BYTES:
@@ -165,3 +173,11 @@ class Spool:
                 raise OSError(msg)
             self._segments.append(segment)
         return self._segments[-1]
+
+
+def line_of(row: SpanRow) -> bytes:
+    """Write a row as one line."""
+    try:
+        return to_json(tuple(row)) + b"\n"
+    except ValueError:  # half a surrogate pair, or what a program put in that JSON does not hold
+        return json.dumps(row, default=repr).encode() + b"\n"

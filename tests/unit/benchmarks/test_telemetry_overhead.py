@@ -26,17 +26,23 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.requirement("TRC-12")
-async def test_a_pair_of_blocks_is_timed_and_every_span_of_it_arrives(
+async def test_the_arms_of_a_block_are_whole_and_every_span_of_them_arrives(
     receiver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benchmark, "RUNS", 2)
-    off, on = await benchmark.compare(1, tmp_path, receiver)
+    (arms,) = await benchmark.blocks(1, tmp_path, receiver)
     came = int(await asyncio.to_thread(benchmark.fetched, receiver))
-    assert len(off) == len(on) == 1
-    assert min(*off, *on) > 0
-    assert came == 3 * benchmark.SPANS
-    assert (tmp_path / "on0" / "log").read_text("utf-8").count("run_ended") == 3
-    assert not (tmp_path / "off0" / "log").exists()
+    runs = {name: arm.runs for name, arm in arms.items()}
+    assert {**runs, "all": 2} == {"off": 2, "log": 2, "traces": 2, "all": 2}
+    assert runs["all"] >= 2
+    assert came == (runs["traces"] + 1 + runs["all"] + 1) * benchmark.SPANS
+    for name, arm in arms.items():
+        log = tmp_path / "0" / name / "log"
+        assert (log.read_text("utf-8").count("run_ended") if log.exists() else 0) == arm.log * (arm.runs + 1)
+        assert (arm.delivery.wall > 0) is arm.traces
+        assert arm.each("process") > 0
+    report = "\n".join(benchmark.report([arms, arms]))
+    assert report.count("adds:") == 9
 
 
 @pytest.mark.requirement("TRC-12")

@@ -203,3 +203,63 @@ def test_nobody_logs_past_the_one_place_that_hides_secrets() -> None:
         if re.search(r"getLogger|structlog|warnings\.warn", path.read_text("utf-8"))
     ]
     assert set(asked) <= allowed, asked
+
+
+LINE = st.dictionaries(
+    st.text(max_size=12),
+    st.recursive(
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(),
+            st.text(max_size=30),
+            st.sampled_from(
+                ["Bearer abcdef12", "http://u:p@h/?k=1#f", "api_key=1234", "task-sk-1234567890123"]
+            ),
+        ),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=9), inner, max_size=3)
+        ),
+        max_leaves=5,
+    ),
+    max_size=4,
+)
+
+
+@pytest.mark.requirement("LOG2-6")
+@given(LINE, st.sampled_from(["hunter22-hunter22", "abcd", "12345", "häßlich-geheim", 'with "quotes"']))
+def test_a_line_looked_at_once_is_the_line_of_which_each_value_was_looked_at(
+    fields: dict[str, Any], secret: str
+) -> None:
+    fields = {**fields, "planted": [secret] if len(fields) % 2 else "innocent", "password": None}
+    redaction = Redaction([secret])
+    value_by_value = {key: redaction.value(value, key) for key, value in fields.items()}
+    assert redaction.suspected(json.dumps(fields)) or value_by_value == fields
+
+
+@pytest.mark.requirement("LOG2-7")
+def test_whoever_listens_beside_ours_gets_the_same_line(quiet: None) -> None:
+    class Kept(logging.Handler):
+        def __init__(self) -> None:
+            super().__init__()
+            self.records: list[logging.LogRecord] = []
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.records.append(record)
+
+    first, kept = Written("json"), Kept()
+    log("info", "run_ended", outcome="completed", code=None)
+    logging.getLogger(LOGGER).addHandler(kept)
+    log("warning", "step_failed", step_id="s1", code=None)
+    (record,) = kept.records
+    assert [line["event"] for line in first.lines] == ["run_ended", "step_failed"]
+    assert json.loads(record.getMessage()) == first.lines[1]
+    assert (record.levelname, record.name) == ("WARNING", LOGGER)
+
+
+@pytest.mark.requirement("LOG2-7")
+def test_a_stream_that_is_gone_fails_nothing(quiet: None, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = Written("json")
+    gone.stream.close()
+    log("info", "run_ended", outcome="completed", code=None)
+    assert "I/O operation on closed file" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Spans as lines of OTLP: what a Collector reads, and what the spool reads back."""
+"""Spans as lines of OTLP: what a Collector reads."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
 
-from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
-from planwarden.telemetry.otlp_json import OtlpLines, read_spans
-from traces_kit import CALLER, CountingTraceIds
+from planwarden.telemetry.otlp_json import OtlpLines
+from planwarden.telemetry.readable import Finished, readable
+from traces_kit import CALLER, an_origin, rows
 
 TEXT = st.text(max_size=20)
 VALUES = st.one_of(
@@ -32,16 +29,12 @@ VALUES = st.one_of(
 
 
 def one_span(name: str, attributes: dict[str, Any], *, failed: bool, parent: str | None) -> ReadableSpan:
-    exporter = InMemorySpanExporter()
-    resource = Resource({"service.name": 'a "quoted" name'})
-    provider = TracerProvider(resource=resource, id_generator=CountingTraceIds(), shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracer = OpenTelemetryTracer(provider.get_tracer("scope", "1"))
-    with tracer.span(name, attributes, parent=parent, links=(CALLER,)) as span:
+    traced = rows()
+    with traced.tracer.span(name, attributes, parent=parent, links=(CALLER,)) as span:
         if failed:
             span.fail("broken")
-    (finished,) = exporter.get_finished_spans()
-    return finished
+    (finished,) = traced.rows
+    return readable(Finished(an_origin(service='a "quoted" name'), finished))
 
 
 def as_protobuf(line: str) -> ExportTraceServiceRequest:
@@ -78,12 +71,3 @@ def test_a_line_says_what_the_exporter_of_opentelemetry_says(
     assert "\n" not in line
     theirs = comparable(encode_spans([span]))
     assert comparable(as_protobuf(line)) == theirs
-    assert comparable(encode_spans(read_spans([line]))) == theirs
-
-
-@pytest.mark.requirement("TRC-9")
-@given(st.integers(1, 200), st.binary(max_size=30))
-def test_a_torn_line_and_anything_else_in_the_file_is_passed_over(cut: int, other: bytes) -> None:
-    line = OtlpLines().line(one_span("whole", {}, failed=False, parent=None))
-    lines = [line, line[:-cut], other.decode("latin1"), "{}", "[1]", '{"resourceSpans":[1]}', line]
-    assert [span.name for span in read_spans(lines)] == ["whole", "whole"]

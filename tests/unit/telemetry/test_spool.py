@@ -5,21 +5,40 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
+from planwarden.contracts.tracing import Attributes
 from planwarden.telemetry import spool as module
+from planwarden.telemetry.readable import Finished, OneResource, origin_line, read_finished, readable
+from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.spool import Spool
-from traces_kit import in_memory
+from traces_kit import CALLER, an_origin, rows
 
 
-def spans(*names: str) -> list[ReadableSpan]:
-    traced = in_memory()
+def spans(*names: str) -> list[SpanRow]:
+    traced = rows()
     for name in names:
-        with traced.tracing.tracer.span(name, {"planwarden.run.id": "r1"}):
+        with traced.tracer.span(name, {"planwarden.run.id": "r1"}):
             pass
-    return list(traced.exporter.get_finished_spans())
+    return traced.rows
+
+
+def a_spool(folder: Path, name: str) -> Spool:
+    return Spool(folder, name, an_origin(service="shop"))
+
+
+def sent(*spans: SpanRow) -> list[Finished]:
+    return [Finished(an_origin(), span) for span in spans]
+
+
+def names(heir: Spool) -> list[str]:
+    return [span.row.name for span in heir.take_over()]
 
 
 def files(folder: Path) -> list[str]:
@@ -29,30 +48,30 @@ def files(folder: Path) -> list[str]:
 @pytest.mark.requirement("TRC-9")
 def test_what_was_received_is_gone_and_the_rest_is_taken_over_once(tmp_path: Path) -> None:
     one, two, three = spans("one", "two", "three")
-    spool = Spool(tmp_path, "p1")
+    spool = a_spool(tmp_path, "p1")
     for span in (one, two, three):
         spool.add(span)
-    spool.received([two])
+    spool.received(sent(two))
     spool.close()
-    heir, other = Spool(tmp_path, "p2"), Spool(tmp_path, "p3")
-    assert [span.name for span in heir.take_over()] == ["one", "two", "three"]
+    heir, other = a_spool(tmp_path, "p2"), a_spool(tmp_path, "p3")
+    assert names(heir) == ["one", "two", "three"]
     assert other.take_over() == []
-    heir.received([one, three])
-    assert files(tmp_path) == ["p1-0001.otlp.jsonl"]
-    heir.received([two])
+    heir.received(sent(one, three))
+    assert files(tmp_path) == ["p1-0001.spans.jsonl"]
+    heir.received(sent(two))
     assert files(tmp_path) == []
 
 
 @pytest.mark.requirement("TRC-9")
 def test_nothing_is_left_where_everything_was_received(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", "p1")
+    spool = a_spool(tmp_path / "spool", "p1")
     assert spool.take_over() == []
     (span,) = spans("one")
     spool.add(span)
-    spool.received([span])
-    assert (tmp_path / "spool" / "p1-0001.otlp.jsonl").stat().st_size == 0
+    spool.received(sent(span))
+    assert (tmp_path / "spool" / "p1-0001.spans.jsonl").stat().st_size == 0
     spool.add(span)
-    spool.received([span])
+    spool.received(sent(span))
     spool.close()
     assert files(tmp_path / "spool") == []
 
@@ -63,14 +82,14 @@ def test_a_full_file_gets_a_successor_and_goes_when_all_in_it_was_received(
 ) -> None:
     monkeypatch.setattr(module, "SEGMENT_BYTES", 100)
     one, two, three = spans("one", "two", "three")
-    spool = Spool(tmp_path, "p1")
+    spool = a_spool(tmp_path, "p1")
     for span in (one, two, three):
         spool.add(span)
-    assert files(tmp_path) == [f"p1-000{number}.otlp.jsonl" for number in (1, 2, 3)]
-    spool.received([two, three])
-    assert files(tmp_path) == ["p1-0001.otlp.jsonl", "p1-0003.otlp.jsonl"]
+    assert files(tmp_path) == [f"p1-000{number}.spans.jsonl" for number in (1, 2, 3)]
+    spool.received(sent(two, three))
+    assert files(tmp_path) == ["p1-0001.spans.jsonl", "p1-0003.spans.jsonl"]
     spool.close()
-    assert files(tmp_path) == ["p1-0001.otlp.jsonl"]
+    assert files(tmp_path) == ["p1-0001.spans.jsonl"]
 
 
 @pytest.mark.requirement("TRC-10")
@@ -78,7 +97,7 @@ def test_a_full_spool_and_a_full_disk_are_counted_and_fail_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = spans("one", "two")
-    spool = Spool(tmp_path, "p1")
+    spool = a_spool(tmp_path, "p1")
     spool.add(one)
     monkeypatch.setattr(module, "MOST_BYTES", 300)
     spool.add(two)
@@ -92,7 +111,7 @@ def test_a_full_spool_and_a_full_disk_are_counted_and_fail_nothing(
     spool.add(two)
     assert spool.not_kept == 2
     (tmp_path / "file").touch()
-    nowhere = Spool(tmp_path / "file" / "folder", "p1")
+    nowhere = a_spool(tmp_path / "file" / "folder", "p1")
     nowhere.add(one)
     assert nowhere.not_kept == 1
 
@@ -103,9 +122,51 @@ def test_no_more_is_taken_over_than_is_sent_at_a_time(
 ) -> None:
     monkeypatch.setattr(module, "MOST_TAKEN_OVER", 1)
     for process, span in zip(("p1", "p2"), spans("one", "two"), strict=True):
-        spool = Spool(tmp_path, process)
+        spool = a_spool(tmp_path, process)
         spool.add(span)
         spool.close()
-    first, second = Spool(tmp_path, "p3"), Spool(tmp_path, "p4")
-    assert [span.name for span in first.take_over()] == ["one"]
-    assert [span.name for span in second.take_over()] == ["two"]
+    first, second = a_spool(tmp_path, "p3"), a_spool(tmp_path, "p4")
+    assert names(first) == ["one"]
+    assert names(second) == ["two"]
+
+
+@pytest.mark.requirement("TRC-14")
+def test_what_is_taken_over_says_what_its_process_would_have_sent(tmp_path: Path) -> None:
+    traced = rows()
+    about: Attributes = {"n": 1, "x": 1.0, "ok": True, "l": ["a"], "none": None}
+    with traced.tracer.span("one", about, parent=CALLER, links=(CALLER,)) as span:
+        trace.get_current_span().add_event("tried", {"again": 2})
+        span.fail("broken")
+    spool = Spool(tmp_path, "p1", an_origin(service="dead"))
+    spool.add(traced.rows[0])
+    spool.close()
+    (taken,) = a_spool(tmp_path, "p2").take_over()
+    theirs = encode_spans([readable(Finished(an_origin(service="dead"), traced.rows[0]))])
+    assert encode_spans([readable(taken)]) == theirs
+    assert taken.origin.resource.attributes["service.name"] == "dead"
+
+
+@pytest.mark.requirement("TRC-9")
+@given(st.integers(1, 200), st.binary(max_size=30).filter(lambda other: b"\n" not in other))
+def test_a_torn_line_and_anything_else_in_the_file_is_passed_over(cut: int, other: bytes) -> None:
+    (row,) = spans("whole")
+    line = module.line_of(row).rstrip()
+    lines = [line, origin_line(an_origin()), line, line[:-cut], other, b"{}", b"[1]", b'{"scope": 1}', line]
+    assert [span.row.name for span in read_finished(lines)] == ["whole", "whole"]
+
+
+@pytest.mark.requirement("TRC-14")
+def test_what_json_or_utf_8_cannot_say_costs_no_span(tmp_path: Path) -> None:
+    traced = rows()
+    with traced.tracer.span("half \ud800", {"half": "\ud800"}):
+        trace.get_current_span().set_attribute("odd", cast("str", {1, 2}))
+    spool = a_spool(tmp_path, "p1")
+    spool.add(traced.rows[0])
+    spool.close()
+    assert spool.not_kept == 0
+    (taken,) = a_spool(tmp_path, "p2").take_over()
+    (at_once,) = sent(traced.rows[0])
+    for span in (readable(taken), readable(at_once)):
+        assert span.name == "half ?"
+        assert dict(span.attributes or {}) == {"half": "?", "odd": "{1, 2}"}
+    assert isinstance(taken.origin.resource, OneResource)
