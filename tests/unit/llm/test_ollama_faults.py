@@ -76,7 +76,15 @@ async def test_every_setting_reaches_the_server() -> None:
             "model": "llama3.2:1b",
             "messages": [{"role": "user", "content": "What is one?"}],
             "format": SCHEMA,
-            "options": {"num_ctx": 2048, "seed": 11, "temperature": 0.25, "num_predict": 33},
+            "options": {
+                "num_ctx": 2048,
+                "seed": 11,
+                "temperature": 0.25,
+                "num_predict": 33,
+                "repeat_penalty": 1.0,  # 1.1 by itself up to 0.32.9: names of the prompt would be avoided
+                "presence_penalty": 0.0,
+                "frequency_penalty": 0.0,
+            },
             "truncate": False,
             "shift": False,
             "think": False,

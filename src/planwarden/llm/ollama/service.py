@@ -30,6 +30,9 @@ OLDEST_VERSION = (0, 12, 11)
 """The first with `truncate`, `shift` and `logprobs`; an older one would cut a prompt and say nothing."""
 MOST_LOGPROBS = 20
 CONNECTIONS = 8
+NO_PENALTIES = {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+"""Names, numbers and arguments are copied from the prompt, which a penalty forbids: Ollama's own default, 1.1 up to
+0.32.9, or a Modelfile's would have the model write another name than the one that it finds most likely."""
 
 
 class OllamaLLM:
@@ -133,6 +136,7 @@ class OllamaLLM:
                 "seed": request.seed,
                 "temperature": request.temperature,
                 "num_predict": request.max_output_tokens,
+                **NO_PENALTIES,
             },
             "stream": True,
             "truncate": False,
