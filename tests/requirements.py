@@ -379,4 +379,5 @@ REQUIREMENTS: dict[str, str] = {
     "REP-4": "The period is cut into few slots at round moments that hold each run once.",
     "REP-5": "The report's page loads and runs nothing; an empty period and a single run read well.",
     "REP-6": "`planwarden report` prints tables or JSON and writes a page; a period that is none is refused.",
+    "TUNE-11": "An adapter counts the same wherever it is on: no worked examples, no reasons asked for.",
 }
