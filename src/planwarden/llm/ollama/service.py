@@ -31,8 +31,8 @@ OLDEST_VERSION = (0, 12, 11)
 MOST_LOGPROBS = 20
 CONNECTIONS = 8
 NO_PENALTIES = {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
-"""Names, numbers and arguments are copied from the prompt. A penalty, be it a Modelfile's or Ollama's own (1.1 up
-to 0.32.9), would have the model write another name than the one that it finds most likely."""
+"""Names, numbers and arguments are copied from the prompt. A penalty, be it a Modelfile's or Ollama's own
+(1.1 up to 0.32.9), would have the model write another name than the one that it finds most likely."""
 
 
 class OllamaLLM:
