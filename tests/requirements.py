@@ -380,4 +380,5 @@ REQUIREMENTS: dict[str, str] = {
     "REP-5": "The report's page loads and runs nothing; an empty period and a single run read well.",
     "REP-6": "`planwarden report` prints tables or JSON and writes a page; a period that is none is refused.",
     "TUNE-11": "An adapter counts the same wherever it is on: no worked examples, no reasons asked for.",
+    "TUNE-12": "Training goes on from the adapter in use where it has the same size, and the card says so.",
 }
