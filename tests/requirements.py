@@ -284,6 +284,9 @@ REQUIREMENTS: dict[str, str] = {
     "RANK-8": "Fitting learns what the tasks teach, the same each time, and shows no task its own answer.",
     "RANK-9": "`planwarden tune ranker` keeps only better weights; `eval plans` never fits on what it plans.",
     "RANK-10": "A request in a language that the embeddings do not know goes to plain retrieval.",
+    "RANK-20": "Lessons are regressed over: like ones count once, the nearest alone are read, edits more.",
+    "OWN-6": "Worlds name their own tools only, their requests differ, and the ranker learns from them.",
+    "BEN-13": "Catalogs that nobody planned over are judged by planners that know none of their tasks.",
     "RANK-11": "Texts are compared to the letter too, rare letters weighing more.",
     "IDX-1": "A run is summed up in names and numbers, and nothing said in it gets in there.",
     "IDX-2": "Runs are found by tenant, agent, tool, deviation, status and time, newest first.",
@@ -381,4 +384,8 @@ REQUIREMENTS: dict[str, str] = {
     "REP-6": "`planwarden report` prints tables or JSON and writes a page; a period that is none is refused.",
     "TUNE-11": "An adapter counts the same wherever it is on: no worked examples, no reasons asked for.",
     "TUNE-12": "Training goes on from the adapter in use where it has the same size, and the card says so.",
+    "GAP-1": "A model that cannot be had as a task comes leaves a failed run that says which, why.",
+    "GAP-2": "A redacted bundle has no byte of what it withholds, says and counts it; its chain verifies.",
+    "GAP-3": "Imported runs move no metric, and no report that was not asked to count them.",
+    "GAP-4": "A calibration of too few tasks, or no better than the one in force, is not installed unasked.",
 }

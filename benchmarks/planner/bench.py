@@ -36,6 +36,8 @@ class Sizes:
     """Planned for their time alone."""
     own: int
     """Over our own catalog."""
+    worlds: int
+    """Planned with a model, over catalogs that nobody planned over before."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Sizes:
@@ -57,6 +59,7 @@ class Sizes:
             hostile=size("HOSTILE", 150),
             latency=size("LATENCY", 100),
             own=size("OWN", 1_000),
+            worlds=size("WORLDS", 144),
         )
 
 

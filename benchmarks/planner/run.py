@@ -16,6 +16,7 @@ from benchmarks.planner.comparison import beside_a_framework
 from benchmarks.planner.confidence import honesty
 from benchmarks.planner.footprint import footprint
 from benchmarks.planner.makers import ProductPlanners
+from benchmarks.planner.new_catalogs import new_catalogs
 from benchmarks.planner.own_catalog import own_catalog
 from benchmarks.planner.quality import cross_validated, left_out
 from benchmarks.planner.results import Results, Section
@@ -62,6 +63,7 @@ PARTS: Mapping[str, Callable[[Bench], Awaitable[tuple[Section, ...]]]] = {
     "footprint": _alone(footprint),
     "hostile": _alone(with_hostile_models),
     "own": _alone(own_catalog),
+    "new-catalogs": _alone(new_catalogs),
     "scale": _alone(catalog_scale),
     "latency": _alone(latency),
     "quality": _quality,

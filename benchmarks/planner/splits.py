@@ -52,6 +52,28 @@ def without_each_source(tasks: Sequence[PlanTask]) -> tuple[Split, ...]:
     return tuple(splits)
 
 
+def without_groups(
+    tasks: Sequence[PlanTask], also_known: Sequence[PlanTask], count: int
+) -> tuple[Split, ...]:
+    """Judge sources in groups, each with only the other groups' tasks, and some others, known.
+
+    Args:
+        tasks: to be judged; sources go to the groups in turn.
+        also_known: known to all, but for those with a request that is judged.
+        count: of groups.
+    """
+    sources = list(dict.fromkeys(task.source for task in tasks))
+    splits: list[Split] = []
+    for group in range(min(count, len(sources))):
+        own = set(sources[group::count])
+        judged = tuple(task for task in tasks if task.source in own)
+        keys = {request_key(task) for task in judged}
+        others = (*(task for task in tasks if task.source not in own), *also_known)
+        known = tuple(task for task in others if request_key(task) not in keys)
+        splits.append(Split(name=f"without {', '.join(sorted(own))}", known=known, judged=judged))
+    return tuple(splits)
+
+
 def request_key(task: PlanTask) -> str:
     """Name a request by its words, whatever their case and spacing."""
     return " ".join(task.request.casefold().split())

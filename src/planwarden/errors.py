@@ -59,6 +59,14 @@ class PlanwardenError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
+    run_id: str | None = None
+    """Of the run that failed of it and is on record."""
+
+    def on_record(self, run_id: str) -> Self:
+        """Note the run that failed of this error."""
+        self.run_id = run_id
+        return self
+
     def saying(self, message: str) -> Self:
         """Give the same error in other words: its class, remedy and whatever else it carries stay."""
         again = type(self).__new__(type(self), message)

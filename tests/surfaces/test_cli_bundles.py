@@ -79,7 +79,9 @@ def test_verifying_all_says_what_was_looked_at_and_every_fault(cli: Cli, run_id:
     assert said.code == 6
     assert len(said.json["faults"]) >= 3
     assert {fault["run_id"] for fault in said.json["faults"]} == {run_id}
-    assert cli("dossier", "verify", "--all").err.count(f"altered  {run_id}: ") == len(said.json["faults"])
+    told = cli("dossier", "verify", "--all").err
+    assert told.count(f"altered  {run_id}: ") == len(said.json["faults"])
+    assert told.count("what to do  Mend nothing. Copy PLANWARDEN_HOME") == 1
 
 
 @pytest.mark.requirement("SEAL-2")
@@ -145,6 +147,44 @@ def test_an_imported_run_is_shown_as_such_and_not_gone_on_with(
         cli(command, run_id, "--json").error(2, "run_imported")
     assert cli("dossier", "verify", run_id).code == 0
     assert cli("dossier", "verify", "--all").code == 0
+
+
+@pytest.mark.requirement("GAP-2")
+def test_a_redacted_bundle_says_so_when_it_is_written_and_when_it_is_checked_and_is_not_imported(
+    cli: Cli, run_id: str, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "runs.tar")
+    said = cli("dossier", "export", run_id, "--redact", "content", "--out", file)
+    assert "redacted (content): " in said.out
+    assert "payloads withheld, their digests stay" in said.out
+    told = cli("dossier", "verify", "--bundle", file, "--json").json
+    assert (told["ok"], told["redacted"]["kind"]) == (True, "content")
+    assert TASK.encode() not in Path(file).read_bytes()
+    refused = cli("dossier", "import", file, "--json").error(2, "bundle_rejected")
+    assert "whole runs only" in refused["message"]
+    personal = cli("dossier", "export", "--all", "--redact", "personal", "--out", f"{file}.2", "--json").json
+    assert (personal["redacted"], personal["withheld"]) == ("personal", 1)  # the model server's address
+
+
+@pytest.mark.requirement("GAP-3")
+def test_imported_runs_move_no_metric_and_no_report_that_was_not_asked_to_count_them(
+    cli: Cli, run_id: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "runs.tar")
+    cli("dossier", "export", "--all", "--out", file)
+    monkeypatch.setenv("PLANWARDEN_HOME", str(tmp_path / "other"))
+    cli("run", TASK, "--json")
+    before = cli("metrics").out
+    assert cli("dossier", "import", file, "--json").json["imported"] == [run_id]
+    assert cli("metrics").out == before
+    assert len(cli("runs", "--json").json) == 2
+    own = cli("report", "--json").json
+    assert (own["runs"], own["imported"]) == (1, 1)
+    said = cli("report", "--html", str(tmp_path / "report.html"))
+    assert "1 imported run left out: --imported counts them too" in said.err
+    assert "1 imported run of the period left out." in (tmp_path / "report.html").read_text("utf-8")
+    both = cli("report", "--imported", "--json").json
+    assert (both["runs"], both["imported"]) == (2, 0)
 
 
 async def _first_events(home: Path, run_id: str, count: int) -> bytes:

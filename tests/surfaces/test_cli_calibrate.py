@@ -79,12 +79,48 @@ def test_what_was_found_is_said_drawn_kept_and_in_force(
 
 @pytest.mark.requirement("CAL-8")
 def test_a_program_gets_one_document(cli: Cli, mind: Mind, tmp_path: Path) -> None:
-    told = cli("calibrate", "--tasks", tasks(tmp_path, 4), "--json").json
+    said = cli("calibrate", "--tasks", tasks(tmp_path, 4), "--install-anyway", "--json")
+    assert said.code == 0
+    told = said.json
+    assert (told["installed"], told["beside"]) == (True, None)
     assert told["calibration"]["tasks"] == 4
     assert told["calibration"]["confidence"] == {"points": []}
     assert set(told["node_f1"]) == {"prior", "fused", "gain"}
     assert Path(told["kept"]).is_file()
     assert told["worth"]["tools"]["helps"] is False
+
+
+@pytest.mark.requirement("GAP-4")
+def test_too_few_tasks_install_nothing_and_it_is_said_what_was_measured(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    said = cli("calibrate", "--tasks", tasks(tmp_path, 12))
+    assert said.code == 3
+    assert "What its word is worth" in said.out
+    assert "it was measured on 12 tasks, and with fewer than 30 nothing can be shown" in said.out
+    assert "in force from now on" not in said.out
+    assert not (home / "calibrations").exists()
+    told = cli("calibrate", "--tasks", tasks(tmp_path, 12), "--json").json
+    assert (told["installed"], told["kept"], told["calibration"]["tasks"]) == (False, None, 12)
+
+
+@pytest.mark.requirement("GAP-4")
+def test_one_that_is_no_better_on_the_same_tasks_leaves_what_is_in_force(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    given = tasks(tmp_path, 32)
+    assert cli("calibrate", "--tasks", given, "--json").json["installed"] is True
+    (kept,) = (home / "calibrations").glob("*.json")
+    before = kept.read_bytes()
+    said = cli("calibrate", "--tasks", given)
+    assert said.code == 3
+    assert "it is not better beyond doubt than the one in force, on the same tasks" in said.out
+    assert "node-F1   +0.000" in said.out
+    assert kept.read_bytes() == before
+    told = cli("calibrate", "--tasks", given, "--install-anyway", "--json")
+    assert (told.code, told.json["installed"]) == (0, True)
+    assert told.json["against"]
+    assert told.json["beside"]["node_f1_gain"]["mean"] == 0.0
 
 
 @pytest.mark.requirement("CAL-8")

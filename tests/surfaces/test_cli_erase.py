@@ -427,3 +427,17 @@ def test_an_erasure_that_finds_no_room_erases_nothing_of_the_record(
     assert cli("dossier", "verify", run, "--json").json["ok"]
     assert erase(cli, run)["runs"] == 1
     assert holding(home) == set()
+
+
+@pytest.mark.requirement("KEEP-4")
+def test_files_of_spans_are_named_for_they_are_not_erased(
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEMETRY__TRACES", "file")
+    monkeypatch.setenv("TELEMETRY__CONTENT", "true")
+    run_id = a_run(cli)
+    spans = home / "traces.jsonl"
+    assert SECRET in spans.read_text("utf-8")
+    told = cli("journal", "erase", run_id, "--reason", "asked for", "--yes", "--json").json
+    assert told["copies"] == [str(spans)]
+    assert SECRET in spans.read_text("utf-8")  # appended to by whoever traces: it is yours to delete

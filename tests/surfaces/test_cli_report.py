@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -34,7 +35,10 @@ def test_runs_are_reported_as_tables_as_json_and_as_a_page(cli: Cli, tmp_path: P
     file = tmp_path / "report.html"
     said = cli("report", "--html", str(file))
     assert "report.html" in said.err
-    assert file.read_text("utf-8").startswith("<!doctype html>")
+    page = file.read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert re.search(r"Made on \d{4}-\d\d-\d\d at \d\d:\d\d UTC by Planwarden \d", page)
+    assert all(slot.begin >= found.since for slot in found.slots)
 
 
 def test_fallbacks_deviations_and_refusals_are_counted_by_name(cli: Cli, mind: Mind) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from planwarden.evaluation import fitting
+from planwarden.evaluation.worlds import shipped_worlds
 from planwarden.planning.learning import fit
 from planwarden.planning.learning.growing import Growth
 from planwarden.planning.learning.tasks import LabelledTask
@@ -90,6 +91,23 @@ def test_weights_are_written_and_kept_only_where_they_are_better(
     assert read_weights(home / "ranker.npz").digest == weights.digest
 
 
+@pytest.mark.usefixtures("quick")
+def test_weights_of_another_version_in_force_do_not_stand_in_the_way_of_their_remedy(
+    offline: Cli, home: Path, tmp_path: Path
+) -> None:
+    old = read_weights().arrays()
+    del old["columns"]
+    home.mkdir(parents=True, exist_ok=True)
+    np.savez(home / "ranker.npz", allow_pickle=False, **old)
+    refused = offline("plan", "What is the latest price of IBM?", "--json").error(2, "data_rejected")
+    assert "planwarden tune ranker" in refused["remedy"]
+    tuned = offline("tune", "ranker", "--no-own-tasks", "--data", tasks(tmp_path, 60), "--always")
+    assert tuned.code == 0
+    assert "another version of Planwarden. Compared with those that ship instead" in tuned.out
+    assert "node-F1 of the weights that ship" in tuned.out
+    assert offline("plan", "What is the latest price of IBM?", "--json").code == 0
+
+
 def test_too_few_tasks_are_refused_with_a_remedy(offline: Cli, tmp_path: Path) -> None:
     told = offline("tune", "ranker", "--no-own-tasks", "--data", tasks(tmp_path, 39), "--json")
     error = told.error(2, "data_rejected")
@@ -128,7 +146,7 @@ def test_plans_are_never_measured_with_a_ranker_that_was_fitted_on_them(
     assert cli(*evaluate).json["summaries"][-1]["tasks"] == 4
     mine = {task.id for task in seen if task.source == "mine"}
     assert mine == {f"t{at}" for at in range(4, 132)}
-    assert all(task.source in {"mine", "own"} for task in seen)
+    assert {task.source for task in seen} == {"mine", "own", *(world.name for world in shipped_worlds())}
     seen.clear()
     assert cli(*evaluate, "--no-fit").code == 0
     assert seen == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -16,10 +17,10 @@ from planwarden.configuration.measurements import shipped_measurements, stored_m
 from planwarden.configuration.model_entry import model_settings
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
 from planwarden.contracts.clock import Clock, Ids
-from planwarden.contracts.facts import RunStarted
-from planwarden.contracts.model import ModelIdentity
+from planwarden.contracts.facts import ModelNotOpened, RunStarted
+from planwarden.contracts.model import ModelIdentity, ModelRole
 from planwarden.errors import ModelError
-from planwarden.llm.selection import LLMSettings, ModelOpener, Provider
+from planwarden.llm.selection import LLMSettings, ModelOpener, Provider, asked_for
 from planwarden.llm.service import LLMService
 from planwarden.llm.wrappers.absent import AbsentLLM
 from planwarden.llm.wrappers.circuit import is_outage
@@ -36,6 +37,65 @@ class Models:
 
     planner: LLMService
     agents: AgentModels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedModel:
+    """A model that a run needs."""
+
+    role: ModelRole
+    agent: str | None = None
+    """Whose own model it is."""
+    chosen: PlannerModel | AgentModel
+    prefix: str
+    pinned: ModelIdentity | None
+    key_variable: str = ""
+
+    @property
+    def provider(self) -> str:
+        """Say where it comes from."""
+        return self.pinned.provider if self.pinned else self.chosen.provider
+
+    def opening(self) -> LLMSettings:
+        """Give what it is opened with."""
+        return _opening(self.chosen, self.prefix, self.provider, key_variable=self.key_variable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotHad:
+    """A model that its server does not give."""
+
+    error: ModelError
+    of: WantedModel
+
+    def fact(self) -> ModelNotOpened:
+        """Say it as the record does."""
+        return ModelNotOpened(
+            role=self.of.role,
+            agent=self.of.agent,
+            code=self.error.code,
+            message=self.error.message,
+            remedy=self.error.remedy,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What came of opening models."""
+
+    models: Models
+    """Where one could not be had, it and those after it are only known by name."""
+    not_had: NotHad | None = None
+
+
+def _put_together(wanted: Sequence[WantedModel], services: Sequence[LLMService]) -> Models:
+    own: dict[str, LLMService] = {}
+    knobs: dict[str, AgentSettings] = {}
+    for each, service in zip(wanted, services, strict=True):
+        if each.agent is not None and isinstance(each.chosen, AgentModel):
+            own[each.agent] = service
+            knobs[each.agent] = agent_settings(each.chosen)
+    return Models(planner=services[0], agents=AgentModels(default=services[1], own=own, settings=knobs))
 
 
 def absent_models(started: RunStarted) -> Models:
@@ -60,43 +120,82 @@ class ModelShelf:
         self._open: dict[tuple[str, str], LLMService] = {}
 
     async def models(self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None) -> Models:
-        """Open the models; for a run begun earlier, from the providers that its journal pins.
-
-        Models of their own are opened for the agents of `world`, each once, and none that nobody names.
+        """Open the models, or fail; see `try_models`.
 
         Raises:
             ModelError, ConfigurationError: a model cannot be had.
         """
+        opened = await self.try_models(pinned, world)
+        if opened.not_had is not None:
+            raise opened.not_had.error
+        return opened.models
+
+    async def try_models(
+        self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None
+    ) -> Opened:
+        """Open the models; for a run begun earlier, from the providers that its journal pins.
+
+        Models of their own are opened for the agents of `world`, each once, and none that nobody names. The
+        first that its server does not give ends this.
+
+        Raises:
+            ConfigurationError: what is configured cannot be used.
+        """
+        wanted = self._wanted(pinned, world)
+        opened: list[LLMService] = []
+        for each in wanted:
+            try:
+                service = await self._model(each)
+            except ModelError as error:
+                rest = (AbsentLLM(asked_for(later.opening())) for later in wanted[len(opened) :])
+                models = _put_together(wanted, [*opened, *rest])
+                return Opened(models=models, not_had=NotHad(error=error, of=each))
+            if each.role == "agents":
+                service = await self._styled(service, each.chosen, each.pinned)
+            opened.append(service)
+        return Opened(models=_put_together(wanted, opened))
+
+    def _wanted(self, pinned: RunStarted | None, world: AssembledCatalog | None) -> tuple[WantedModel, ...]:
+        """Give the planner's model first, the agents' second, then those that agents have of their own."""
         settings = self._settings
-        planner = await self._model(
-            settings.planner_llm, "PLANNER_LLM", pinned.planner.provider if pinned else None
-        )
-        default = await self._model(settings.llm, "LLM", pinned.agents.provider if pinned else None)
-        default = await self._styled(default, settings.llm, pinned.agents if pinned else None)
-        own: dict[str, LLMService] = {}
-        knobs: dict[str, AgentSettings] = {}
+        wanted = [
+            WantedModel(
+                role="planner",
+                chosen=settings.planner_llm,
+                prefix="PLANNER_LLM",
+                pinned=pinned.planner if pinned else None,
+            ),
+            WantedModel(
+                role="agents",
+                chosen=settings.llm,
+                prefix="LLM",
+                pinned=pinned.agents if pinned else None,
+            ),
+        ]
         for agent, spec in world.catalog.agents.items() if world else ():
             if world is None or spec.model is None:
                 continue
             entry = world.models[spec.model]
-            chosen = model_settings(spec.model, entry, settings.llm, os.environ)
-            was = pinned.agent_models.get(agent) if pinned else None
-            prefix = f"models.{spec.model}"
-            opened = await self._model(
-                chosen, prefix, was.provider if was else None, key_variable=entry.api_key_env or ""
+            own = WantedModel(
+                role="agents",
+                agent=agent,
+                chosen=model_settings(spec.model, entry, settings.llm, os.environ),
+                prefix=f"models.{spec.model}",
+                pinned=pinned.agent_models.get(agent) if pinned else None,
+                key_variable=entry.api_key_env or "",
             )
-            own[agent] = await self._styled(opened, chosen, was)
-            knobs[agent] = agent_settings(chosen)
-        return Models(planner=planner, agents=AgentModels(default=default, own=own, settings=knobs))
+            wanted.append(own)
+        return tuple(wanted)
 
     async def _styled(
-        self, inner: LLMService, chosen: AgentModel, pinned: ModelIdentity | None
+        self, inner: LLMService, chosen: PlannerModel | AgentModel, pinned: ModelIdentity | None
     ) -> LLMService:
         """Give the model with its answer style; a run begun earlier keeps the style it began with."""
         if pinned is not None and pinned.answer_style_because:
             return StyledLLM(inner, style=pinned.answer_style, because=pinned.answer_style_because)
         stored = await asyncio.to_thread(stored_measurements, self._settings.planwarden_home)
-        style, because = decide_answer_style(inner.identity, chosen.answers, stored, shipped_measurements())
+        wanted = chosen.answers if isinstance(chosen, AgentModel) else "auto"
+        style, because = decide_answer_style(inner.identity, wanted, stored, shipped_measurements())
         return StyledLLM(inner, style=style, because=because)
 
     async def model(self, role: Literal["planner", "agents"]) -> LLMService:
@@ -121,14 +220,11 @@ class ModelShelf:
         """
         return await self._opened(chosen, _opening(chosen, prefix, chosen.provider))
 
-    async def _model(
-        self, chosen: PlannerModel | AgentModel, prefix: str, pinned: str | None, *, key_variable: str = ""
-    ) -> LLMService:
-        provider = pinned or chosen.provider
-        if (prefix, provider) not in self._open:
-            settings = _opening(chosen, prefix, provider, key_variable=key_variable)
-            self._open[prefix, provider] = await self._opened(chosen, settings)
-        return self._open[prefix, provider]
+    async def _model(self, wanted: WantedModel) -> LLMService:
+        key = (wanted.prefix, wanted.provider)
+        if key not in self._open:
+            self._open[key] = await self._opened(wanted.chosen, wanted.opening())
+        return self._open[key]
 
     async def _opened(self, chosen: PlannerModel | AgentModel, settings: LLMSettings) -> LLMService:
         hide_secrets([settings.api_key])

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from planwarden.app.archive.archive import open_archive
 from planwarden.app.conversation import with_earlier_turns
+from planwarden.app.data_paths import absolute_paths
 from planwarden.app.remembering import Rebuilt, learn, rebuild
 from planwarden.app.result import RunResult
 from planwarden.app.shadowing.desk import ShadowDesk
@@ -139,7 +139,7 @@ class Planwarden:
             CatalogRejected: the catalog file has a mistake.
             DataRejected: a path is missing or of no known format.
         """
-        key = _absolute(data)
+        key = absolute_paths(data)
         if key not in self._worlds:
             from planwarden.app.assembly import assemble_world  # noqa: PLC0415 - heavy; see above
 
@@ -147,9 +147,7 @@ class Planwarden:
         return self._worlds[key]
 
     async def models(self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None) -> Models:
-        """Open the models, with those that agents of `world` have of their own.
-
-        For a run begun earlier they come from the providers that its journal pins.
+        """Open the models, with those that agents of `world` have of their own; see `ModelShelf.try_models`.
 
         Raises:
             ModelError, ConfigurationError: a model cannot be had.
@@ -181,7 +179,7 @@ class Planwarden:
         from planwarden.app.trials import TrialRules, try_in_scratch  # noqa: PLC0415 - heavy; see above
 
         rules = TrialRules(clock=self.clock, ids=self.ids, consent=consent)
-        return await try_in_scratch(self.settings, self._tools, names, rules, data=_absolute(data))
+        return await try_in_scratch(self.settings, self._tools, names, rules, data=absolute_paths(data))
 
     # ---- what it does --------------------------------------------------------------------------------
 
@@ -213,14 +211,19 @@ class Planwarden:
 
         Raises:
             PlanwardenError: see errors.py; whatever began stays in the journal and can be resumed.
+            ModelError: a model cannot be had; that is on record as a failed run, whose id the error has.
         """
         with self.shadow.real_work():
             prepared = await self._prepared(task)
             world = await self.world(prepared.data)  # its mistakes are said before any model is opened
             memory = self._planner_shelf().memory
             await memory.recall(prepared.tenant, prepared.conversation)  # and the memory's
-            orchestrator = await self._orchestrator(world, await self.models(world=world))
-            return await self._result(await orchestrator.route_task(prepared, plan, listener))
+            opened = await self._model_shelf().try_models(world=world)
+            orchestrator = await self._orchestrator(world, opened.models)
+            if (missing := opened.not_had) is None:
+                return await self._result(await orchestrator.route_task(prepared, plan, listener))
+            failed = await self._result(await orchestrator.fail_to_begin(prepared, missing.fact(), plan))
+            raise missing.error.on_record(failed.run_id)
 
     async def accept_plan(self, text: str | bytes, task: Task) -> PlannerPlan:
         """Validate a plan that somebody brings along, against catalog and policy as they are now.
@@ -231,7 +234,7 @@ class Planwarden:
         """
         from planwarden.app.assembly import accept_plan  # noqa: PLC0415 - heavy; see above
 
-        return accept_plan(text, await self.world(_absolute(task.data)), self.settings.planner_llm)
+        return accept_plan(text, await self.world(absolute_paths(task.data)), self.settings.planner_llm)
 
     async def add_example(self, plan: str | bytes, task: Task) -> RememberedPlan:
         """Remember a plan for a request, validated against catalog and policy as they are now.
@@ -240,7 +243,7 @@ class Planwarden:
             PlanRejected, PlanDenied: see `accept_plan`.
             StoreError: the memory cannot be written.
         """
-        given = task.model_copy(update={"data": _absolute(task.data)})
+        given = task.model_copy(update={"data": absolute_paths(task.data)})
         taught = example(given, await self.accept_plan(plan, given), at=self.clock.now())
         await self.memory.remember(taught)
         return taught
@@ -278,9 +281,11 @@ class Planwarden:
         return await plan_again(inputs, self._planner_shelf().planner(models), models.planner.identity)
 
     async def resume(self, run_id: str, listener: EventListener | None = None) -> RunResult:
-        """Go on with an interrupted run."""
+        """Go on with an interrupted run; of one that is over, say how it ended, without its models."""
         with self.shadow.real_work():
-            orchestrator = await self._orchestrator_of(run_id)
+            if (state := await self._own(run_id)).ended is not None:
+                return await self._result(state)
+            orchestrator = await self._orchestrator_of(state)
             return await self._result(await orchestrator.resume(run_id, listener))
 
     async def resolve(
@@ -295,7 +300,7 @@ class Planwarden:
     ) -> RunResult:
         """Say what a waiting run waits for, and go on with it; see `Orchestrator.resolve`."""
         with self.shadow.real_work():
-            orchestrator = await self._orchestrator_of(run_id)
+            orchestrator = await self._orchestrator_of(await self._own(run_id))
             state = await orchestrator.resolve(
                 run_id, resolution, by=by, call_id=call_id, result=result, listener=listener
             )
@@ -306,8 +311,7 @@ class Planwarden:
         from planwarden.app.assembly import empty_world  # noqa: PLC0415 - heavy; see above
         from planwarden.app.models import absent_models  # noqa: PLC0415 - heavy; see above
 
-        await (await self.journal()).transfer.require_own(run_id)
-        started = fold(await (await self.journal()).read(run_id)).started
+        started = (await self._own(run_id)).started
         orchestrator = await self._orchestrator(empty_world(), absent_models(started))
         return await self._result(await orchestrator.cancel(run_id, by=by))
 
@@ -359,11 +363,13 @@ class Planwarden:
         await self.shadow.offer(state)
         return RunResult(state=state, dossier=dossier, dossier_path=path)
 
-    async def _orchestrator_of(self, run_id: str) -> Orchestrator:
+    async def _own(self, run_id: str) -> RunState:
         await (await self.journal()).transfer.require_own(run_id)
-        started = fold(await (await self.journal()).read(run_id)).started
-        world = await self.world(started.task.data)
-        return await self._orchestrator(world, await self.models(started, world))
+        return fold(await (await self.journal()).read(run_id))
+
+    async def _orchestrator_of(self, state: RunState) -> Orchestrator:
+        world = await self.world(state.started.task.data)
+        return await self._orchestrator(world, await self.models(state.started, world))
 
     async def _orchestrator(self, world: AssembledCatalog, models: Models) -> Orchestrator:
         from planwarden.app.assembly import make_orchestrator, snapshots_of  # noqa: PLC0415 - heavy; see above
@@ -386,13 +392,8 @@ class Planwarden:
 
     async def _prepared(self, task: Task) -> Task:
         """Give the task as it is stored: data paths absolute, with the earlier turns of its conversation."""
-        prepared = task.model_copy(update={"data": _absolute(task.data)})
+        prepared = task.model_copy(update={"data": absolute_paths(task.data)})
         if task.conversation is None or task.exchanges:
             return prepared
         context = max(self.settings.planner_llm.num_ctx, self.settings.llm.num_ctx)
         return await with_earlier_turns(prepared, await self.journal(), context_tokens=context)
-
-
-def _absolute(paths: Sequence[str]) -> tuple[str, ...]:
-    """Make paths absolute, so that a run resumes from any folder; a path that is none is refused later."""
-    return tuple(path if "\x00" in path else str(Path(path).expanduser().absolute()) for path in paths)

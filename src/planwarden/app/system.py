@@ -12,6 +12,11 @@ from importlib.metadata import version
 VERSION = version("planwarden")
 
 
+def made_by(at: datetime) -> str:
+    """Say when something was made, and by what."""
+    return f"Made on {at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC by Planwarden {VERSION}."
+
+
 class SystemClock:
     """The machine's clock."""
 

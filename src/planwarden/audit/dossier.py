@@ -12,6 +12,7 @@ from planwarden.contracts.dossier import (
     DossierEvent,
     DossierExchange,
     DossierStep,
+    NotOpened,
 )
 from planwarden.contracts.event import EventLink, RunEvent
 from planwarden.contracts.fold import fold
@@ -41,6 +42,7 @@ def build_dossier(events: Sequence[RunEvent], links: Sequence[EventLink]) -> Dos
         planwarden_version=state.started.planwarden_version,
         started_at=state.started_at,
         updated_at=state.updated_at,
+        not_opened=_not_opened(state),
         decision=state.decision,
         plan_digest=plan.digest() if plan else None,
         steps=tuple(_steps(state)),
@@ -60,6 +62,15 @@ def build_dossier(events: Sequence[RunEvent], links: Sequence[EventLink]) -> Dos
 def dossier_bytes(dossier: Dossier) -> bytes:
     """Serialise a dossier to its one canonical form, as it is written to disk and compared."""
     return canonical_json(dossier.model_dump(mode="json")) + b"\n"
+
+
+def _not_opened(state: RunState) -> NotOpened | None:
+    fact = state.not_opened
+    if fact is None:
+        return None
+    return NotOpened(
+        role=fact.role, agent=fact.agent, code=fact.code, message=fact.message, remedy=fact.remedy
+    )
 
 
 def _steps(state: RunState) -> Iterable[DossierStep]:

@@ -17,6 +17,7 @@ from planwarden.contracts.facts import (
     CallRefused,
     ExecutionFell,
     ModelAnswered,
+    ModelNotOpened,
     PlanApprovalAsked,
     PlanDecided,
     RunEnded,
@@ -111,6 +112,8 @@ def _log_work(event: RunEvent, tools: Container[str]) -> None:
                 code=code,
                 asked_again=again,
             )
+        case ModelNotOpened(role=role, agent=agent, code=code):
+            log("warning", "model_not_opened", seq=seq, role=role, agent=agent, code=code)
         case StepFailed(step=step, code=code):
             log("warning", "step_failed", seq=seq, step_id=step, code=code)
         case ExecutionFell(step=step, reason=reason):

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
+from planwarden.audit.page.amounts import counted
 from planwarden.contracts.dossier import (
     Dossier,
     DossierCall,
     DossierExchange,
     DossierStep,
+    NotOpened,
     said_by_person,
 )
 from planwarden.contracts.model import ModelIdentity
@@ -44,9 +46,7 @@ def dossier_markdown(dossier: Dossier, *, notice: str = "") -> str:
 
 def _head(dossier: Dossier, notice: str) -> list[str]:
     adherence = "–" if dossier.adherence is None else f"{dossier.adherence:.0%}"
-    reason = (
-        f"{dossier.outcome_code}: {dossier.outcome_message}" if dossier.outcome_code else waits_for(dossier)
-    )
+    reason = outcome_reason(dossier)
     asked_by = f"{dossier.task.principal.kind} {dossier.task.principal.id}, tenant {dossier.task.tenant}"
     lines = [
         f"# Dossier of run {dossier.run_id}",
@@ -62,6 +62,18 @@ def _head(dossier: Dossier, notice: str) -> list[str]:
     if dossier.task.data:
         lines.append(f"- **Data:** {cell(', '.join(dossier.task.data))}")
     return [*lines, "", "## Task", "", *_quoted(dossier.task.prompt)]
+
+
+def outcome_reason(dossier: Dossier) -> str:
+    """Say why a run ended as it did, or what it waits for; what a failed step says stands with the step."""
+    if not dossier.outcome_code:
+        return waits_for(dossier)
+    message = dossier.outcome_message
+    for step in dossier.steps:
+        if step.failure_message and message.endswith(f": {step.failure_message}"):
+            message = f"{message.removesuffix(f': {step.failure_message}')}, see the steps"
+            break
+    return f"{dossier.outcome_code}: {message}"
 
 
 def resumed(dossier: Dossier) -> int:
@@ -247,15 +259,23 @@ def _approvals(dossier: Dossier) -> list[str]:
 
 def _models(dossier: Dossier) -> list[str]:
     usage = dossier.usage
+    tokens = counted(usage.prompt_tokens, "token")
     return [
         "## Models",
         "",
         f"- planner: {_model(dossier.planner)}",
         f"- agents: {_model(dossier.agents)}",
-        f"- {dossier.model_calls} calls, {usage.prompt_tokens} tokens in, {usage.output_tokens} out",
+        *([f"- not there: {cell(not_opened(dossier.not_opened))}"] if dossier.not_opened else []),
+        f"- {counted(dossier.model_calls, 'call')}, {tokens} in, {usage.output_tokens:,} out",
         f"- {usage.latency_s:.2f} s in all; every exchange is in the JSON dossier",
         *_troubles(dossier.exchanges),
     ]
+
+
+def not_opened(missing: NotOpened) -> str:
+    """Say which model could not be had, and what its error advised."""
+    whose = f"the model of {missing.agent}" if missing.agent else f"the model of role {missing.role}"
+    return f"{whose} ({missing.code}); advised then: {missing.remedy}"
 
 
 def _troubles(exchanges: Sequence[DossierExchange]) -> list[str]:

@@ -185,6 +185,8 @@ def _marks(fact: f.Fact) -> Iterator[tuple[str, str | None]]:
             yield "taken over", None
         case f.CallRefused(step=step, refusal=refusal):
             yield refusal, step
+        case f.ModelNotOpened(role=role):
+            yield f"no model for {role}", None
         case f.ExecutionFell(step=step):
             yield "goes on directed", step
         case f.CancelRequested():

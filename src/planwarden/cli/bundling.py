@@ -15,7 +15,7 @@ from planwarden.cli.exits import Exit
 from planwarden.cli.moment import moment_option
 from planwarden.cli.output import err, fail, out, plain, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, with_planwarden
-from planwarden.cli.verifying import count_of, tell_faults, told
+from planwarden.cli.verifying import IN_BUNDLE, count_of, tell_faults, told
 from planwarden.contracts.event import ChainFault
 from planwarden.errors import InputError, PlanwardenError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from planwarden.audit.anchor_file import KeptAnchors
     from planwarden.audit.bundle.keys import PublicKey
     from planwarden.audit.bundle.reading import Bundle
+    from planwarden.audit.bundle.withholding import Redacted
 
 Pin = Annotated[
     str | None,
@@ -39,6 +40,8 @@ class Redaction(StrEnum):
     """What is left out of a bundle."""
 
     none = "none"
+    content = "content"
+    personal = "personal"
 
 
 def export(
@@ -53,8 +56,13 @@ def export(
         str | None, typer.Option("--until", metavar="WHEN", help="Runs begun before; like --since.")
     ] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Runs of this tenant.")] = None,
-    redact: Annotated[  # noqa: ARG001 - said, so that nobody expects anything to be left out
-        Redaction, typer.Option("--redact", help="none: everything goes in as it is stored.")
+    redact: Annotated[
+        Redaction,
+        typer.Option(
+            "--redact",
+            help="content: leave out all that was said; personal: leave out what holds something that looks "
+            "like personal data; digests stay. none: everything goes in as it is stored.",
+        ),
     ] = Redaction.none,
     as_json: AsJson = False,
 ) -> None:
@@ -75,15 +83,20 @@ def export(
             since=moment_option(since, now=now, option="--since"),
             until=moment_option(until, now=now, option="--until"),
         )
-        return await planwarden.archive.bundles.export(out_file, run_ids or choice)
+        redaction = None if redact is Redaction.none else redact.value
+        return await planwarden.archive.bundles.export(out_file, run_ids or choice, redaction)
 
     with err.status("writing the bundle"):
         done = with_planwarden(work, as_json=as_json)
     size = out_file.stat().st_size
     if as_json:
-        print_json({"file": str(out_file), "runs": done.runs, "bytes": size, "key": done.key.fingerprint})
+        about = {"file": str(out_file), "runs": done.runs, "bytes": size, "key": done.key.fingerprint}
+        print_json({**about, "redacted": redact.value, "withheld": done.withheld})
     else:
         say(plain(f"{count_of(done.runs, 'run')} in {out_file}, {size} bytes"))
+        if redact is not Redaction.none:
+            withheld = count_of(done.withheld, "payload")
+            say(f"redacted ({redact.value}): {withheld} withheld, their digests stay")
         say(f"signed by key {done.key.fingerprint}")
 
 
@@ -135,6 +148,7 @@ def key_(as_json: AsJson = False) -> None:
 @dataclass(slots=True)
 class _Tally:
     fingerprint: str = ""
+    redaction: Redacted | None = None
     version: str = ""
     runs: int = 0
     events: int = 0
@@ -170,18 +184,22 @@ def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json:
                 "events": tally.events,
                 "anchors": tally.anchors,
                 "anchored_runs": tally.anchored,
+                "redacted": tally.redaction.told() if tally.redaction else None,
                 "faults": told([*tally.faults, *tally.other_key]),
                 "not_vouched_for": told(tally.doubts),
             }
         )
     else:
-        tell_faults(tally.faults)
+        tell_faults(tally.faults, remedy=IN_BUNDLE)
         tell_faults(tally.other_key, word="[bold red]not by your key[/]")
         tell_faults(tally.doubts, word="[bold yellow]not vouched for[/]")
         if tally.ok:
             said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
             of_those = "in an anchor" if anchors is None else "in an anchor that you keep"
             out.print(f"[green]intact[/]  {said}; {tally.anchored} {of_those}", soft_wrap=True)
+            if tally.redaction is not None:
+                left = f"{tally.redaction.withheld} of {count_of(tally.events, 'payload')} withheld"
+                say(f"redacted ({tally.redaction.kind}): {left}; their digests stay in the chain")
             say(plain(_signed_by(tally.fingerprint, pinned=pin is not None)))
     stop(Exit.DONE if tally.ok else Exit.VERIFICATION_FAILED)
 
@@ -192,7 +210,12 @@ def _looked_at(path: Path, anchors: Path | None, pin: str | None) -> _Tally:
 
     kept = None if anchors is None else anchors_to_compare(anchors)
     with open_bundle(path, version=VERSION) as bundle:
-        tally = _Tally(fingerprint=bundle.opened.fingerprint, version=bundle.opened.signed.planwarden_version)
+        signed = bundle.opened.signed
+        tally = _Tally(
+            fingerprint=bundle.opened.fingerprint,
+            version=signed.planwarden_version,
+            redaction=signed.redaction,
+        )
         _count_runs(bundle, tally, kept)
         if kept is not None:
             newest = max(bundle.anchors, default=0)

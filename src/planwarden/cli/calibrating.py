@@ -12,8 +12,9 @@ import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.system import VERSION
-from planwarden.cli.calibration_report import report_document, report_lines
-from planwarden.cli.output import err, plain, print_json, say
+from planwarden.cli.calibration_report import gate_document, gate_lines, report_document, report_lines
+from planwarden.cli.exits import Exit
+from planwarden.cli.output import err, plain, print_json, say, stop
 from planwarden.cli.running import AsJson, with_planwarden
 from planwarden.cli.show import show_model
 from planwarden.errors import DataRejected, ModelUnavailable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from planwarden.contracts.calibration import PlannerCalibration
     from planwarden.evaluation.calibration.calibrate import Calibrated
     from planwarden.evaluation.calibration.collecting import Asked
+    from planwarden.evaluation.calibration.gate import Gate
     from planwarden.evaluation.calibration.tasks import CalibrationTask
     from planwarden.llm.service import LLMService
 
@@ -35,13 +37,16 @@ class CalibrationWish:
     memory: tuple[Path, ...] = ()
     limit: int | None = None
     out: Path | None = None
+    install_anyway: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
     found: Calibrated
     made: PlannerCalibration
-    kept: Path
+    gate: Gate
+    kept: Path | None
+    """None where it was not installed."""
     pictures: tuple[Path, ...]
 
 
@@ -64,27 +69,52 @@ def calibrate(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write reliability.png and risk_coverage.png here."),
     ] = None,
+    install_anyway: Annotated[
+        bool,
+        typer.Option(
+            "--install-anyway", help="Also with too few tasks, or where it is no better than before."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure what the planner model's word is worth and how sure it may be, and plan by that from now on."""
-    wish = CalibrationWish(tasks=tuple(tasks or ()), memory=tuple(memory or ()), limit=limit, out=out)
+    """Measure what the planner model's word is worth and how sure it may be; plan by that if it is better.
+
+    It is installed when it was measured on 30 tasks or more and, where a measured calibration is in force, is
+    better than that on the same tasks; else the command ends with 3.
+    """
+    wish = CalibrationWish(
+        tasks=tuple(tasks or ()),
+        memory=tuple(memory or ()),
+        limit=limit,
+        out=out,
+        install_anyway=install_anyway,
+    )
     overrides = {"planner_llm": {"model": model}} if model else None
     outcome = with_planwarden(
         lambda pw: _calibrated(pw, wish, quiet=as_json), as_json=as_json, overrides=overrides
     )
     if as_json:
         told = report_document(outcome.found, outcome.made)
-        print_json({**told, "kept": str(outcome.kept), "pictures": [str(each) for each in outcome.pictures]})
+        told |= gate_document(outcome.gate, installed=outcome.kept is not None)
+        kept = None if outcome.kept is None else str(outcome.kept)
+        print_json({**told, "kept": kept, "pictures": [str(each) for each in outcome.pictures]})
     else:
         _show(outcome)
+    if outcome.kept is None:
+        stop(Exit.NO_GOOD_ANSWER)
 
 
 async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: bool) -> _Outcome:
-    from planwarden.app.calibration import basis_in_force, tools_digest  # noqa: PLC0415 - not quick
+    from planwarden.app.calibration import (  # noqa: PLC0415 - not quick
+        basis_in_force,
+        calibrations_in_force,
+        tools_digest,
+    )
     from planwarden.configuration.calibrations import store_calibration  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.calibrate import calibrate as fit  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.calibrate import calibration_of  # noqa: PLC0415 - not quick
     from planwarden.evaluation.calibration.diagrams import check_drawable  # noqa: PLC0415 - not quick
+    from planwarden.evaluation.calibration.gate import gate  # noqa: PLC0415 - not quick
 
     if wish.out is not None:
         check_drawable()  # before minutes of asking
@@ -104,9 +134,12 @@ async def _calibrated(planwarden: Planwarden, wish: CalibrationWish, *, quiet: b
             planwarden_version=VERSION,
             at=planwarden.clock.now().date().isoformat(),
         )
-        kept = await asyncio.to_thread(store_calibration, planwarden.settings.planwarden_home, made)
+        judged = gate(found, asked, calibrations_in_force(planwarden.settings)(llm.identity))
+        kept = None
+        if wish.install_anyway or not judged.against:
+            kept = await asyncio.to_thread(store_calibration, planwarden.settings.planwarden_home, made)
         pictures = await asyncio.to_thread(_draw, wish.out, found, made.label) if wish.out else ()
-    return _Outcome(found=found, made=made, kept=kept, pictures=pictures)
+    return _Outcome(found=found, made=made, gate=judged, kept=kept, pictures=pictures)
 
 
 async def _reachable(planwarden: Planwarden) -> LLMService:
@@ -174,7 +207,10 @@ def _show(outcome: _Outcome) -> None:
     say()
     for path in outcome.pictures:
         say(f"[dim]wrote {plain(str(path))}[/]")
-    say(f"[dim]kept in {plain(str(outcome.kept))}; in force from now on[/]")
+    for line in gate_lines(outcome.gate):
+        say(line)
+    if outcome.kept is not None:
+        say(f"[dim]kept in {plain(str(outcome.kept))}; in force from now on[/]")
 
 
 def register(app: typer.Typer) -> None:

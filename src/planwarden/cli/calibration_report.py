@@ -10,6 +10,7 @@ from planwarden.cli.text_diagrams import reliability_lines, risk_lines
 if TYPE_CHECKING:
     from planwarden.contracts.calibration import PlannerCalibration
     from planwarden.evaluation.calibration.calibrate import Calibrated
+    from planwarden.evaluation.calibration.gate import Gate
     from planwarden.evaluation.calibration.sureness import Sureness
     from planwarden.evaluation.calibration.worth import Worth
     from planwarden.evaluation.intervals import Estimate
@@ -134,6 +135,26 @@ def report_document(found: Calibrated, made: PlannerCalibration) -> dict[str, An
             ],
         },
     }
+
+
+def gate_lines(gate: Gate) -> Iterator[str]:
+    """Say how it does beside the calibration in force, and why it is not installed, where it is not."""
+    yield f"[bold]Beside the calibration in force[/]  [dim]{gate.in_force}[/]"
+    if gate.beside is not None:
+        yield f"{'node-F1':<10}{_signed(gate.beside.node_f1_gain)} on the same tasks"
+        yield f"{'Brier':<10}falls by {_signed(gate.beside.brier_fall)}"
+    if gate.against:
+        yield f"[yellow]against it[/] {gate.against}."
+        yield f"{'':<10}[dim]Without --install-anyway what was in force stays.[/]"
+
+
+def gate_document(gate: Gate, *, installed: bool) -> dict[str, Any]:
+    """Give the same for a program."""
+    beside = None
+    if gate.beside is not None:
+        falls = _values(gate.beside.brier_fall)
+        beside = {"node_f1_gain": _values(gate.beside.node_f1_gain), "brier_fall": falls}
+    return {"installed": installed, "against": gate.against, "beside": beside}
 
 
 def _values(found: Estimate | None) -> dict[str, float] | None:

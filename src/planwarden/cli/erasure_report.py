@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from planwarden.app.archive.keeping import Erasure
+from planwarden.audit.page.amounts import counted
 from planwarden.cli.output import plain, print_json, say, tell
 
 NOT_REACHED = (
@@ -24,7 +25,7 @@ def show_erasure(done: Erasure, *, as_json: bool, dry_run: bool = False) -> None
     elif dry_run:
         say(f"would erase what {counted_runs(done.runs)} said{named}")
     else:
-        plans = f", {done.plans} remembered plans" if done.plans else ""
+        plans = f", {counted(done.plans, 'remembered plan')}" if done.plans else ""
         say(f"erased what {counted_runs(done.runs)} said: {done.payloads} payloads{plans}{named}")
     if done.already:
         say(f"{counted_runs(done.already)} had been erased before")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from planwarden.app import Planwarden
 from planwarden.cli import calibrating, measuring
+from planwarden.cli.exits import Exit
 from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, Data, with_planwarden
 from planwarden.errors import ConfigurationError
@@ -60,7 +61,16 @@ def init(
     with_planwarden(work, as_json=False)
     say(f"wrote {plain(str(path))}: edit it, then look with `planwarden agents` and `planwarden tools`")
     if calibrate or (calibrate is None and _wants_calibration()):
+        _calibrate()
+
+
+def _calibrate() -> None:
+    """Calibrate; that what is in force stays, being better, is no failure here."""
+    try:
         calibrating.calibrate()
+    except typer.Exit as ended:
+        if ended.exit_code != Exit.NO_GOOD_ANSWER:
+            raise
 
 
 def _wants_calibration() -> bool:

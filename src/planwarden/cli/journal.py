@@ -119,7 +119,10 @@ def retain(
 
 @app.command()
 def reindex(as_json: AsJson = False) -> None:
-    """Make the index that runs are found and counted by anew, from the runs themselves."""
+    """Make the index that runs are found and counted by anew, from the runs themselves.
+
+    What is left of erased runs stays as it is: nothing else tells of them.
+    """
 
     async def work(planwarden: Planwarden) -> int:
         return await planwarden.record.reindex()

@@ -60,7 +60,9 @@ def stop(code: Exit) -> NoReturn:
 def fail(error: PlanwardenError, *, as_json: bool) -> NoReturn:
     """Say what happened and what to do, and end the command."""
     if as_json:
-        print_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}})
+        on_record = {} if error.run_id is None else {"run_id": error.run_id}
+        told = {"code": error.code, "message": error.message, "remedy": error.remedy}
+        print_json({"error": told, **on_record})
     tell_error(error)
     stop(exit_of_error(error))
 
@@ -70,3 +72,5 @@ def tell_error(error: PlanwardenError) -> None:
     tell(f"[bold red]{error.code}[/]  {plain(error.message)}")
     if error.remedy:
         tell(f"  [bold]what to do[/]  {plain(error.remedy)}")
+    if error.run_id is not None:
+        tell(f"  [bold]on record[/]   planwarden dossier show {error.run_id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,11 @@ import typer
 from rich.table import Table
 
 from planwarden.app import Planwarden
+from planwarden.app.system import made_by
 from planwarden.cli.moment import moment, moment_option
 from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, with_planwarden
+from planwarden.cli.verifying import count_of
 from planwarden.errors import DataRejected, InputError
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ def report(
     page: Annotated[
         Path | None, typer.Option("--html", help="Write a page with plots to this file.", dir_okay=False)
     ] = None,
+    imported: Annotated[
+        bool, typer.Option("--imported", help="Count runs too that were imported from a bundle.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Report on a period: adherence, deviations, fallbacks, latency, confidence, what was refused."""
@@ -45,9 +51,16 @@ def report(
         end = moment_option(until, now=now, option="--until") or now
         if begin >= end:
             raise InputError("The period ends before it begins.", remedy="Name a --since before the --until.")
-        made = await period_report(planwarden.record.summaries(), since=begin, until=end, tenant=tenant)
+        transfer = (await planwarden.journal()).transfer
+        made = await period_report(
+            planwarden.record.summaries(),
+            since=begin,
+            until=end,
+            tenant=tenant,
+            left_out=frozenset() if imported else await transfer.imported(),
+        )
         if page is not None:
-            _write_page(page, made)
+            _write_page(page, made, now)
         return made
 
     made = with_planwarden(work, as_json=as_json)
@@ -59,7 +72,7 @@ def report(
         tell(f"written to [bold]{plain(str(page))}[/]")
 
 
-def _write_page(file: Path, made: PeriodReport) -> None:
+def _write_page(file: Path, made: PeriodReport, at: datetime) -> None:
     """Write the page.
 
     Raises:
@@ -68,7 +81,7 @@ def _write_page(file: Path, made: PeriodReport) -> None:
     from planwarden.audit.report.report_page import report_page  # noqa: PLC0415 - seldom needed
 
     try:
-        file.write_text(report_page(made), "utf-8")
+        file.write_text(report_page(made, made=made_by(at)), "utf-8")
     except OSError as error:
         raise DataRejected(
             f"{file} cannot be written: {error.strerror or error}.", remedy="Name another file with --html."
@@ -81,7 +94,10 @@ def _show(made: PeriodReport) -> None:
     period = f"{made.since:%Y-%m-%d %H:%M} to {made.until:%Y-%m-%d %H:%M} UTC"
     say(f"[bold]{made.runs} run{'' if made.runs == 1 else 's'}[/]{whose}, {period}")
     if made.unreadable:
-        tell(f"[yellow]{made.unreadable} damaged runs are left out[/]: see `planwarden runs`")
+        damaged = count_of(made.unreadable, "damaged run")
+        tell(f"[yellow]{damaged} left out[/]: see `planwarden runs`")
+    if made.imported:
+        tell(f"[dim]{count_of(made.imported, 'imported run')} left out: --imported counts them too[/]")
     if made.runs == 0:
         say("No such run began in this period; `planwarden runs` lists those that there are")
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planwarden.app import Planwarden
+from planwarden.app.system import SystemClock, made_by
 from planwarden.cli.moment import moment_option
 from planwarden.cli.output import err, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, with_planwarden
@@ -164,7 +165,7 @@ def _write_page(report: ShadowReport, path: Path) -> None:
     from planwarden.evaluation.shadow.report.page import shadow_page  # noqa: PLC0415 - only where a page is wanted
 
     try:
-        _put(path, shadow_page(report))
+        _put(path, shadow_page(report, made=made_by(SystemClock().now())))
     except DataRejected as error:
         tell(f"[yellow]{error.message}[/]")
 

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from planwarden.audit.page.amounts import counted
 from planwarden.cli.output import out, plain, say, tell
 from planwarden.contracts import facts as f
 from planwarden.contracts.calls import StepAnswer
@@ -250,23 +251,32 @@ def cited_by(answer: StepAnswer) -> str:
 def show_outcome(dossier: Dossier, path: str) -> None:
     """Print how a run ended, how far it kept to its plan, and where the dossier is."""
     style = _STATUS_STYLE.get(dossier.status, "red")
-    adherence = "no tools planned" if dossier.adherence is None else f"{dossier.adherence:.0%}"
+    adherence = _kept_to_plan(dossier)
     say(f"[bold {style}]{dossier.status}[/]  [dim]{plain(dossier.outcome_message)}[/]")
     kinds = [deviation.kind for deviation in dossier.deviations]
-    counted = ", ".join(f"{kind} ×{kinds.count(kind)}" for kind in dict.fromkeys(kinds)) or "none"
+    departures = ", ".join(f"{kind} ×{kinds.count(kind)}" for kind in dict.fromkeys(kinds)) or "none"
     tokens = dossier.usage.prompt_tokens + dossier.usage.output_tokens
     say(f"adherence  {adherence}")
-    say(f"deviations {counted}")
-    say(f"models     {dossier.model_calls} calls, {tokens} tokens, {dossier.usage.latency_s:.1f} s")
+    say(f"deviations {departures}")
+    spent = f"{counted(tokens, 'token')}, {dossier.usage.latency_s:.1f} s"
+    say(f"models     {counted(dossier.model_calls, 'call')}, {spent}")
     say(f"run        {dossier.run_id}")
     out.print(f"dossier    {plain(path)}", soft_wrap=True)
     _what_next(dossier)
 
 
+def _kept_to_plan(dossier: Dossier) -> str:
+    if dossier.adherence is not None:
+        return f"{dossier.adherence:.0%}"
+    plan = dossier.decision.plan if dossier.decision else None
+    planned = plan is not None and any(step.tools for step in plan.steps)
+    return "– until it is over" if planned else "no tools planned"
+
+
 def show_turn_end(dossier: Dossier, path: str) -> None:
     """Print how a turn of a conversation ended, in two lines, and what it waits for."""
     style = _STATUS_STYLE.get(dossier.status, "red")
-    adherence = "no tools planned" if dossier.adherence is None else f"adherence {dossier.adherence:.0%}"
+    adherence = f"adherence {_kept_to_plan(dossier)}".replace("adherence no tools", "no tools")
     message = f" {plain(dossier.outcome_message)}" if dossier.outcome_message else ""
     say(f"[{style}]{dossier.status}[/]{message} [dim]· {adherence} · run {dossier.run_id}[/]")
     out.print(f"[dim]{plain(path)}[/]", soft_wrap=True)

@@ -40,11 +40,13 @@ def ranker(
     from planwarden.evaluation.own_benchmark import shipped_world  # noqa: PLC0415 - see above
     from planwarden.evaluation.own_tasks import shipped_own_tasks  # noqa: PLC0415 - see above
     from planwarden.evaluation.plan_tasks import read_plan_tasks  # noqa: PLC0415 - see above
+    from planwarden.evaluation.worlds import world_tasks  # noqa: PLC0415 - see above
     from planwarden.planning.ranking.weights import SHIPPED  # noqa: PLC0415 - see above
     from planwarden.tuning.ranker import tune_ranker  # noqa: PLC0415 - see above
 
     async def work(planwarden: Planwarden) -> TunedRanker:
         tasks = read_plan_tasks(data) if data else ()
+        tasks = (*tasks, *world_tasks()) if own else tasks
         mine = [task for task in shipped_own_tasks() if task.split == "train"] if own else []
         with tempfile.TemporaryDirectory(prefix="planwarden-tune-") as state, err.status("reading") as shown:
             world = await asyncio.to_thread(shipped_world, Path(state))
@@ -71,8 +73,11 @@ def ranker(
 
 def _show(tuned: TunedRanker) -> None:
     say(f"{tuned.tasks} tasks, {tuned.held_out} of them held out for measuring")
+    if tuned.unreadable:
+        say(plain(f"{tuned.unreadable} Compared with those that ship instead, if there are any."))
     if tuned.before is not None and tuned.gain is not None:
-        say(f"node-F1 of the weights in force {_said(tuned.before)}; gain, task by task, {_said(tuned.gain)}")
+        which = "that ship" if tuned.unreadable else "in force"
+        say(f"node-F1 of the weights {which} {_said(tuned.before)}; gain, task by task, {_said(tuned.gain)}")
     say(f"node-F1 of the new ones, fitted without those tasks, {_said(tuned.after)}")
     if tuned.written is None:
         say("not written: not better beyond doubt (the interval of the gain has to lie above 0)")

@@ -52,7 +52,7 @@ def verify_run(run_id: str, anchors: Path | None, *, as_json: bool) -> None:
         about = {"run_id": run_id, "ok": not faults, "events": events, "head": head}
         print_json({**about, "erased": erased, "older_export": older, "faults": told(faults)})
     elif faults:
-        tell_faults(faults, but=run_id)
+        tell_faults(faults, but=run_id, remedy=IN_JOURNAL)
     else:
         said = f"; erased by {plain(erased['by'])} on {erased['at'][:10]}" if erased else ""
         said += ", when it was not what had been written" if erased and erased["verified"] is False else ""
@@ -91,7 +91,7 @@ def verify_all(anchors: Path | None, *, as_json: bool) -> None:
         counts = {"runs": tally.runs, "events": tally.events, "anchors": tally.anchors}
         print_json({"ok": not tally.faults, **counts, "faults": told(tally.faults)})
     elif tally.faults:
-        tell_faults(tally.faults)
+        tell_faults(tally.faults, remedy=IN_JOURNAL)
     else:
         said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
         out.print(f"[green]intact[/]  {said}, {count_of(tally.anchors, 'anchor')}", soft_wrap=True)
@@ -123,9 +123,22 @@ def tell_faults(
     *,
     but: str = "",
     word: str = "[bold red]altered[/]",
+    remedy: str = "",
 ) -> None:
-    """Say faults, a line for each, with the run where it is not the one that was asked about."""
+    """Say faults, a line for each, with the run where it is not the one asked about; then the remedy."""
     for fault in faults:
         run = f"{fault.run_id}: " if fault.run_id not in ("", but) else ""
         place = f"event {fault.seq}: " if fault.seq is not None else ""
         tell(f"{word}  {plain(run + place + fault.problem)}")
+    if faults and remedy:
+        tell(f"  [bold]what to do[/]  {remedy}")
+
+
+IN_JOURNAL = (
+    "Mend nothing. Copy PLANWARDEN_HOME as it is and keep the copy; then compare with a backup, and with"
+    " anchors or a bundle that somebody else keeps (`--anchors FILE`, `--bundle FILE`): since when is it so?"
+)
+IN_BUNDLE = (
+    "Rely on nothing in it. Keep the file, and ask whoever sent it for another export and for the fingerprint"
+    " of their key, on another way than the file came."
+)

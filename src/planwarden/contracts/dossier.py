@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from planwarden.contracts.calls import CallRole, FailureKind, RefusalKind, StepAnswer
 from planwarden.contracts.deviations import Deviation
-from planwarden.contracts.model import ModelExchange, ModelIdentity, ModelUsage
+from planwarden.contracts.model import ModelExchange, ModelIdentity, ModelRole, ModelUsage
 from planwarden.contracts.plan import PlanDecision
 from planwarden.contracts.run import CallStatus, RunStatus, StepStatus
 from planwarden.contracts.specs import Execution
@@ -90,6 +90,21 @@ class DossierExchange(Contract):
     exchange: ModelExchange
 
 
+class NotOpened(Contract):
+    """A model that could not be had; which one is what the dossier says of its role."""
+
+    role: ModelRole
+    agent: Name | None
+    """Whose own model it is; null for the model of the whole role."""
+    code: str
+    message: str
+    remedy: str
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Dossier(Contract):
     """Everything an auditor needs about one run."""
 
@@ -108,6 +123,8 @@ class Dossier(Contract):
     planwarden_version: str
     started_at: AwareDatetime
     updated_at: AwareDatetime
+    not_opened: Annotated[NotOpened | None, Field(exclude_if=_is_none)] = None
+    """The model that could not be had as the run began, and of which it failed; there only where one was."""
     decision: PlanDecision | None
     plan_digest: Digest | None
     steps: tuple[DossierStep, ...]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from planwarden.contracts.calls import FailureKind, RefusalKind, StepAnswer, ToolCall
-from planwarden.contracts.model import ModelExchange, ModelIdentity
+from planwarden.contracts.model import ModelExchange, ModelIdentity, ModelRole
 from planwarden.contracts.plan import PlanDecision, StepId
 from planwarden.contracts.specs import Execution
 from planwarden.contracts.task import Task
@@ -50,6 +50,22 @@ class RunTakenOver(Contract):
     policy_digest: Digest
     traceparent: Traceparent | None = None
     """Of the span of this process's part of the run; None where nothing was traced."""
+
+
+class ModelNotOpened(Contract):
+    """A model that the run needs could not be had when the run began: nothing is planned, and the run fails.
+
+    Which model was asked for is what `run_started` says of its role.
+    """
+
+    kind: Literal["model_not_opened"] = "model_not_opened"
+    role: ModelRole
+    agent: Name | None = None
+    """Whose own model it is; None for the model of the whole role."""
+    code: str
+    """Of the error."""
+    message: str
+    remedy: str
 
 
 class ModelAnswered(Contract):
@@ -240,6 +256,7 @@ class PayloadsErased(Contract):
 Fact = Annotated[
     RunStarted
     | RunTakenOver
+    | ModelNotOpened
     | ModelAnswered
     | PlanDecided
     | PlanApprovalAsked

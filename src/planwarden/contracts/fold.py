@@ -68,6 +68,8 @@ def _apply(state: RunState, event: RunEvent) -> RunState:  # noqa: C901, PLR0911
             raise StoreCorrupt(f"Run {state.run_id} starts twice.", remedy="Verify the journal.")
         case f.RunTakenOver():
             return replace(state, active_since=event.at, traces=state.traces + _traces(event.fact))
+        case f.ModelNotOpened() as fact:
+            return replace(state, not_opened=fact)
         case f.ModelAnswered(step=step, exchange=exchange):
             return _after_turn(_after_model(state, step, exchange), step, exchange)
         case f.PlanDecided(decision=decision):

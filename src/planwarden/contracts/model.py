@@ -10,6 +10,7 @@ from planwarden.contracts.value import Contract, Digest, Json, Name, digest
 
 Purpose = Literal["plan", "repair", "arguments", "answer", "work"]
 """`work`: one turn of free execution, in which the model may ask for calls."""
+ModelRole = Literal["planner", "agents"]
 AnswerStyle = Literal["prose", "evidence"]
 """`prose`: the model writes the answer; `evidence`: the answer is rendered from what the tools returned."""
 ArgumentStyle = Literal["free", "grounded"]

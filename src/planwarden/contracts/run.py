@@ -12,7 +12,7 @@ from typing import Literal
 
 from planwarden.contracts.calls import FailureKind, StepAnswer, ToolCall
 from planwarden.contracts.deviations import Deviation
-from planwarden.contracts.facts import CallRefused, ExecutionFell, RunEnded, RunStarted
+from planwarden.contracts.facts import CallRefused, ExecutionFell, ModelNotOpened, RunEnded, RunStarted
 from planwarden.contracts.model import ModelUsage
 from planwarden.contracts.plan import PlanDecision, PlannedAgentStep
 from planwarden.contracts.specs import Execution
@@ -95,6 +95,8 @@ class RunState:
     updated_at: datetime
     seq: int
     epoch: int
+    not_opened: ModelNotOpened | None = None
+    """The model that could not be had; the run fails of it."""
     decision: PlanDecision | None = None
     steps: dict[str, StepState] = field(default_factory=dict[str, StepState])
     plan_approval: Literal["none", "asked", "approved", "denied"] = "none"
@@ -132,7 +134,12 @@ class RunState:
 
     @property
     def adherence(self) -> float | None:
-        """Share of steps with planned tools whose primary tools all succeeded; None when no step has any."""
+        """Share of steps with planned tools whose primary tools all succeeded.
+
+        None when no step has any, and until the run is over: what did not run yet departs from nothing.
+        """
+        if self.ended is None:
+            return None
         planned = [step for step in self.steps.values() if step.planned.tools]
         if not planned:
             return None

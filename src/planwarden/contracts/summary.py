@@ -14,14 +14,14 @@ from pydantic import AwareDatetime, Field
 from planwarden.contracts.calls import CallRole, FailureKind, RefusalKind
 from planwarden.contracts.deviations import DeviationKind
 from planwarden.contracts.event import RunEvent
-from planwarden.contracts.facts import ModelAnswered, Seconds
+from planwarden.contracts.facts import ModelAnswered, ModelNotOpened, Seconds
 from planwarden.contracts.fold import fold
+from planwarden.contracts.model import ModelRole
 from planwarden.contracts.plan import PlanSource, Rung, WayOut
 from planwarden.contracts.run import CallStatus, RunState, RunStatus, StepState
 from planwarden.contracts.value import Contract, Digest, Probability
 
 Count = Annotated[int, Field(ge=0)]
-ModelRole = Literal["planner", "agents"]
 
 
 class RefusedPlan(Contract):
@@ -184,8 +184,12 @@ def _answered(events: Iterable[RunEvent]) -> Iterable[tuple[ModelRole, ModelAnsw
             yield "planner" if event.fact.step is None else "agents", event.fact
 
 
+def _not_opened(events: Iterable[RunEvent]) -> Iterable[ModelNotOpened]:
+    return (event.fact for event in events if isinstance(event.fact, ModelNotOpened))
+
+
 def _tokens(events: Sequence[RunEvent]) -> tuple[TokenCount, ...]:
-    counts: dict[ModelRole, TokenCount] = {}
+    counts = {each.role: TokenCount(role=each.role, calls=1) for each in _not_opened(events)}
     for role, fact in _answered(events):
         so_far, cost = counts.get(role, TokenCount(role=role)), fact.exchange.usage
         counts[role] = TokenCount(
@@ -200,7 +204,7 @@ def _tokens(events: Sequence[RunEvent]) -> tuple[TokenCount, ...]:
 
 
 def _model_faults(events: Sequence[RunEvent]) -> tuple[ModelFault, ...]:
-    counts: Counter[tuple[ModelRole, str]] = Counter()
+    counts: Counter[tuple[ModelRole, str]] = Counter((each.role, each.code) for each in _not_opened(events))
     for role, fact in _answered(events):
         if fact.exchange.error_code:
             counts[role, fact.exchange.error_code] += 1

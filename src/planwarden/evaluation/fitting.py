@@ -10,6 +10,7 @@ from planwarden.evaluation.labelled import labelled, labelled_own
 from planwarden.evaluation.own_benchmark import shipped_world
 from planwarden.evaluation.own_tasks import shipped_own_tasks
 from planwarden.evaluation.plan_tasks import PlanTask
+from planwarden.evaluation.worlds import world_tasks
 from planwarden.planning.learning.fit import fit_ranker
 from planwarden.planning.learning.tasks import LabelledTask
 from planwarden.planning.ranking.encoder import SentenceEncoder
@@ -24,7 +25,8 @@ def fitted_prior(tasks: Sequence[PlanTask], tell: Callable[[str], None]) -> Lear
 
 
 def shipped_labelled() -> tuple[LabelledTask, ...]:
-    """Give the labelled tasks that ship and are there to be learned from. Blocks."""
+    """Give the labelled tasks that ship to be learned from: over our catalog, and the worlds'. Blocks."""
     with tempfile.TemporaryDirectory(prefix="planwarden-fit-") as state:
         catalog = shipped_world(Path(state)).catalog
-    return labelled_own((task for task in shipped_own_tasks() if task.split == "train"), catalog)
+    own = labelled_own((task for task in shipped_own_tasks() if task.split == "train"), catalog)
+    return (*own, *(labelled(task) for task in world_tasks()))

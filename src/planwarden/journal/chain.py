@@ -24,6 +24,8 @@ class Payload:
     body: bytes | None
     """The fact as canonical JSON."""
     erased: bool = False
+    withheld: bool = False
+    """Left out of a bundle, of which this is a part; no journal withholds anything."""
 
 
 def instant_text(at: datetime) -> str:
@@ -166,6 +168,9 @@ def _payload_problem(found: EventLink, payload: Payload | None) -> str:
     if payload.erased:
         kept = payload.body is not None or payload.nonce is not None
         return "the payload is marked as erased but is still there" if kept else ""
+    if payload.withheld:
+        kept = payload.body is not None or payload.nonce is not None
+        return "the payload is marked as withheld but is still there" if kept else ""
     if payload.body is None or payload.nonce is None:
         return "the payload is gone without being marked as erased"
     if payload_digest(payload.nonce, payload.body) != found.payload_digest:

@@ -22,8 +22,8 @@ class StoredRun:
 
     @property
     def is_whole(self) -> bool:
-        """Say whether no payload was erased."""
-        return not any(payload.erased for payload in self.payloads.values())
+        """Say whether no payload was erased or is withheld."""
+        return not any(payload.erased or payload.withheld for payload in self.payloads.values())
 
     def first(self, count: int) -> StoredRun:
         """Give it as it was when it had so many events."""

@@ -12,6 +12,7 @@ from typing import Literal
 import httpx
 
 from planwarden.contracts.clock import Clock, Ids
+from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.value import digest_bytes
 from planwarden.errors import ModelError, ModelFileRejected, SettingsRejected
 from planwarden.llm.embedded import adapter, model_file
@@ -63,6 +64,17 @@ class LLMSettings:
     def setting(self, name: str) -> str:
         """Say how the user calls a setting of this model."""
         return f"{self.prefix}.{name.lower()}" if "." in self.prefix else f"{self.prefix}__{name}"
+
+
+def asked_for(settings: LLMSettings) -> ModelIdentity:
+    """Say which model the settings ask for, of one that was not opened: where it is, and no more. Pure."""
+    own_address = OLLAMA_URL if settings.provider == "ollama" else None
+    return ModelIdentity(
+        provider=settings.provider,
+        model=settings.model,
+        endpoint=settings.base_url or own_address,
+        chosen_because=f"set by {settings.setting('PROVIDER')}; not opened",
+    )
 
 
 @dataclass(slots=True, kw_only=True)

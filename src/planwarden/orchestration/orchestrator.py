@@ -16,6 +16,7 @@ from planwarden.contracts.facts import (
     CallSettled,
     CancelRequested,
     Fact,
+    ModelNotOpened,
     PlanApprovalGiven,
     PlanDecided,
     RunStarted,
@@ -75,6 +76,22 @@ class Orchestrator:
                 facts.append(PlanDecided(decision=PlanDecision(plan=plan)))
             lease, events = await self.journal.create(run_id, task.tenant, self.owner, facts)
             return await self._go_on(lease, events, listener, span)
+
+    async def fail_to_begin(
+        self, task: Task, why: ModelNotOpened, plan: PlannerPlan | None = None
+    ) -> RunState:
+        """Record a run that cannot be planned or carried out, because a model that it needs cannot be had.
+
+        Raises:
+            StoreError: the journal cannot be written.
+        """
+        run_id = self.ids.run_id()
+        with run_span(self.tracer, task, run_id) as span:
+            facts: list[Fact] = [self._started(task, span), why]
+            if plan is not None:
+                facts.append(PlanDecided(decision=PlanDecision(plan=plan)))
+            lease, events = await self.journal.create(run_id, task.tenant, self.owner, facts)
+            return await self._go_on(lease, events, None, span)
 
     def _started(self, task: Task, span: Span) -> RunStarted:
         world = self.executor.world

@@ -55,6 +55,8 @@ def next_move(state: RunState) -> tuple[Move, ...]:
     if state.cancelled_by is not None:
         message = f"cancelled by {state.cancelled_by}"
         return (Finish(outcome="cancelled", code="cancelled", message=message),)
+    if state.not_opened is not None:
+        return (Finish(outcome="failed", code=state.not_opened.code, message=state.not_opened.message),)
     if state.decision is None:
         return (MakePlan(),)
     if state.decision.plan is None:

@@ -32,6 +32,7 @@ Event = Literal[
     "step_started",
     "execution_fell",
     "model_failed",
+    "model_not_opened",
     "call_refused",
     "call_failed",
     "call_in_doubt",

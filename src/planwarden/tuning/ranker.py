@@ -23,7 +23,7 @@ from planwarden.planning.ranking.heard import hear
 from planwarden.planning.ranking.lessons import LessonBook, own_lessons
 from planwarden.planning.ranking.ranker import chosen_rows, rank
 from planwarden.planning.ranking.tool_index import ToolIndex
-from planwarden.planning.ranking.weights import RankerWeights, read_weights
+from planwarden.planning.ranking.weights import SHIPPED, RankerWeights, read_weights
 from planwarden.tuning.held_out import is_held_out
 
 LEAST_TASKS = 40
@@ -45,6 +45,8 @@ class TunedRanker:
     digest: str
     written: Path | None
     """None: not better beyond doubt, so nothing was written."""
+    unreadable: str = ""
+    """Why the weights in force were not compared with but those that ship, if there are any."""
 
 
 def tune_ranker(
@@ -81,9 +83,10 @@ def tune_ranker(
             remedy=f"Give files with {LEAST_TASKS} tasks at least, or add --own-tasks.",
         )
     encoder = SentenceEncoder()
+    compared, unreadable = _compared(in_force)
     trial = fit_ranker(kept, encoder, progress=tell)
     after = _scores(judged, kept, trial, encoder)
-    before = _scores(judged, kept, read_weights(in_force), encoder) if in_force else None
+    before = _scores(judged, kept, compared, encoder) if compared else None
     gain = None if before is None else estimate([b - a for a, b in zip(before, after, strict=True)])
     better = always or gain is None or gain.low > 0
     digest, written = trial.digest, None
@@ -99,7 +102,16 @@ def tune_ranker(
         gain=gain,
         digest=digest,
         written=written,
+        unreadable=unreadable,
     )
+
+
+def _compared(in_force: Path | None) -> tuple[RankerWeights | None, str]:
+    """Read what to compare with; where that cannot be read, what ships, and why: fitting is the remedy."""
+    try:
+        return (read_weights(in_force) if in_force else None), ""
+    except DataRejected as error:
+        return (read_weights(SHIPPED) if SHIPPED.is_file() and in_force != SHIPPED else None), error.message
 
 
 def _scores(

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 from benchmarks.planner.bench import MODES, Bench, Mode, Sizes, crossed
-from benchmarks.planner.splits import Split, folds, request_key, without_each_source
+from benchmarks.planner.splits import Split, folds, request_key, without_each_source, without_groups
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,3 +136,18 @@ def test_one_cap_makes_every_part_a_slice_and_each_size_can_be_set_alone() -> No
     assert (whole.model_tasks, whole.bare) == (300, 60)
     assert (slice_.tasks, slice_.model_tasks, slice_.hostile, slice_.bare) == (20, 20, 20, 2)
     assert Sizes.read({"PLANWARDEN_BENCH_TASKS": "20", "PLANWARDEN_BENCH_BARE": "7"}).bare == 7
+
+
+@pytest.mark.requirement("BEN-13")
+def test_a_group_of_catalogs_is_judged_without_its_tasks_and_without_their_requests_from_elsewhere() -> None:
+    tasks = some_tasks()
+    elsewhere = (task("copy", "dev", "ABOUT  one-3"), task("other", "dev"))
+    splits = without_groups(tasks, elsewhere, 2)
+    assert [sorted({each.source for each in split.judged}) for split in splits] == [["one", "three"], ["two"]]
+    assert sorted(each.id for split in splits for each in split.judged) == sorted(each.id for each in tasks)
+    for split in splits:
+        assert not {each.source for each in split.known} & {each.source for each in split.judged}
+    assert {each.id for each in splits[0].known} == {each.id for each in tasks if each.source == "two"} | {
+        "other"
+    }
+    assert {"copy", "other"} < {each.id for each in splits[1].known}

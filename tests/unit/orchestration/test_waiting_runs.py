@@ -70,6 +70,7 @@ async def test_a_second_opinion_about_a_settled_call_never_repeats_it() -> None:
     orchestrator = stage.orchestrator()
     plan = plan_of(a_step("send"), a_step("send", name="s2", after=("s1",)))
     parked = await orchestrator.route_task(Task(prompt="Do it."), plan)
+    assert parked.adherence is None  # it is not over
     for _ in range(3):  # three people answer at once
         await stage.record.post(parked.run_id, CallSettled(call_id="s1.1", outcome="not_done", by="ann"))
     late = CallSettled(call_id="s1.1", outcome="not_done", by="bob")

@@ -69,6 +69,7 @@ def open_archive(
             memory=memory,
             dossier_folder=folder,
             home=settings.planwarden_home,
+            traces=(settings.traces_file, settings.spool_folder),
         ),
         backups=Backups(
             journal_path=settings.journal_path,

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from planwarden.app.archive.anchoring import Anchoring
 from planwarden.app.system import VERSION
-from planwarden.audit.bundle.contents import run_dossier
+from planwarden.audit.bundle.contents import redacted_dossier, run_dossier
 from planwarden.audit.bundle.keys import PublicKey, signing_key
 from planwarden.audit.bundle.parts import ANCHORS, run_part, snapshot_part
 from planwarden.audit.bundle.reading import Bundle, BundledRun, open_bundle
 from planwarden.audit.bundle.run_record import AnchorProof, proof_bytes, record_bytes
+from planwarden.audit.bundle.withholding import withheld_in, withhold
 from planwarden.audit.bundle.writing import BundleWriter, new_bundle
+from planwarden.contracts.dossier import RedactionKind
 from planwarden.contracts.facts import ERASED
 from planwarden.errors import BundleRejected, InputError, StoreCorrupt
 from planwarden.journal.erasure import run_erased
@@ -36,6 +38,8 @@ class Exported:
 
     runs: int
     key: PublicKey
+    withheld: int
+    """Payloads that were left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +71,10 @@ class Bundles:
         """
         return (await asyncio.to_thread(signing_key, self.key_file)).public
 
-    async def export(self, path: Path, wanted: Sequence[str] | RunChoice) -> Exported:
-        """Write runs, named or chosen, to a new file; one is held at a time.
+    async def export(
+        self, path: Path, wanted: Sequence[str] | RunChoice, redaction: RedactionKind | None = None
+    ) -> Exported:
+        """Write runs, named or chosen, to a new file; one is held at a time; redacted where it is asked for.
 
         What grew since the last anchor is taken into a new one first: so each run is in an anchor to its end.
         A run that goes on meanwhile is written as that anchor took it in, one that begins is left out.
@@ -96,9 +102,10 @@ class Bundles:
                 await asyncio.to_thread(writer.add, name, content)
             shelf = _TreeShelf(last=anchors[-1].number if anchors else 0)
             for run_id in run_ids:
-                await self._add(writer, run_id, shelf)
-            await asyncio.to_thread(writer.finish, key, VERSION)
-        return Exported(runs=writer.runs, key=key.public)
+                run, proofs = await self._anchored(run_id, shelf)
+                await asyncio.to_thread(_write_run, writer, run, proofs, redaction)
+            await asyncio.to_thread(writer.finish, key, VERSION, redaction)
+        return Exported(runs=writer.runs, key=key.public, withheld=writer.withheld)
 
     async def import_from(self, path: Path, *, pin: str | None = None) -> Imported:
         """Take in the runs of a bundle, once all of it was found to be as it was signed.
@@ -150,7 +157,8 @@ class Bundles:
         parts = ((snapshot_part(each.kind, each.digest), each.body) for each in found.values() if each)
         return sorted(parts)
 
-    async def _add(self, writer: BundleWriter, run_id: str, shelf: _TreeShelf) -> None:
+    async def _anchored(self, run_id: str, shelf: _TreeShelf) -> tuple[StoredRun, Sequence[AnchorProof]]:
+        """Give a run as the last anchor took it in, with what shows that."""
         journal = await self.journal()
         run = await journal.transfer.take(run_id)
         missing = await journal.survey.missing_snapshots(run_id)
@@ -170,7 +178,7 @@ class Bundles:
                     anchor=each.anchor, seq=each.end.seq, hash=each.end.hash, index=each.index, proof=steps
                 )
             )
-        await asyncio.to_thread(_write_run, writer, run, proofs)
+        return run, proofs
 
 
 class _TreeShelf:
@@ -202,9 +210,16 @@ def _until(run: StoredRun, seq: int) -> StoredRun:
     return run.first(seq)
 
 
-def _write_run(writer: BundleWriter, run: StoredRun, proofs: Sequence[AnchorProof]) -> None:
-    writer.add(run_part(run.run_id, "record.jsonl"), record_bytes(run))
-    if run.is_whole:
+def _write_run(
+    writer: BundleWriter, run: StoredRun, proofs: Sequence[AnchorProof], redaction: RedactionKind | None
+) -> None:
+    shown = run if redaction is None else withhold(run, redaction)
+    left_out = withheld_in(shown)
+    writer.withheld += left_out
+    writer.add(run_part(run.run_id, "record.jsonl"), record_bytes(shown))
+    if run.is_whole and redaction is not None and left_out:
+        writer.add(run_part(run.run_id, "redacted.json"), redacted_dossier(run, redaction))
+    elif run.is_whole:
         writer.add(run_part(run.run_id, "dossier.json"), run_dossier(run))
     writer.add(run_part(run.run_id, "anchored.json"), proof_bytes(proofs))
 
@@ -219,6 +234,13 @@ def _require_unaltered(bundle: Bundle, pin: str | None) -> None:
         raise BundleRejected(
             f"The bundle is signed by key {bundle.opened.fingerprint}, not by {pin}.",
             remedy="Ask whoever sent it for the fingerprint of their key.",
+        )
+    if (redaction := bundle.opened.signed.redaction) is not None:
+        raise BundleRejected(
+            f"The bundle is redacted ({redaction.kind}, {redaction.withheld} payloads withheld):"
+            " a journal keeps whole runs only.",
+            remedy="Check it with `planwarden dossier verify --bundle FILE` and read runs/RUN/redacted.json"
+            " in it, or ask for a bundle that is not redacted.",
         )
     for found in bundle.runs():
         if found.faults:

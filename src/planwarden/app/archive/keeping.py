@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -71,6 +71,8 @@ class Keeping:
     memory: SqliteMemory
     dossier_folder: Path
     home: Path
+    traces: tuple[Path, ...] = ()
+    """Files and folders of spans, which may hold what runs said."""
 
     async def erase(self, selection: Selection, *, by: str, reason: str, dry_run: bool = False) -> Erasure:
         """Erase what the chosen runs said; each run whole or not at all, and again without harm.
@@ -105,7 +107,7 @@ class Keeping:
         done.told_in = [each for each in told if (await journal.head(each)).last_kind != ERASED]
         if not dry_run:
             await asyncio.to_thread(sweep, self.home)
-        done.copies = await asyncio.to_thread(_copies_in, self.home)
+        done.copies = await asyncio.to_thread(_copies_in, self.home, self.traces)
         if not dry_run:
             await self._wipe(journal, done)
         return done
@@ -118,7 +120,7 @@ class Keeping:
         """
         done = Erasure()
         await asyncio.to_thread(sweep, self.home)
-        done.copies = await asyncio.to_thread(_copies_in, self.home)
+        done.copies = await asyncio.to_thread(_copies_in, self.home, self.traces)
         await self._wipe(await self.journal(), done)
         return done
 
@@ -169,8 +171,10 @@ class Keeping:
             done.not_wiped = str(error)
 
 
-def _copies_in(home: Path) -> list[str]:
+def _copies_in(home: Path, traces: Iterable[Path]) -> list[str]:
     found = [*home.glob(f"*{ASIDE}*"), *home.glob(f"{BEFORE_UPGRADE}*"), *left_in(home)]
+    for path in traces:
+        found += [each for each in ([path] if path.is_file() else path.glob("*")) if each.stat().st_size]
     return sorted(str(path) for path in found)
 
 

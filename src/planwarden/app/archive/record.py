@@ -112,7 +112,7 @@ class Record:
         return Tally(self.journal, self.bring_up_to_date)
 
     async def metrics(self) -> Totals:
-        """Add up every run in the journal; damaged ones are only counted.
+        """Add up every run that was begun in this journal; damaged ones are only counted.
 
         Raises:
             StoreError: the journal or its index cannot be used.

@@ -16,7 +16,9 @@ _PAGE = 200
 
 
 class Tally:
-    """Adds up all runs. What is over is added once and for all; each look reads only the others anew.
+    """Adds up all runs that were begun here; imported ones another journal counts.
+
+    What is over is added once and for all; each look reads only the others anew.
 
     One look at a time; one that fails loses nothing, the next goes on where it stopped.
     """
@@ -43,7 +45,8 @@ class Tally:
         journal = await self._journal()
         while page := await journal.runs_after(self._place, limit=_PAGE):
             found = await journal.index.of([run_id for _, run_id in page])
-            self._others |= dict.fromkeys(run_id for _, run_id in page)
+            imported = await journal.transfer.imported([run_id for _, run_id in page])
+            self._others |= dict.fromkeys(run_id for _, run_id in page if run_id not in imported)
             self._place = page[-1][0]
             self._settle(found)
         still = Totals()

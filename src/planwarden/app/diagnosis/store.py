@@ -9,6 +9,7 @@ from pathlib import Path
 from planwarden.app.diagnosis.check import DiagnosisOptions, trouble
 from planwarden.app.machine import flush_seconds, nearest_folder, write_fault
 from planwarden.app.planwarden import Planwarden
+from planwarden.audit.page.amounts import counted
 from planwarden.contracts.finding import Finding
 from planwarden.errors import PlanwardenError
 from planwarden.journal.sqlite.journal import SqliteJournal
@@ -83,7 +84,7 @@ async def _plan_memory(planwarden: Planwarden) -> Finding:
     except PlanwardenError as error:
         return trouble("plan memory", error)
     off = "; PLANWARDEN_MEMORY is off" if planwarden.settings.planwarden_memory == "off" else ""
-    detail = f"{planwarden.settings.memory_path}: {plans} remembered plans{off}"
+    detail = f"{planwarden.settings.memory_path}: {counted(plans, 'remembered plan')}{off}"
     return Finding(check="plan memory", status="ok", detail=detail, figures={"plans": plans})
 
 

@@ -13,6 +13,8 @@ from pydantic import Field, ValidationError
 
 from planwarden.audit.bundle.archive import rejected
 from planwarden.audit.bundle.keys import PublicKey, SigningKey, is_signed, read_public_key
+from planwarden.audit.bundle.withholding import Redacted
+from planwarden.contracts.dossier import RedactionKind
 from planwarden.contracts.value import Contract, Digest, canonical_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -28,6 +30,15 @@ class Signed(Contract):
     """Of the bytes of the manifest."""
     planwarden_version: str
     runs: Annotated[int, Field(ge=0)]
+    redacted: RedactionKind | None = None
+    """What was left out; None of a bundle from which nothing was."""
+    withheld: Annotated[int, Field(ge=0)] = 0
+    """How many payloads were."""
+
+    @property
+    def redaction(self) -> Redacted | None:
+        """Say what was left out."""
+        return None if self.redacted is None else Redacted(kind=self.redacted, withheld=self.withheld)
 
 
 class _Signature(Contract):
@@ -73,7 +84,7 @@ def unseal(data: bytes) -> Opened:
         payload = base64.b64decode(envelope.payload, validate=True)
         signature = base64.b64decode(envelope.signatures[0].sig, validate=True)
         signed, key = _read_statement(payload)
-    except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise rejected("its signature is not one of ours, or of another version") from error
     if _envelope(payload, signature, key) != data or _statement(signed, key) != payload:
         raise rejected("its signature is not written as we write them")
@@ -103,6 +114,7 @@ def _statement(signed: Signed, key: PublicKey) -> bytes:
                 "planwarden_version": signed.planwarden_version,
                 "public_key": key.pem,
                 "runs": signed.runs,
+                **({"redacted": signed.redaction.told()} if signed.redaction else {}),
             },
         }
     )
@@ -116,5 +128,7 @@ def _read_statement(payload: bytes) -> tuple[Signed, PublicKey]:
         manifest=f"sha256:{statement['subject'][0]['digest']['sha256']}",
         planwarden_version=predicate["planwarden_version"],
         runs=predicate["runs"],
+        redacted=predicate.get("redacted", {}).get("kind"),
+        withheld=predicate.get("redacted", {}).get("withheld", 0),
     )
     return signed, read_public_key(predicate["public_key"])

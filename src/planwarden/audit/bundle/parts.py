@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from planwarden.audit.bundle.archive import Place, rejected
+from planwarden.audit.bundle.withholding import Redacted
 from planwarden.contracts.value import canonical_json
 from planwarden.errors import BundleRejected
 
 BUNDLE_VERSION = 1
 ANCHORS, MANIFEST, SIGNATURE = "anchors.jsonl", "manifest.jsonl", "signature.json"
-RunPart = Literal["record.jsonl", "dossier.json", "anchored.json"]
-RUN_PARTS: tuple[RunPart, ...] = ("record.jsonl", "dossier.json", "anchored.json")
+RunPart = Literal["record.jsonl", "dossier.json", "redacted.json", "anchored.json"]
+RUN_PARTS: tuple[RunPart, ...] = ("record.jsonl", "dossier.json", "redacted.json", "anchored.json")
 """In their order."""
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -82,9 +83,10 @@ def in_order(found: Iterable[Place]) -> Iterator[Place]:
         raise rejected(f"it has no part {missing[0]}")
 
 
-def manifest_head(*, runs: int, parts: int) -> bytes:
+def manifest_head(*, runs: int, parts: int, redacted: Redacted | None = None) -> bytes:
     """Write the first line of the manifest; `parts` are those that it lists."""
-    return canonical_json({"bundle_version": BUNDLE_VERSION, "parts": parts, "runs": runs}) + b"\n"
+    said = {} if redacted is None else {"redacted": redacted.told()}
+    return canonical_json({"bundle_version": BUNDLE_VERSION, "parts": parts, "runs": runs, **said}) + b"\n"
 
 
 def manifest_line(name: str, content: bytes, digest: str) -> bytes:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from planwarden.audit.bundle.archive import Place, places, read_part, rejected
-from planwarden.audit.bundle.contents import dossier_problem, snapshots_wanted
+from planwarden.audit.bundle.contents import dossier_problem, redacted_problem, snapshots_wanted
 from planwarden.audit.bundle.coverage import coverage_problem
-from planwarden.audit.bundle.envelope import Opened, unseal
+from planwarden.audit.bundle.envelope import Opened, Signed, unseal
 from planwarden.audit.bundle.parts import (
     MANIFEST,
     SIGNATURE,
@@ -23,6 +23,7 @@ from planwarden.audit.bundle.parts import (
     snapshot_of,
 )
 from planwarden.audit.bundle.run_record import AnchorProof, proof_problem, read_proofs, read_record
+from planwarden.audit.bundle.withholding import withheld_in, withholding_problems
 from planwarden.contracts.event import ChainFault
 from planwarden.contracts.value import digest_bytes
 from planwarden.errors import InputError
@@ -55,6 +56,7 @@ class Bundle:
     anchors: dict[int, Anchor] = field(default_factory=dict[int, Anchor])
     faults: list[ChainFault] = field(default_factory=list[ChainFault])
     """What is wrong with the bundle as a whole."""
+    _withheld: int = 0
     _snapshots: dict[str, Place] = field(default_factory=dict[str, Place])
 
     def runs(self) -> Iterator[BundledRun]:
@@ -66,6 +68,7 @@ class Bundle:
         self.anchors.clear()
         self.faults[:] = self._signature_faults()
         checked = _Manifest(self.file, self.manifest)
+        self._withheld = 0
         count, held = 0, dict[str, bytes]()
         for place in in_order(places(self.file)):
             if held and (run_of(place.name) or ("",))[0] != held["run"].decode():
@@ -80,7 +83,7 @@ class Bundle:
                 count += run[1] == "record.jsonl"
             else:
                 self._take_in(place, content)
-        self.faults += checked.end(runs=count, said=self.opened.signed.runs)
+        self.faults += checked.end(self.opened.signed, runs=count, withheld=self._withheld)
 
     def snapshot(self, digest: str) -> Snapshot | None:
         """Give a catalog or policy that the bundle has; after `runs` came past it."""
@@ -122,11 +125,15 @@ class Bundle:
         wanted = snapshots_wanted(run)
         gone = (digest for digest in wanted.kept if digest not in self._snapshots)
         problems = [f"the catalog or policy {digest} that it names is not in the bundle" for digest in gone]
+        self._withheld += withheld_in(run)
+        problems += withholding_problems(run, self.opened.signed.redaction)
         problems += filter(None, (proof_problem(run, proof, self.anchors) for proof in proofs))
         faults = list(run.faults())
         if not faults:
             same = self.version == self.opened.signed.planwarden_version
             problems += filter(None, [dossier_problem(run, held.get("dossier.json"), same_version=same)])
+            redacted = held.get("redacted.json")
+            problems += filter(None, [redacted_problem(run, redacted, self.opened.signed.redacted)])
             problems += filter(None, [coverage_problem(run, proofs, self.anchors.values())])
         faults += (ChainFault(run_id=run_id, seq=None, problem=problem) for problem in problems)
         return BundledRun(
@@ -175,10 +182,14 @@ class _Manifest:
             return ()
         return (anchor_fault(f"the part {name} is not the one that the manifest lists"),)
 
-    def end(self, *, runs: int, said: int) -> Iterator[ChainFault]:
+    def end(self, signed: Signed, *, runs: int, withheld: int) -> Iterator[ChainFault]:
         """Compare how many there were; nothing may be left."""
-        if self._head != manifest_head(runs=runs, parts=self._parts) or said != runs:
+        head = manifest_head(runs=runs, parts=self._parts, redacted=signed.redaction)
+        if self._head != head or signed.runs != runs:
             yield anchor_fault("there are not as many runs and parts as the manifest says")
+        if signed.withheld != withheld:
+            said = f"the signed manifest says {signed.withheld}"
+            yield anchor_fault(f"{withheld} payloads are left out, and {said}")
         if self._offset != self._end:
             yield anchor_fault("the manifest lists parts that are not there")
 

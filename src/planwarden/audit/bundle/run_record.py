@@ -40,6 +40,8 @@ class _Line(Contract):
     nonce: str | None
     payload: str | None
     erased: bool
+    withheld: Literal[True] | None = None
+    """There only where the payload was left out of the bundle."""
 
 
 class AnchorProof(Contract):
@@ -129,7 +131,8 @@ def proof_problem(run: StoredRun, proof: AnchorProof, anchors: Mapping[int, Anch
 def _line(link: EventLink, payload: Payload) -> dict[str, object]:
     body = None if payload.body is None else payload.body.decode("utf-8", "surrogatepass")
     chain = {**link.model_dump(exclude={"run_id"}), "at": instant_text(link.at)}
-    return {**chain, "nonce": payload.nonce, "payload": body, "erased": payload.erased}
+    withheld = {"withheld": True} if payload.withheld else {}
+    return {**chain, "nonce": payload.nonce, "payload": body, "erased": payload.erased, **withheld}
 
 
 def _link(run_id: str, line: _Line) -> EventLink:
@@ -147,4 +150,4 @@ def _link(run_id: str, line: _Line) -> EventLink:
 
 def _payload(line: _Line) -> Payload:
     body = None if line.payload is None else line.payload.encode("utf-8", "surrogatepass")
-    return Payload(nonce=line.nonce, body=body, erased=line.erased)
+    return Payload(nonce=line.nonce, body=body, erased=line.erased, withheld=line.withheld is True)

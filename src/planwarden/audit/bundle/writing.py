@@ -13,7 +13,9 @@ from planwarden.audit.bundle.archive import write_end, write_large_part, write_p
 from planwarden.audit.bundle.envelope import Signed, seal
 from planwarden.audit.bundle.keys import SigningKey
 from planwarden.audit.bundle.parts import MANIFEST, SIGNATURE, manifest_head, manifest_line, run_of
+from planwarden.audit.redaction.redact import NO_DIGEST
 from planwarden.audit.whole_file import whole_file
+from planwarden.contracts.dossier import RedactionKind
 from planwarden.contracts.value import digest_bytes
 from planwarden.errors import InputError, StoreUnavailable
 
@@ -27,6 +29,8 @@ class BundleWriter:
         self._lines = lines
         self._parts = 0
         self.runs = 0
+        self.withheld = 0
+        """Payloads that were left out; whoever leaves them out counts them."""
 
     def add(self, name: str, content: bytes) -> None:
         """Add a part.
@@ -40,9 +44,16 @@ class BundleWriter:
         run = run_of(name)
         self.runs += run is not None and run[1] == "record.jsonl"
 
-    def finish(self, key: SigningKey, version: str) -> None:
-        """Add manifest and signature; `version` is that of Planwarden."""
-        head = manifest_head(runs=self.runs, parts=self._parts)
+    def finish(self, key: SigningKey, version: str, redaction: RedactionKind | None = None) -> None:
+        """Add manifest and signature; `version` is that of Planwarden, `redaction` what was left out."""
+        signed = Signed(
+            manifest=NO_DIGEST,
+            planwarden_version=version,
+            runs=self.runs,
+            redacted=redaction,
+            withheld=self.withheld,
+        )
+        head = manifest_head(runs=self.runs, parts=self._parts, redacted=signed.redaction)
         with tempfile.TemporaryFile() as manifest:
             manifest.write(head)
             self._lines.seek(0)
@@ -52,8 +63,7 @@ class BundleWriter:
             digest = _digest_of(manifest)
             manifest.seek(0)
             write_large_part(self._file, MANIFEST, manifest, size)
-        signed = Signed(manifest=digest, planwarden_version=version, runs=self.runs)
-        write_part(self._file, SIGNATURE, seal(signed, key))
+        write_part(self._file, SIGNATURE, seal(signed.model_copy(update={"manifest": digest}), key))
         write_end(self._file)
 
 

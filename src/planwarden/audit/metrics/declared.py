@@ -15,10 +15,10 @@ from typing import Literal, get_args
 from planwarden.contracts.calls import FailureKind
 from planwarden.contracts.deviations import DEVIATION_KINDS
 from planwarden.contracts.facts import RunOutcome
+from planwarden.contracts.model import ModelRole
 from planwarden.contracts.plan import PlanSource
 from planwarden.contracts.refusals import REASONS
 from planwarden.contracts.run import CallStatus
-from planwarden.contracts.summary import ModelRole
 from planwarden.errors import ModelError
 
 Labels = tuple[str, ...]

@@ -20,7 +20,7 @@ from planwarden.audit.page.record import (
 )
 from planwarden.audit.page.steps import pretty, steps_section
 from planwarden.audit.page.tones import RUN_TONES, RUN_WORDS
-from planwarden.audit.render import resumed, waits_for
+from planwarden.audit.render import outcome_reason, resumed
 from planwarden.audit.timeline import Timeline
 from planwarden.contracts.dossier import Dossier
 
@@ -55,10 +55,7 @@ def dossier_page(dossier: Dossier, found: Timeline, *, notice: str = "") -> str:
 def _header(dossier: Dossier, found: Timeline, notice: str) -> Iterator[Markup]:
     yield tag("h1", "Dossier of run ", code(dossier.run_id))
     state = badge(RUN_WORDS[dossier.status], RUN_TONES[dossier.status])
-    reason = (
-        f"{dossier.outcome_code}: {dossier.outcome_message}" if dossier.outcome_code else waits_for(dossier)
-    )
-    yield tag("p", state, f" {reason}")
+    yield tag("p", state, f" {outcome_reason(dossier)}")
     if times := resumed(dossier):
         yield tag(
             "p", f"Resumed {times}×: after a person had spoken, or its process had died.", class_="note"

@@ -106,7 +106,7 @@ def _choices(meta: PlanMetadata) -> Markup | None:
     rows = [tuple(_choice(choice)) for choice in meta.choices]
     head = ("step", "choice", "chosen", "decided by", "prior", "model", "fused")
     caption = "Probability of what was chosen: before the model was heard, in its reply, both together"
-    return joined((tag("h3", "Who decided what"), table(caption, head, rows)))
+    return joined((tag("h3", "Prior or model: who chose"), table(caption, head, rows)))
 
 
 def _choice(choice: PlanChoice) -> Iterator[str]:

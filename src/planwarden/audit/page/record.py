@@ -11,7 +11,7 @@ from planwarden.audit.page.element import badge, code, joined, section, short_di
 from planwarden.audit.page.plan import facts
 from planwarden.audit.page.steps import pretty
 from planwarden.audit.page.tones import BAD, IDLE, OK
-from planwarden.audit.render import no_deviation
+from planwarden.audit.render import no_deviation, not_opened
 from planwarden.contracts.dossier import Dossier, DossierApproval, DossierExchange
 from planwarden.contracts.model import ModelIdentity
 
@@ -78,6 +78,9 @@ def models_section(dossier: Dossier) -> Markup:
         "models",
         "Models",
         table("As the run pins them", head, rows),
+        tag("p", badge("not there", BAD), " ", not_opened(dossier.not_opened))
+        if dossier.not_opened
+        else None,
         table("What they cost", cost_head, tokens),
         tag("h3", "Every exchange, word for word") if dossier.exchanges else None,
         *(_exchange(each) for each in dossier.exchanges),

@@ -28,6 +28,7 @@ FIELDS: Mapping[type[Contract], Fields] = {
     dossier.Dossier: Fields(
         "run_id status outcome_code catalog_digest policy_digest planwarden_version plan_digest head"
     ),
+    dossier.NotOpened: Fields("role agent code", "remedy"),
     dossier.DossierStep: Fields("id agent status execution failure_code"),
     dossier.DossierCall: Fields(
         "id step role status refusal failure idempotency_key result_digest",

@@ -121,6 +121,8 @@ class PeriodReport(Contract):
     runs: int
     unreadable: int
     """Of the whole journal: when a run began that cannot be read back is not known."""
+    imported: int = 0
+    """Runs of the period that were imported, and are left out of everything else."""
     outcomes: dict[RunStatus, int]
     sources: dict[PlanSource, int]
     adherence: float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Collection
 from datetime import datetime, timedelta
 
 from planwarden.audit.report.figures import PeriodReport
@@ -23,6 +23,7 @@ async def period_report(
     since: datetime,
     until: datetime,
     tenant: str | None = None,
+    left_out: Collection[str] = frozenset(),
 ) -> PeriodReport:
     """Add up the runs that began from `since` on and before `until`.
 
@@ -34,20 +35,27 @@ async def period_report(
         since: where the period begins.
         until: where it ends, later.
         tenant: whose runs are wanted; None takes all.
+        left_out: ids of imported runs, which are not counted; that they were there is said.
     """
     tally: Tally | None = None
-    unreadable = 0
+    unreadable = imported = 0
     async for each in summaries:
+        if each.run_id in left_out:
+            imported += isinstance(each, RunSummary) and _within(each, since, until, tenant)
+            continue
         if isinstance(each, Unreadable):
             unreadable += 1
             continue
         if tally is None:
             tally = _begin(max(since, each.started_at) if each.started_at < until else since, until)
-        wanted = since <= each.started_at < until and tenant in (None, each.tenant)
-        if wanted:
+        if _within(each, since, until, tenant):
             tally.add(each)
     found = tally if tally is not None else _begin(since, until)
-    return found.report(unreadable=unreadable, tenant=tenant)
+    return found.report(unreadable=unreadable, tenant=tenant).model_copy(update={"imported": imported})
+
+
+def _within(run: RunSummary, since: datetime, until: datetime, tenant: str | None) -> bool:
+    return since <= run.started_at < until and tenant in (None, run.tenant)
 
 
 def _begin(since: datetime, until: datetime) -> Tally:

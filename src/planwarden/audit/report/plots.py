@@ -151,11 +151,15 @@ def _line(series: Series, tone: str, top: float, frame: Frame, places: int) -> I
 
 def _drawing(frame: Frame, top: float, parts: Sequence[Markup], told: str) -> Markup:
     grid: list[Markup] = []
+    below = ""
     for step in range(5):
         value = top * step / 4
         y = _y(value, top)
         grid.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
-        grid.append(tag("text", frame.say(value), x=LEFT - 6, y=y + 4, text_anchor="end", class_="axis"))
+        said = frame.say(value)
+        if said != below:  # of values that are said alike the first is
+            grid.append(tag("text", said, x=LEFT - 6, y=y + 4, text_anchor="end", class_="axis"))
+        below = said
     count = len(frame.labels)
     wide = (WIDTH - LEFT - RIGHT) / max(1, count)
     needed = _CHARACTER * max(map(len, frame.labels), default=0) + 14

@@ -23,8 +23,8 @@ from planwarden.audit.report.plots import (
 )
 
 
-def report_page(report: PeriodReport) -> str:
-    """Write a report as a page."""
+def report_page(report: PeriodReport, *, made: str = "") -> str:
+    """Write a report as a page; `made` says when, and by what."""
     title = f"Planwarden from {_said(report.since, report)} to {_said(report.until, report)}"
     if report.runs == 0:
         body = [tag("main", _nothing(report))]
@@ -40,7 +40,8 @@ def report_page(report: PeriodReport) -> str:
                 section("models", "Models", *_models(report)),
             )
         ]
-    return document(title, tag("header", *_header(report, title)), *body)
+    footer = tag("footer", tag("p", made, class_="note")) if made else None
+    return document(title, tag("header", *_header(report, title)), *body, footer)
 
 
 def _header(report: PeriodReport, title: str) -> Iterator[Markup]:
@@ -52,6 +53,8 @@ def _header(report: PeriodReport, title: str) -> Iterator[Markup]:
             f"{counted(report.unreadable, 'run')} of this journal cannot be read back, and not counted: see "
         )
         yield tag("p", told, code("planwarden runs"), ".", class_="notice", role="note")
+    if report.imported:
+        yield tag("p", f"{counted(report.imported, 'imported run')} of the period left out.", class_="note")
     if report.runs:
         yield tag("dl", *_figures(report), class_="figures")
 

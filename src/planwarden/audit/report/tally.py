@@ -185,7 +185,7 @@ class Tally:
             own = self.slots.get(place, _SlotTally())
             begin = self.first_slot + place * self.width
             yield Slot(
-                begin=begin,
+                begin=max(begin, self.since),
                 end=min(begin + self.width, self.until),
                 runs=own.runs,
                 completed=own.completed,

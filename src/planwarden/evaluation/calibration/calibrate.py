@@ -44,6 +44,8 @@ class Calibrated:
     """Of the plans with the weights found."""
     node_f1_gain: Estimate
     """Paired: what the model adds to each task."""
+    scores: tuple[float, ...]
+    """Node-F1 of each task's plan, in the order of the tasks."""
     exact: Estimate
     """Share of plans exactly right."""
     confidence: ConfidenceFit
@@ -93,6 +95,7 @@ def calibrate(asked: Sequence[Asked]) -> Calibrated:
         node_f1_alone=estimate([each.alone.node_f1 for each in planned]),
         node_f1=estimate([each.verdict.node_f1 for each in planned]),
         node_f1_gain=estimate(gains),
+        scores=tuple(each.verdict.node_f1 for each in planned),
         exact=estimate([float(each.verdict.exact) for each in planned]),
         confidence=fit_confidence([each.plan for each in planned]),
         raw=sureness([(each.plan.raw, each.plan.right) for each in planned]),
@@ -142,7 +145,7 @@ def _plan(asked: Asked, weights: PlannerWeights, fold: int) -> _Planned:
     fused = fuse(known.prior, known.evidence if hear else None, weights)
     draft = compose(fused, known.bounds)
     alone = compose(fuse(known.prior, None, PRIOR_ALONE), known.bounds)
-    verdict = judge(asked.task, _said(draft))
+    verdict = judge(asked.task, said(draft))
     return _Planned(
         plan=HeldOutPlan(
             fold=fold,
@@ -152,7 +155,7 @@ def _plan(asked: Asked, weights: PlannerWeights, fold: int) -> _Planned:
             steps=_steps(asked, draft),
         ),
         verdict=verdict,
-        alone=judge(asked.task, _said(alone)),
+        alone=judge(asked.task, said(alone)),
         moved=draft.names != alone.names,
     )
 
@@ -166,7 +169,8 @@ def _steps(asked: Asked, draft: Draft) -> tuple[tuple[float, bool], ...]:
 _WAYS_OUT: dict[str | None, WayOut] = {"none": "none", "ask": "ask"}
 
 
-def _said(draft: Draft) -> Wanted:
+def said(draft: Draft) -> Wanted:
+    """Give a draft as a task's gold plan is written."""
     return Wanted(
         tools=tuple(step.tool for step in draft.steps),
         edges=tuple((use, place) for place, step in enumerate(draft.steps) for use in step.uses),

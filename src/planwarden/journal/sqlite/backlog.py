@@ -15,14 +15,14 @@ _OPEN = {"running": "interrupted", "waiting": "waiting", "in_doubt": "in_doubt"}
 
 
 def backlog(connection: sqlite3.Connection, *, now: datetime, is_dead: IsDead) -> Backlog:
-    """Count what nobody works on; looks only at runs that are not over.
+    """Count what nobody works on; looks only at runs that are not over and were begun here.
 
     Raises:
         StoreCorrupt: a run's row is not one that we wrote.
     """
     rows = connection.execute(
         "SELECT facets.value, runs.run_id FROM facets JOIN runs USING (number)"
-        " WHERE facets.kind = 'status' AND facets.value IN (?, ?, ?)",
+        " WHERE facets.kind = 'status' AND facets.value IN (?, ?, ?) AND runs.origin IS NULL",
         tuple(_OPEN),
     ).fetchall()
     counts = Counter(

@@ -53,6 +53,10 @@ class SqliteTransfer:
         """
         await self.reader.do(lambda connection: own_row(connection, run_id))
 
+    async def imported(self, run_ids: Sequence[str] | None = None) -> frozenset[str]:
+        """Give the runs that were imported, of all or of these."""
+        return await self.reader.do(lambda connection: _imported(connection, run_ids))
+
     async def take(self, run_id: str) -> StoredRun:
         """Read a run as it is stored.
 
@@ -88,6 +92,13 @@ def _ids_after(connection: sqlite3.Connection, run_id: str, choice: RunChoice, l
         ),
     )
     return tuple(str(row[0]) for row in rows)
+
+
+def _imported(connection: sqlite3.Connection, run_ids: Sequence[str] | None) -> frozenset[str]:
+    statement, values = "SELECT run_id FROM runs WHERE origin IS NOT NULL", tuple(run_ids or ())
+    if run_ids is not None:
+        statement += f" AND run_id IN ({', '.join('?' * len(values))})"
+    return frozenset(str(row[0]) for row in connection.execute(statement, values))
 
 
 def _take(connection: sqlite3.Connection, run_id: str) -> StoredRun:

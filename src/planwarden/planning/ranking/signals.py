@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from planwarden.planning.ranking.heard import Heard
 from planwarden.planning.ranking.lessons import Recalled
+from planwarden.planning.ranking.regression import taught
 from planwarden.planning.ranking.tool_index import ToolIndex
 
 Floats = NDArray[np.float32]
@@ -30,6 +31,8 @@ SIGNALS = (
     "place", "tools", "clauses", "words", "required", "parameters", "description_words",
     "lesson_best", "lesson_vote", "lesson_vote_3", "lesson_count", "lesson_share", "lesson_clause",
     "lesson_letters", "lesson_any", "nearest_lesson", "lessons",
+    "taught_whole", "taught_clause", "taught_whole_rank", "taught_clause_rank", "taught_whole_gap",
+    "taught_clause_gap",
 )  # fmt: skip
 """The columns of `Signals.columns`."""
 _SHARPNESS = 12.0
@@ -62,6 +65,7 @@ def signals(heard: Heard, tools: ToolIndex, recalled: Recalled) -> Signals:
     columns += _competition(fit)
     columns += _sizes(heard, tools, fit[1:])
     columns += _lessons(heard, tools, recalled)
+    columns += _taught(taught(heard.embeddings, recalled, tools.names))
     return Signals(columns=np.stack(columns, axis=1).astype(np.float32), by_clause=fit[1:])
 
 
@@ -125,6 +129,11 @@ def _lessons(heard: Heard, tools: ToolIndex, recalled: Recalled) -> list[Floats]
         )  # fmt: skip
     used = (rows[3] > 0).astype(np.float32)
     return [*rows, used, _all(float(alike[near[0]]), count), _all(float(np.log1p(len(near))), count)]
+
+
+def _taught(expected: Floats) -> list[Floats]:
+    whole, clause = expected[0], expected[1:].max(0)
+    return [whole, clause, _rank(whole), _rank(clause), whole - whole.max(), clause - clause.max()]
 
 
 def _votes(pull: Floats, voters: NDArray[np.int64]) -> Floats:

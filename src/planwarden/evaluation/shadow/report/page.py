@@ -48,8 +48,8 @@ dt::before { content: ""; display: inline-block; width: .6rem; height: .6rem; ma
 """
 
 
-def shadow_page(report: ShadowReport) -> str:
-    """Write the page."""
+def shadow_page(report: ShadowReport, *, made: str = "") -> str:
+    """Write the page; `made` says when, and by what."""
     sides = [side for side in (report.first, report.second) if side is not None]
     title = " against ".join(side.name for side in sides)
     parts = [
@@ -64,6 +64,7 @@ def shadow_page(report: ShadowReport) -> str:
         *_agreement(report),
         *_differences(report),
         '<p class="dim">Means with 95 % bootstrap intervals; medians with quartiles.</p>',
+        *([f'<p class="dim">{escape(made)}</p>'] if made else []),
     ]
     head = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -1,0 +1,101 @@
+"""Withholding payloads from a bundled run: what tells too much is left out, its digest stays. Pure.
+
+A payload is withheld whole, with its nonce: nobody can test a guess against the digest that is left.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+from planwarden.audit.redaction.personal import is_card_number, without_personal
+from planwarden.contracts.dossier import RedactionKind
+from planwarden.contracts.facts import ERASED
+from planwarden.journal.chain import Payload
+from planwarden.journal.stored import StoredRun
+
+WITHHELD = Payload(nonce=None, body=None, withheld=True)
+_WITHOUT_TEXT = frozenset((
+    "run_taken_over", "step_started", "plan_approval_given", "approval_given", "cancel_requested", ERASED,
+))  # fmt: skip
+"""Kinds whose payload holds names, ids, digests and who decided: what `content` leaves in a dossier too."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IDS = frozenset(("traceparent", "idempotency_key", "run_id", "call_id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redacted:
+    """What a bundle says of itself: what was left out, and how many payloads that are."""
+
+    kind: RedactionKind
+    withheld: int
+
+    def told(self) -> dict[str, object]:
+        """Say it as manifest and signature do."""
+        return {"kind": self.kind, "withheld": self.withheld}
+
+
+def withhold(run: StoredRun, kind: RedactionKind) -> StoredRun:
+    """Leave payloads out of a run; erased ones are gone already, and stay marked as erased.
+
+    Args:
+        run: as it is stored.
+        kind: `content` leaves out every payload that holds free text, `personal` those in which something
+            looks like personal data; tenant and conversation beside the record are searched for it too.
+    """
+    kinds = {link.seq: link.kind for link in run.links}
+    payloads = {
+        seq: WITHHELD
+        if payload.body is not None and _tells(payload.body, kinds.get(seq, ""), kind)
+        else payload
+        for seq, payload in run.payloads.items()
+    }
+    search = without_personal if kind == "personal" else _as_it_is
+    conversation = None if run.conversation is None else search(run.conversation)
+    return replace(run, tenant=search(run.tenant), conversation=conversation, payloads=payloads)
+
+
+def withheld_in(run: StoredRun) -> int:
+    """Count the payloads of a run that are withheld."""
+    return sum(payload.withheld for payload in run.payloads.values())
+
+
+def withholding_problems(run: StoredRun, redacted: Redacted | None) -> Iterator[str]:
+    """Say what a bundle withholds without saying so. A digest alone shows only that something stood there."""
+    count = withheld_in(run)
+    if redacted is None and count:
+        yield f"{count} of its payloads are left out, and the signed manifest does not say that any are"
+
+
+def _tells(body: bytes, fact: str, kind: RedactionKind) -> bool:
+    if kind == "content":
+        return fact not in _WITHOUT_TEXT
+    try:
+        value = cast("object", json.loads(body.decode("utf-8", "surrogatepass")))
+    except (ValueError, RecursionError):
+        return True
+    return _is_personal(value, without_personal)
+
+
+def _is_personal(value: object, search: Callable[[str], str]) -> bool:
+    match value:
+        case str():
+            return _DIGEST.fullmatch(value) is None and search(value) != value
+        case dict():
+            items = cast("dict[str, object]", value).items()
+            return any(
+                search(key) != key or (key not in _IDS and _is_personal(each, search)) for key, each in items
+            )
+        case list():
+            return any(_is_personal(each, search) for each in cast("list[object]", value))
+        case int() if not isinstance(value, bool):
+            return is_card_number(str(value))
+        case _:
+            return False
+
+
+def _as_it_is(text: str) -> str:
+    return text
