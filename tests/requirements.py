@@ -392,6 +392,8 @@ REQUIREMENTS: dict[str, str] = {
     "TRC-14": "What the spool keeps is sent as the process that died would have; no value costs a span.",
     "LOG2-6": "A line that is looked at once hides what one looked at value by value hides.",
     "LOG2-7": "Whoever listens to the logger gets the same lines; a stream that is gone fails nothing.",
+    "TUNE-11": "An adapter counts the same wherever it is on: no worked examples, no reasons asked for.",
+    "TUNE-12": "Training goes on from the adapter in use where it has the same size, and the card says so.",
     "GAP-1": "A model that cannot be had as a task comes leaves a failed run that says which, why.",
     "GAP-2": "A redacted bundle has no byte of what it withholds, says and counts it; its chain verifies.",
     "GAP-3": "Imported runs move no metric, and no report that was not asked to count them.",

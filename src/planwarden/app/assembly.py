@@ -142,13 +142,13 @@ def make_planner(
         calibrated: what a model's word is worth; see `calibrations_in_force`.
         source: where priors come from; the learned ranker where none is given.
     """
-    embedded = llm.identity.provider == "embedded"
+    gives_reasons = llm.identity.provider != "embedded" and llm.identity.adapter is None
     settings = PlannerSettings(
         max_agents=chosen.max_agents,
         shortlist=chosen.shortlist,
         mode=chosen.mode,
         ask=chosen.ask,
-        with_reason=not embedded if chosen.reasons == "auto" else chosen.reasons == "model",
+        with_reason=gives_reasons if chosen.reasons == "auto" else chosen.reasons == "model",
         prompt_budget=chosen.prompt_budget,
         groundable_only=llm.identity.argument_style == "grounded",
         examples=_examples(chosen, llm),

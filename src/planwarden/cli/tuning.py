@@ -63,6 +63,9 @@ def planner(
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Stop after so many, for a try.")
     ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Begin with no adapter, not with the one in use.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 7,
     device: Annotated[Device, typer.Option("--device", help="Where to train.")] = Device.CPU,
     as_json: AsJson = False,
@@ -82,6 +85,7 @@ def planner(
             files=tuple(data or ()),
             from_journal=tenant if from_journal else None,
             own=own,
+            from_scratch=from_scratch,
             folder=out or planwarden.settings.adapter_folder / "candidate",
             recipe=Recipe(
                 epochs=epochs,
@@ -117,7 +121,9 @@ def planner(
 
 def _show(tuned: Tuned) -> None:
     verdict = tuned.verdict
-    say(f"trained on {tuned.trained_on} tasks; measured on {tuned.held_out} that were held out")
+    begun = "no adapter" if tuned.begun_with is None else f"the adapter in use, {tuned.begun_with[:19]}…"
+    say(f"trained on {tuned.trained_on} tasks, beginning with {begun}")
+    say(f"measured on {tuned.held_out} tasks that were held out")
     say(f"node-F1 before {_said(verdict.before)}, after {_said(verdict.after)}, gain {_said(verdict.gain)}")
     say(f"seconds a plan: {tuned.seconds_before:.2f} before, {tuned.seconds_after:.2f} after")
     say(plain(f"adapter, Modelfile for Ollama and data card: {tuned.adapter.parent}"))

@@ -119,7 +119,8 @@ class PlannerModel(_Model):
     """`auto`: in mode `fused` the model is asked only where its word can change the plan."""
     reasons: Literal["auto", "model", "catalog"] = "auto"
     """Who writes the reason of a step: the model, or the tool's description in the catalog; `auto`: the
-    model, but for the embedded one, whose reasons are of little worth and cost time."""
+    model, but for the embedded one, whose reasons are of little worth and cost time, and one with an adapter
+    on, which was trained to write none."""
     prompt_budget: Annotated[int, Field(ge=64, le=32_768)] = 250
     """How many tokens instruction, tools and examples may take, as estimated; the request comes on top.
     Past it descriptions are shortened first, then examples go, then the least likely tools."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from planwarden.llm.embedded.adapter import BASE_KEY
 from planwarden.planning.prompt import PROMPT_VERSION
 from planwarden.tuning.libraries import library
-from planwarden.tuning.llama import AdaptedLlama
+from planwarden.tuning.llama import LINEAR, AdaptedLlama, Lora, Matrices
 
 
 def write_adapter(model: AdaptedLlama, path: Path, *, base: str, name: str) -> None:
@@ -34,6 +36,35 @@ def write_adapter(model: AdaptedLlama, path: Path, *, base: str, name: str) -> N
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def read_matrices(path: Path, lora: Lora) -> Matrices | None:
+    """Read an adapter's matrices; None where they are not of this size. Blocks.
+
+    Raises:
+        SettingsRejected: the library that reads such files is missing.
+    """
+    reader = library("gguf").GGUFReader(path)
+    alpha = reader.get_field("adapter.lora.alpha")
+    named = {str(tensor.name): tensor.data for tensor in reader.tensors}
+    return matrices_of(named, lora) if alpha is not None and alpha.contents() == lora.alpha else None
+
+
+def matrices_of(named: Mapping[str, Any], lora: Lora) -> Matrices | None:
+    """Sort an adapter's tensors; None where they are not pairs of this rank for every linear layer. Pure.
+
+    Args:
+        named: `NAME.lora_a` of (rank, inputs) and `NAME.lora_b` of (outputs, rank).
+        lora: the size that is wanted.
+    """
+    a = {name.removesuffix(".lora_a"): each for name, each in named.items() if name.endswith(".lora_a")}
+    b = {name.removesuffix(".lora_b"): each for name, each in named.items() if name.endswith(".lora_b")}
+    layers = {key.split(".")[1] for key in a if key.startswith("blk.")}
+    whole = {f"blk.{layer}.{name}.weight" for layer in layers for name in LINEAR}
+    fits = all(each.shape[0] == lora.rank for each in a.values()) and all(
+        each.shape[1] == lora.rank for each in b.values()
+    )
+    return Matrices(a=a, b=b) if a and fits and a.keys() == b.keys() == whole else None
 
 
 def modelfile(weights: Path, adapter: Path) -> str:

@@ -36,6 +36,8 @@ class Tuned:
     """What came of it."""
 
     adapter: Path
+    begun_with: str | None
+    """Digest of the adapter that training went on from; None where it began with none."""
     trained_on: int
     held_out: int
     verdict: Verdict

@@ -7,6 +7,7 @@ as they are. Sources: Hu et al. 2021 (LoRA); Touvron et al. 2023 (LLaMA).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +30,29 @@ class Lora:
         return self.alpha / self.rank
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrices:
+    """The low-rank matrices of an adapter, by the weights that they change: NumPy arrays."""
+
+    a: Mapping[str, Any]
+    b: Mapping[str, Any]
+
+
 class AdaptedLlama:
     """Fixed weights in bfloat16, trainable low-rank matrices in float32."""
 
-    def __init__(self, weights: OpenWeights, lora: Lora, *, device: str, seed: int) -> None:
-        """Dequantise the weights and draw the matrices; the adapter begins as no change at all."""
+    def __init__(
+        self, weights: OpenWeights, lora: Lora, *, device: str, seed: int, start: Matrices | None = None
+    ) -> None:
+        """Dequantise the weights and draw the matrices.
+
+        Args:
+            weights: that stay as they are.
+            lora: the size of the adapter.
+            device: where to train.
+            seed: of what is drawn.
+            start: an adapter of that size to go on from; without one it begins as no change at all.
+        """
         self._torch: Any = library("torch")
         self._shape, self.lora, self._device = weights.shape, lora, device
         self._fixed = weights.tensors(device, self._torch.bfloat16)
@@ -43,10 +62,16 @@ class AdaptedLlama:
         for layer in range(self._shape.layers):
             for name in LINEAR:
                 key = f"blk.{layer}.{name}.weight"
+                if start is not None and key in start.a:
+                    self.a[key], self.b[key] = self._given(start.a[key]), self._given(start.b[key])
+                    continue
                 outputs, inputs = self._fixed[key].shape
                 first = self._torch.randn(lora.rank, inputs, generator=draw) / math.sqrt(inputs)
                 self.a[key] = first.to(device).requires_grad_()
                 self.b[key] = self._torch.zeros(outputs, lora.rank, device=device, requires_grad=True)
+
+    def _given(self, matrix: Any) -> Any:  # noqa: ANN401 - tensors
+        return self._torch.tensor(matrix, dtype=self._torch.float32, device=self._device, requires_grad=True)
 
     @property
     def parameters(self) -> list[Any]:

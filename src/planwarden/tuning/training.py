@@ -12,7 +12,7 @@ from planwarden.tuning.batches import END, Encoded, batched, chat
 from planwarden.tuning.examples import TrainingExample, examples
 from planwarden.tuning.lessons import Lesson
 from planwarden.tuning.libraries import library
-from planwarden.tuning.llama import AdaptedLlama, Lora
+from planwarden.tuning.llama import AdaptedLlama, Lora, Matrices
 from planwarden.tuning.weights import OpenWeights, Tokens
 
 WARM_UP = 20
@@ -49,9 +49,13 @@ class Step:
 
 
 def train(
-    lessons: Sequence[Lesson], weights: OpenWeights, recipe: Recipe, progress: Callable[[Step], None]
+    lessons: Sequence[Lesson],
+    weights: OpenWeights,
+    recipe: Recipe,
+    progress: Callable[[Step], None],
+    start: Matrices | None = None,
 ) -> AdaptedLlama:
-    """Teach a model; blocks for minutes to hours.
+    """Teach a model; blocks for minutes to hours. Goes on from the adapter `start`, where there is one.
 
     Raises:
         SettingsRejected: PyTorch is missing.
@@ -69,7 +73,7 @@ def train(
             random=random,
         )
     ][: recipe.most_steps]
-    model = AdaptedLlama(weights, recipe.lora, device=recipe.device, seed=recipe.seed)
+    model = AdaptedLlama(weights, recipe.lora, device=recipe.device, seed=recipe.seed, start=start)
     optimiser = torch.optim.AdamW(model.parameters, weight_decay=0.01, betas=(0.9, 0.98))
     for number, batch in enumerate(plan):
         for group in optimiser.param_groups:

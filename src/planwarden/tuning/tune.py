@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from planwarden.app import Planwarden
 from planwarden.app.assembly import make_planner
@@ -20,8 +21,8 @@ from planwarden.evaluation.own_tasks import shipped_own_tasks
 from planwarden.evaluation.plan_benchmark import Judged, run_benchmark
 from planwarden.evaluation.plan_tasks import PlanTask, read_plan_tasks
 from planwarden.llm.embedded import model_file
-from planwarden.llm.embedded.adapter import INSTALLED
-from planwarden.tuning.adapter_file import modelfile, write_adapter
+from planwarden.llm.embedded.adapter import INSTALLED, Adapter, automatic, own
+from planwarden.tuning.adapter_file import modelfile, read_matrices, write_adapter
 from planwarden.tuning.card import data_card
 from planwarden.tuning.held_out import parted
 from planwarden.tuning.judging import Tuned, check_enough, judge, mean_seconds
@@ -41,6 +42,8 @@ class Order:
     """Also train on the labelled tasks over the catalog that ships, those of their split `train`."""
     folder: Path
     recipe: Recipe
+    from_scratch: bool = False
+    """Begin with no adapter, not with the one in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +74,19 @@ async def tune_planner(planwarden: Planwarden, order: Order, progress: Progress)
     if path is None:
         raise ModelFileRejected("There are no weights to tune.", remedy="Run `planwarden models fetch`.")
     weights = await asyncio.to_thread(OpenWeights, path)
-    before = await _plan(planwarden, held_out, settings.planner_llm.adapter, progress)
-    model = await asyncio.to_thread(train, lessons, weights, order.recipe, progress.trained)
     adapter = await asyncio.to_thread(_folder, order.folder) / INSTALLED
     base = await asyncio.to_thread(model_file.digest_of, path)
+    rival = _rival(settings)
+    used = None if order.from_scratch else await asyncio.to_thread(_adapter, rival, settings, base)
+    start = await asyncio.to_thread(read_matrices, used.path, order.recipe.lora) if used else None
+    before = await _plan(planwarden, held_out, rival, progress)
+    model = await asyncio.to_thread(train, lessons, weights, order.recipe, progress.trained, start)
     await asyncio.to_thread(write_adapter, model, adapter, base=base, name="planwarden planner")
     after = await _plan(planwarden, held_out, adapter, progress)
     verdict = judge(before, after)
     tuned = Tuned(
         adapter=adapter,
+        begun_with=used.digest if used and start else None,
         trained_on=len(lessons),
         held_out=len(held_out),
         verdict=verdict,
@@ -108,6 +115,16 @@ def _shipped_lessons() -> tuple[Lesson, ...]:
     with TemporaryDirectory() as state:
         catalog = shipped_world(Path(state)).catalog
     return own_lessons((task for task in shipped_own_tasks() if task.split == "train"), catalog)
+
+
+def _rival(settings: Settings) -> Literal["auto"] | Path:
+    """Say what a tuned adapter has to beat: what it would take the place of, also where that is off now."""
+    chosen = settings.planner_llm.adapter
+    return chosen if isinstance(chosen, Path) else "auto"
+
+
+def _adapter(chosen: Literal["auto"] | Path, settings: Settings, base: str) -> Adapter | None:
+    return automatic(settings.adapter_folder, base) if chosen == "auto" else own(chosen, base)
 
 
 async def _plan(

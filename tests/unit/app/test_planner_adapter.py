@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -22,22 +23,25 @@ DIGEST = "sha256:" + "0" * 64
 class Adapted(FunctionLLM):
     """A double whose weights have an adapter on, or not."""
 
-    def __init__(self, adapter: str | None) -> None:
+    def __init__(self, adapter: str | None, provider: str = "embedded") -> None:
         self.requests: list[LLMRequest] = []
         self.adapter = adapter
+        self.provider = provider
         super().__init__(self._reply)
 
     @property
     def identity(self) -> ModelIdentity:
-        return ModelIdentity(provider="embedded", model="m", digest=DIGEST, adapter=self.adapter)
+        return ModelIdentity(provider=self.provider, model="m", digest=DIGEST, adapter=self.adapter)
 
     def _reply(self, request: LLMRequest) -> str | LLMReply:
         self.requests.append(request)
         return '{"plan":["finance.snapshot"]}'
 
 
-async def asked(folder: Path, adapter: str | None, chosen: PlannerModel) -> LLMRequest:
-    llm = Adapted(adapter)
+async def asked(
+    folder: Path, adapter: str | None, chosen: PlannerModel, provider: str = "embedded"
+) -> LLMRequest:
+    llm = Adapted(adapter, provider)
     world = shipped_world(folder)
     planner = make_planner(chosen, llm)
     await planner.plan(Task(prompt="What is the latest price of IBM?"), world.catalog, world.policy)
@@ -55,6 +59,18 @@ async def test_a_model_with_an_adapter_is_shown_no_worked_examples_unless_a_numb
     assert len((await asked(tmp_path, None, alone)).messages) > 2
     two = alone.model_copy(update={"examples": 2})
     assert len((await asked(tmp_path, DIGEST, two)).messages) == 2 + 2 * 2
+
+
+@pytest.mark.requirement("TUNE-11")
+async def test_a_model_with_an_adapter_is_asked_for_no_reasons_wherever_it_runs(tmp_path: Path) -> None:
+    async def reasons(adapter: str | None, **chosen: Any) -> bool:
+        made = PlannerModel(mode="model", **chosen)
+        schema = (await asked(tmp_path, adapter, made, "ollama")).output_schema or {}
+        return "why" in cast("dict[str, object]", schema["properties"])
+
+    assert not await reasons(DIGEST)  # it was trained to write the plan and nothing else
+    assert await reasons(None)
+    assert await reasons(DIGEST, reasons="model")
 
 
 @pytest.mark.requirement("TUNE-8")

@@ -76,7 +76,15 @@ async def test_every_setting_reaches_the_server() -> None:
             "model": "llama3.2:1b",
             "messages": [{"role": "user", "content": "What is one?"}],
             "format": SCHEMA,
-            "options": {"num_ctx": 2048, "seed": 11, "temperature": 0.25, "num_predict": 33},
+            "options": {
+                "num_ctx": 2048,
+                "seed": 11,
+                "temperature": 0.25,
+                "num_predict": 33,
+                "repeat_penalty": 1.0,  # 1.1 by itself up to 0.32.9: names of the prompt would be avoided
+                "presence_penalty": 0.0,
+                "frequency_penalty": 0.0,
+            },
             "truncate": False,
             "shift": False,
             "think": False,
@@ -141,6 +149,22 @@ def test_tokens_that_do_not_add_up_to_the_text_are_not_reported() -> None:
     assert (reply.text, reply.tokens) == ("whole", ())
 
 
+@pytest.mark.parametrize(
+    ("word", "error"), [(" the", ReplyIncomplete), ("\n", ReplyIncomplete), ("", ReplyBroken)]
+)
+def test_a_reply_that_ollama_ends_because_the_model_repeats_itself_is_not_asked_for_again(
+    word: str, error: type[ReplyIncomplete]
+) -> None:
+    stream = ChatStream(request=REQUEST, model="m", num_ctx=2048)
+    for place in range(32):  # and then no part that says `done`: Ollama closes the stream, with status 200
+        content = word or f"word {place}"
+        stream.take(json.dumps({"message": {"content": content}, "done": False}).encode())
+    with pytest.raises(error) as ended:
+        stream.reply(latency_s=0)
+    assert type(ended.value) is error  # only `ReplyBroken` is tried again
+    assert ("over and over" in ended.value.message) == (error is ReplyIncomplete)
+
+
 async def test_cancelling_hangs_up_so_that_the_server_can_stop() -> None:
     begun = asyncio.Event()
     stopped = asyncio.Event()
@@ -170,6 +194,16 @@ async def test_the_identity_names_the_server_and_the_digest_of_the_weights() -> 
     assert (identity.provider, identity.model, identity.endpoint) == ("ollama", "llama3.2:1b", fake.url)
     assert identity.digest == f"sha256:{DIGEST}"
     assert identity.answer_style == "prose"
+
+
+@pytest.mark.requirement("TUNE-11")
+async def test_a_model_that_was_made_with_an_adapter_is_known_by_its_digest() -> None:
+    async with FakeOllama(service=FunctionLLM(answer)).serve() as fake:
+        for digest in ("", "c3" * 32):
+            fake.adapter = digest
+            ollama = await OllamaLLM.connect(base_url=fake.url, model="llama3.2:1b", clock=SystemClock())
+            assert ollama.identity.adapter == (f"sha256:{digest}" if digest else None)
+            await ollama.aclose()
 
 
 async def test_a_missing_model_says_how_to_pull_it() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 from planwarden.llm.footprint import ModelFootprint, cache_shape
 
 Object = Mapping[str, object]
+
+_ADAPTER = re.compile(r"^ADAPTER .*sha256-([0-9a-f]{64})\"?\s*$", re.MULTILINE)
+"""A line of the Modelfile that the server writes: the file's name is its digest."""
 
 
 def full_name(model: str) -> str:
@@ -33,6 +37,13 @@ def longest_context(shown: Object) -> int | None:
     """Give the context length that the model was made for, in tokens."""
     lengths = [length for key, length in model_info(shown).items() if key.endswith(".context_length")]
     return next((length for length in lengths if isinstance(length, int)), None)
+
+
+def adapter_digest(shown: Object) -> str | None:
+    """Give the digest of the model's LoRA adapter from an answer of `/api/show`; None where none is on."""
+    modelfile = shown.get("modelfile")
+    found = _ADAPTER.search(modelfile) if isinstance(modelfile, str) else None
+    return f"sha256:{found[1]}" if found else None
 
 
 def footprint(model: str, *, tags: Object, shown: Object, loaded: Object) -> ModelFootprint:

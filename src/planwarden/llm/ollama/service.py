@@ -14,7 +14,7 @@ from planwarden.contracts.clock import Clock
 from planwarden.contracts.model import ModelIdentity
 from planwarden.errors import ModelError, ModelUnavailable, ReplyInvalid
 from planwarden.llm.footprint import ModelFootprint
-from planwarden.llm.ollama.facts import footprint, listed_model, longest_context
+from planwarden.llm.ollama.facts import adapter_digest, footprint, listed_model, longest_context
 from planwarden.llm.ollama.stream import NOT_OLLAMA, ChatStream, error_text, raise_for_answer
 from planwarden.llm.ollama.tools import takes_tools, wire_message
 from planwarden.llm.service import LLMReply, LLMRequest, ModelHealth, ModelNotReady
@@ -30,6 +30,9 @@ OLDEST_VERSION = (0, 12, 11)
 """The first with `truncate`, `shift` and `logprobs`; an older one would cut a prompt and say nothing."""
 MOST_LOGPROBS = 20
 CONNECTIONS = 8
+NO_PENALTIES = {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+"""Names, numbers and arguments are copied from the prompt. A penalty, be it a Modelfile's or Ollama's own
+(1.1 up to 0.32.9), would have the model write another name than the one that it finds most likely."""
 
 
 class OllamaLLM:
@@ -133,6 +136,7 @@ class OllamaLLM:
                 "seed": request.seed,
                 "temperature": request.temperature,
                 "num_predict": request.max_output_tokens,
+                **NO_PENALTIES,
             },
             "stream": True,
             "truncate": False,
@@ -191,12 +195,14 @@ async def probe(http: httpx.AsyncClient, *, model: str, timeout_s: float) -> Mod
             remedy=f"Run `ollama pull {model}`.",
         )
     digest = f"sha256:{str(found.get('digest')).removeprefix('sha256:')}"
+    shown = await _shown_in_time(http, model, left_s)
     return ModelIdentity(
         provider="ollama",
         model=model,
         digest=digest if re.fullmatch(r"sha256:[0-9a-f]{64}", digest) else None,
+        adapter=adapter_digest(shown),
         endpoint=_endpoint(http),
-        calls_tools=await _calls_tools(http, found, left_s),
+        calls_tools=bool(takes_tools({**shown, **found})),
     )
 
 
@@ -209,18 +215,16 @@ async def _looked_up(http: httpx.AsyncClient, model: str) -> tuple[Object, Model
     return shown, footprint(model, tags=tags, shown=shown, loaded=loaded)
 
 
-async def _calls_tools(http: httpx.AsyncClient, listed: Object, timeout_s: float) -> bool:
-    """Say whether the model takes tools: as the list says (0.32), else as `/api/show` does in the time left.
+async def _shown_in_time(http: httpx.AsyncClient, model: str, timeout_s: float) -> Object:
+    """Give what the server shows of a model, in the time left.
 
-    A server that does not say it in time has a usable model all the same, only not one known to take tools.
+    A server that does not say it in time has a usable model all the same, only not one known to take tools
+    (which 0.32 says in its list, too) or to have an adapter on.
     """
-    known = takes_tools(listed)
-    if known is None:
-        try:
-            known = takes_tools(await _shown(http, str(listed.get("name")), timeout_s))
-        except ModelError:
-            known = False
-    return bool(known)
+    try:
+        return await _shown(http, model, timeout_s)
+    except ModelError:
+        return {}
 
 
 async def _shown(http: httpx.AsyncClient, model: str, timeout_s: float) -> Object:

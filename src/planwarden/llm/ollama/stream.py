@@ -31,6 +31,9 @@ Object = Mapping[str, object]
 
 NOT_OLLAMA = "Check that the base URL is Ollama's own, without a proxy or another service in between."
 _EMPTY = "Look at the prompt in the dossier; some models end at once on a prompt they cannot make sense of."
+_LOOP = "Ask the model for less at a time, or take a larger one: this one would say the same again."
+REPEATS = 30
+"""Equal parts in a row after which Ollama ends a stream without an end mark (its llm/server.go)."""
 _SAID = 300
 """Characters of a server's own words that go into a message."""
 
@@ -132,10 +135,16 @@ class ChatStream:
         """Give the reply if the stream ended as a whole one does.
 
         Raises:
-            ReplyIncomplete: cut at the limit, or (`ReplyBroken`) no end mark.
+            ReplyIncomplete: cut at the limit, or by Ollama in a loop, or (`ReplyBroken`) no end mark.
             ReplyInvalid: the end says something else than `stop`, or the prompt was cut.
         """
         if self.end is None:
+            if self._loops():
+                raise ReplyIncomplete(
+                    f"Ollama broke the reply off after {len(self.text)} parts: the model wrote"
+                    f" {self.text[-1]!r} over and over.",
+                    remedy=_LOOP,
+                )
             raise self.broken("the stream ended")
         usage = _usage(self.end, latency_s)
         self._refuse_cut_prompt(usage)
@@ -168,6 +177,10 @@ class ChatStream:
             f"Ollama's reply has no end mark: {how} after {len(self.text)} parts.",
             remedy="Try again; if it stays, look at Ollama's log.",
         )
+
+    def _loops(self) -> bool:
+        last = [part.strip() for part in self.text[-REPEATS:]]
+        return len(last) == REPEATS and len({*last}) == 1
 
     def _add(self, part: Object) -> None:
         message = cast("Object", part["message"])
