@@ -72,7 +72,11 @@ def ended(folder: Path, way: str) -> int:
     """Have a process trace and end; give what it ended with."""
     env = {**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)}
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder), way], check=False, env=env, timeout=120, capture_output=True
+        [sys.executable, str(SCRIPT), str(folder), way],
+        check=False,
+        env=env,
+        timeout=120,
+        capture_output=True,
     )
     return done.returncode
 

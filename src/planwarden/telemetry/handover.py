@@ -1,7 +1,7 @@
 """From a run to the spool and the exporter: a run's thread leaves a finished span here and goes on.
 
-Another thread takes what was left, in pieces: to the spool with one `write`, then to the exporter. It does so
-within `DELAY_S`, and before the process ends (see `ending.py`), but for a `kill -9`.
+Another thread takes what was left, in pieces: to the spool with one `write`, then to the exporter. It looks
+every `DELAY_S`, and once more before the process ends (see `ending.py`), but for a `kill -9`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.spool import Spool
 
 DELAY_S = 0.1
-"""How long a span waits in memory at most, before it is put into the spool."""
+"""How long a span waits in memory before it is put into the spool."""
 PIECE = 64
 """Spans that are put there at a time."""
 
@@ -29,7 +29,9 @@ PIECE = 64
 class Handover(SpanProcessor):
     """Takes finished spans; a provider flushes and ends it, and with it the processor behind it."""
 
-    def __init__(self, spool: Spool, origin: Origin, behind: SpanProcessor, *, delay_s: float = DELAY_S) -> None:
+    def __init__(
+        self, spool: Spool, origin: Origin, behind: SpanProcessor, *, delay_s: float = DELAY_S
+    ) -> None:
         self._spool = spool
         self._origin = origin
         self._behind = behind
