@@ -1,6 +1,7 @@
 """What is done before this process ends: when it exits, also of an exception, and when SIGTERM ends it.
 
-Nothing is done before a `kill -9`. SIGTERM is looked at only where nobody else does, and ends the process as ever.
+Nothing is done before a `kill -9`. SIGTERM is looked at only where nobody else does, and ends the process
+as ever.
 """
 
 from __future__ import annotations
