@@ -16,10 +16,10 @@ from collections.abc import Callable
 LONGEST_S = 1.0
 """How long SIGTERM is held up at most."""
 
-_DUTIES: list[Callable[[], None]] = []
+_DUTIES: list[Callable[[], object]] = []
 
 
-def before_the_end(duty: Callable[[], None]) -> None:
+def before_the_end(duty: Callable[[], object]) -> None:
     """Have something done, in any thread, before this process ends."""
     _DUTIES.append(duty)
     in_main = threading.current_thread() is threading.main_thread()  # elsewhere Python takes no handlers
@@ -27,7 +27,7 @@ def before_the_end(duty: Callable[[], None]) -> None:
         signal.signal(signal.SIGTERM, _terminated)
 
 
-def no_longer(duty: Callable[[], None]) -> None:
+def no_longer(duty: Callable[[], object]) -> None:
     """Leave it undone; it was done already."""
     if duty in _DUTIES:
         _DUTIES.remove(duty)
