@@ -36,7 +36,7 @@ from typing import Literal
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from planwarden import Planwarden, Task, load_settings
-from planwarden.app.models import Models
+from planwarden.app.models import Models, ModelShelf, Opened
 from planwarden.app.traces import traced_model
 from planwarden.audit.metrics.exposition import prometheus_text
 from planwarden.configuration.catalog_file import AssembledCatalog
@@ -119,20 +119,33 @@ def mind(request: LLMRequest) -> str:
     return '{"text": "x"}' if request.output_schema else "Done."
 
 
-class Instant(Planwarden):
-    """The product, with a model that answers at once."""
+class InstantModels(ModelShelf):
+    """Opens one model that answers at once, for planner and agents."""
 
-    _instant: Models | None = None
+    def __init__(self, planwarden: Planwarden) -> None:
+        super().__init__(planwarden.settings, planwarden.clock, planwarden.ids, planwarden.tracing)
+        llm = traced_model(FunctionLLM(mind), planwarden.tracing)
+        self._instant = Opened(models=Models(planner=llm, agents=AgentModels(default=llm)))
 
-    async def models(
+    async def try_models(
         self,
         pinned: RunStarted | None = None,  # noqa: ARG002 - the product's signature
         world: AssembledCatalog | None = None,  # noqa: ARG002 - the product's signature
-    ) -> Models:
-        """Give that model, for planner and agents."""
+    ) -> Opened:
+        """Give that model."""
+        return self._instant
+
+
+class Instant(Planwarden):
+    """The product, with a model that answers at once."""
+
+    _instant: InstantModels | None = None
+
+    @property
+    def model_shelf(self) -> ModelShelf:
+        """Give what opens that model."""
         if self._instant is None:
-            llm = traced_model(FunctionLLM(mind), self.tracing)
-            self._instant = Models(planner=llm, agents=AgentModels(default=llm))
+            self._instant = InstantModels(self)
         return self._instant
 
 

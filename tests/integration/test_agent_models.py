@@ -100,10 +100,15 @@ async def test_each_agents_settings_reach_its_own_server_and_a_resumed_run_keeps
     assert KEY.get_secret_value() not in result.dossier.model_dump_json()
 
 
-async def test_a_model_that_cannot_be_had_stops_the_run_before_it_begins(tmp_path: Path) -> None:
+async def test_a_model_that_cannot_be_had_ends_the_run_before_anything_is_planned_or_done(
+    tmp_path: Path,
+) -> None:
     async with MisbehavingServer(model="common").serve() as common:
         given = settings(tmp_path, common.url, "http://127.0.0.1:9")
         async with Planwarden.open(given) as planwarden:
             with pytest.raises(ModelUnavailable, match="No answer from http://127"):
                 await planwarden.route_task(TASK)
-            assert await planwarden.record.runs() == ()
+            ((_, state),) = await planwarden.record.runs()
+            assert state.status == "failed"
+            assert state.decision is None
+            assert not state.calls

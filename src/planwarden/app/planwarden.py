@@ -79,7 +79,7 @@ class Planwarden:
             clock=self.clock,
             journal=self.journal,
             world=self.world,
-            shelf=self._model_shelf,
+            shelf=lambda: self.model_shelf,
             recall=self._recall,
         )
         """Planners beside the configured one, which plan and do nothing else."""
@@ -147,12 +147,8 @@ class Planwarden:
         return self._worlds[key]
 
     async def models(self, pinned: RunStarted | None = None, world: AssembledCatalog | None = None) -> Models:
-        """Open the models, with those that agents of `world` have of their own; see `ModelShelf.try_models`.
-
-        Raises:
-            ModelError, ConfigurationError: a model cannot be had.
-        """
-        return await self._model_shelf().models(pinned, world)
+        """Open the models, with those that agents of `world` have of their own; see `ModelShelf.models`."""
+        return await self.model_shelf.models(pinned, world)
 
     async def model(self, role: Literal["planner", "agents"]) -> LLMService:
         """Open the model of one role by itself, for looking at it; the caller closes it.
@@ -160,7 +156,7 @@ class Planwarden:
         Raises:
             ModelError, ConfigurationError: it cannot be had.
         """
-        return await self._model_shelf().model(role)
+        return await self.model_shelf.model(role)
 
     async def health(self) -> Mapping[str, ModelHealth]:
         """Look whether the models are there."""
@@ -218,7 +214,7 @@ class Planwarden:
             world = await self.world(prepared.data)  # its mistakes are said before any model is opened
             memory = self._planner_shelf().memory
             await memory.recall(prepared.tenant, prepared.conversation)  # and the memory's
-            opened = await self._model_shelf().try_models(world=world)
+            opened = await self.model_shelf.try_models(world=world)
             orchestrator = await self._orchestrator(world, opened.models)
             if (missing := opened.not_had) is None:
                 return await self._result(await orchestrator.route_task(prepared, plan, listener))
@@ -332,14 +328,16 @@ class Planwarden:
             self._tracing = open_traces(self.settings, self._owner)
         return self._tracing
 
-    # ---- inside --------------------------------------------------------------------------------------
-
-    def _model_shelf(self) -> ModelShelf:
+    @property
+    def model_shelf(self) -> ModelShelf:
+        """Give what opens the models."""
         if self._shelf is None:
             from planwarden.app.models import ModelShelf  # noqa: PLC0415 - heavy; see above
 
             self._shelf = ModelShelf(self.settings, self.clock, self.ids, self.tracing)
         return self._shelf
+
+    # ---- inside --------------------------------------------------------------------------------------
 
     def _planner_shelf(self) -> PlannerShelf:
         if self._planners is None:

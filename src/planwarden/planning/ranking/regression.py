@@ -49,8 +49,9 @@ def taught(embeddings: Floats, recalled: Recalled, names: Sequence[str]) -> Floa
     kernel[np.diag_indices(len(near))] += NOISE / np.maximum(book.weights[near], 1e-6)
     column = {name: at for at, name in enumerate(names)}
     used = np.zeros((len(near), len(names)), np.float64)
-    for row, lesson in enumerate(near.tolist()):
-        for tool in book.lessons[lesson].tools:
+    places: list[int] = near.tolist()
+    for row, place in enumerate(places):
+        for tool in book.lessons[place].tools:
             if tool in column:
                 used[row, column[tool]] = 1.0
     return (_kernel(alike).T @ np.linalg.solve(kernel, used)).astype(np.float32)

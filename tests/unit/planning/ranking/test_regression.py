@@ -42,6 +42,7 @@ def book_of(*lessons: tuple[Floats, Sequence[str], float]) -> LessonBook:
             for tool in tools
         },
         pairs=PairCounts.of(made),
+        paired=frozenset(),
     )
 
 
@@ -60,7 +61,7 @@ def test_one_lesson_is_believed_as_far_as_its_weight_goes_and_says_nothing_of_ot
 
 def test_a_request_with_another_meaning_is_told_less() -> None:
     book = book_of((direction(0), ["mail"], 1.0))
-    near = (direction(0) + direction(1)) / np.sqrt(np.float32(2))
+    near: Floats = ((direction(0) + direction(1)) / np.sqrt(2)).astype(np.float32)
     assert (
         said(book, direction(0), ["mail"]) > said(book, near, ["mail"]) > said(book, direction(1), ["mail"])
     )
@@ -77,7 +78,7 @@ def test_lessons_that_say_the_same_count_less_than_their_number() -> None:
 
 
 def test_of_two_near_lessons_the_tool_that_makes_the_difference_is_told_apart() -> None:
-    near = np.float32(0.8) * direction(0) + np.float32(0.6) * direction(1)
+    near: Floats = (0.8 * direction(0) + 0.6 * direction(1)).astype(np.float32)
     mail, call = said(
         book_of((direction(0), ["mail"], 1.0), (near, ["call"], 1.0)), direction(0), ["mail", "call"]
     )
