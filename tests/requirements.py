@@ -364,7 +364,7 @@ REQUIREMENTS: dict[str, str] = {
     "TRC-6": "Tools are told the trace, model servers where that is configured.",
     "TRC-7": "Traces are off by default, nothing of them is loaded; a missing library has a remedy.",
     "TRC-8": "Spans reach an OTLP receiver as the standard variables say.",
-    "TRC-9": "A crash loses no finished span: the next process that traces delivers it.",
+    "TRC-9": "A finished span is on disk soon; what is there no crash loses: the next process sends it.",
     "TRC-10": "A receiver that fails, hangs or is away fails no run and holds none up; told once, counted.",
     "TRC-11": "Spans go to a file as OTLP in JSON, or to stderr, as soon as they end.",
     "TRC-12": "Telemetry adds under 5 % to runs of no latency, and the benchmark says so or fails.",
@@ -398,4 +398,7 @@ REQUIREMENTS: dict[str, str] = {
     "GAP-2": "A redacted bundle has no byte of what it withholds, says and counts it; its chain verifies.",
     "GAP-3": "Imported runs move no metric, and no report that was not asked to count them.",
     "GAP-4": "A calibration of too few tasks, or no better than the one in force, is not installed unasked.",
+    # Finished spans are handed over
+    "TRC-15": "An exit, an exception and SIGTERM lose no finished span, a child only has its own.",
+    "TRC-16": "A run's thread leaves a finished span in memory, another one writes several at once.",
 }

@@ -68,19 +68,42 @@ def test_without_a_name_of_its_own_the_service_is_planwarden(receiver: Receiver,
     assert receiver.services == {"planwarden"}
 
 
+def ended(folder: Path, way: str) -> int:
+    """Have a process trace and end; give what it ended with."""
+    env = {**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)}
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), way],
+        check=False,
+        env=env,
+        timeout=120,
+        capture_output=True,
+    )
+    return done.returncode
+
+
 @pytest.mark.requirement("TRC-9")
-def test_what_had_ended_before_a_kill_9_is_delivered_by_the_next_process_once(
+def test_a_kill_9_loses_no_span_that_is_kept_and_the_next_process_delivers_it_once(
     receiver: Receiver, tmp_path: Path
 ) -> None:
-    env = {**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)}
-    done = subprocess.run([sys.executable, str(SCRIPT), str(tmp_path)], check=False, env=env, timeout=120)
-    assert done.returncode == -signal.SIGKILL
+    assert ended(tmp_path, "kill -9") == -signal.SIGKILL
     assert receiver.spans == []
     for process in ("next", "after"):
         tracing = open_tracing(otlp(tmp_path, process=process))
         traced(tracing, process)
         tracing.close()
-    assert receiver.names == ["finished", "next", "after"]
+    assert [name for name in receiver.names if name != "last"] == ["finished", "next", "after"]
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+@pytest.mark.requirement("TRC-15")
+@pytest.mark.parametrize(("way", "code"), [("SIGTERM", -signal.SIGTERM), ("exception", 1), ("exit", 3)])
+def test_whoever_ends_in_another_way_than_a_kill_9_loses_nothing_and_ends_as_ever(
+    receiver: Receiver, tmp_path: Path, way: str, code: int
+) -> None:
+    assert ended(tmp_path, way) == code
+    open_tracing(otlp(tmp_path, process="next")).close()
+    finished = [name for name in receiver.names if name != "unfinished"]
+    assert finished == ["finished", "last"]
     assert list((tmp_path / "spool").iterdir()) == []
 
 

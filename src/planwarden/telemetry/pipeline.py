@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import cast
 
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NoOpTracer
 
 from planwarden.errors import SettingsRejected
 from planwarden.telemetry.exporters import CountedExporter, FileExporter, StreamExporter
+from planwarden.telemetry.handover import Handover
 from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
 from planwarden.telemetry.readable import Finished, OneResource, Origin
 from planwarden.telemetry.span import SpanRow
@@ -44,28 +45,20 @@ def assemble(settings: TracingSettings) -> Tracing:
     if settings.destination == "otlp":
         return _kept_and_sent(settings, provider, origin)
     exporter = CountedExporter(_at_once(settings), lambda _: None)
-    give = _given_to(SimpleSpanProcessor(exporter), provider)
-    return _tracing(settings, provider, exporter, lambda row: give(Finished(origin, row)))
-
-
-def _given_to(processor: SpanProcessor, provider: TracerProvider) -> Callable[[Finished], None]:
-    """Have the provider flush and end a processor; give what hands spans to it."""
+    processor = SimpleSpanProcessor(exporter)
     provider.add_span_processor(processor)
-    return cast("Callable[[Finished], None]", processor.on_end)
+    give = cast("Callable[[Finished], None]", processor.on_end)
+    return _tracing(settings, provider, exporter, lambda row: give(Finished(origin, row)))
 
 
 def _kept_and_sent(settings: TracingSettings, provider: TracerProvider, origin: Origin) -> Tracing:
     spool = Spool(settings.spool, settings.process, origin)
     exporter = CountedExporter(_otlp(settings.protocol), spool.received)
-    send = _given_to(BatchSpanProcessor(exporter), provider)
+    handover = Handover(spool, origin, BatchSpanProcessor(exporter))
+    provider.add_span_processor(handover)
     for span in spool.take_over():
-        send(span)
-
-    def finish(row: SpanRow) -> None:
-        spool.add(row)
-        send(Finished(origin, row))
-
-    return _tracing(settings, provider, exporter, finish, spool)
+        handover.send(span)
+    return _tracing(settings, provider, exporter, handover.add, spool)
 
 
 def _tracing(

@@ -1,6 +1,7 @@
-"""The spool: finished spans on disk until a receiver has them, so that no crash and no outage loses any.
+"""The spool: finished spans on disk until a receiver has them, so that an outage loses none.
 
-A span is written when it ends, with one `write` and no `fsync`: it survives the process, not the machine.
+Spans are written some at a time, soon after they ended, with one `write` and no `fsync`: what was written
+survives the process, not the machine.
 The first line of a file says where its spans are from, each other line is the row of one, as JSON.
 Files of processes that died are taken over by the next one, which a lock tells apart from those of live ones.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -62,11 +63,11 @@ class Segment:
                 return None
         return cls(path, handle)
 
-    def add(self, span_id: str, line: bytes) -> None:
-        """Put a span on disk."""
-        os.write(self._handle, line)
-        self.size += len(line)
-        self.waiting.add(span_id)
+    def add(self, span_ids: Iterable[str], lines: bytes) -> None:
+        """Put spans on disk."""
+        os.write(self._handle, lines)
+        self.size += len(lines)
+        self.waiting.update(span_ids)
 
     def spans(self) -> list[Finished]:
         """Read what is in it, and wait for all of it."""
@@ -122,15 +123,21 @@ class Spool:
                 segment.close()
         return found
 
-    def add(self, row: SpanRow) -> None:
-        """Keep a finished span."""
-        line = line_of(row)
+    def add(self, rows: Sequence[SpanRow]) -> None:
+        """Keep finished spans."""
+        written: dict[str, bytes] = {}
+        for row in rows:
+            try:
+                written[row.span_id] = line_of(row)
+            except Exception:  # noqa: BLE001 - whatever the `repr` of a program's value does costs this span only
+                self.not_kept += 1
+        lines = b"".join(written.values())
         with self._turn:
             try:
-                segment = self._current(len(line))
-                segment.add(row.span_id, line if segment.size else self._first + line)
+                segment = self._current(len(lines))
+                segment.add(written, lines if segment.size else self._first + lines)
             except OSError:
-                self.not_kept += 1
+                self.not_kept += len(written)
 
     def received(self, spans: Iterable[Finished]) -> None:
         """Forget spans that a receiver has."""
@@ -146,6 +153,10 @@ class Spool:
                 else:
                     self._segments.remove(segment)
                     segment.close()
+
+    def forked(self) -> None:
+        """Be of use in a child, too: a thread that was left behind may have had its turn."""
+        self._turn = threading.Lock()
 
     def close(self) -> None:
         """Let go of all files; those in which spans wait stay for the next process."""

@@ -50,7 +50,7 @@ def test_what_was_received_is_gone_and_the_rest_is_taken_over_once(tmp_path: Pat
     one, two, three = spans("one", "two", "three")
     spool = a_spool(tmp_path, "p1")
     for span in (one, two, three):
-        spool.add(span)
+        spool.add([span])
     spool.received(sent(two))
     spool.close()
     heir, other = a_spool(tmp_path, "p2"), a_spool(tmp_path, "p3")
@@ -67,10 +67,10 @@ def test_nothing_is_left_where_everything_was_received(tmp_path: Path) -> None:
     spool = a_spool(tmp_path / "spool", "p1")
     assert spool.take_over() == []
     (span,) = spans("one")
-    spool.add(span)
+    spool.add([span])
     spool.received(sent(span))
     assert (tmp_path / "spool" / "p1-0001.spans.jsonl").stat().st_size == 0
-    spool.add(span)
+    spool.add([span])
     spool.received(sent(span))
     spool.close()
     assert files(tmp_path / "spool") == []
@@ -84,7 +84,7 @@ def test_a_full_file_gets_a_successor_and_goes_when_all_in_it_was_received(
     one, two, three = spans("one", "two", "three")
     spool = a_spool(tmp_path, "p1")
     for span in (one, two, three):
-        spool.add(span)
+        spool.add([span])
     assert files(tmp_path) == [f"p1-000{number}.spans.jsonl" for number in (1, 2, 3)]
     spool.received(sent(two, three))
     assert files(tmp_path) == ["p1-0001.spans.jsonl", "p1-0003.spans.jsonl"]
@@ -98,9 +98,9 @@ def test_a_full_spool_and_a_full_disk_are_counted_and_fail_nothing(
 ) -> None:
     one, two = spans("one", "two")
     spool = a_spool(tmp_path, "p1")
-    spool.add(one)
+    spool.add([one])
     monkeypatch.setattr(module, "MOST_BYTES", 300)
-    spool.add(two)
+    spool.add([two])
     assert spool.not_kept == 1
 
     def full(*_: object) -> int:
@@ -108,11 +108,11 @@ def test_a_full_spool_and_a_full_disk_are_counted_and_fail_nothing(
 
     monkeypatch.setattr(module, "MOST_BYTES", 2**20)
     monkeypatch.setattr(os, "write", full)
-    spool.add(two)
+    spool.add([two])
     assert spool.not_kept == 2
     (tmp_path / "file").touch()
     nowhere = a_spool(tmp_path / "file" / "folder", "p1")
-    nowhere.add(one)
+    nowhere.add([one])
     assert nowhere.not_kept == 1
 
 
@@ -123,7 +123,7 @@ def test_no_more_is_taken_over_than_is_sent_at_a_time(
     monkeypatch.setattr(module, "MOST_TAKEN_OVER", 1)
     for process, span in zip(("p1", "p2"), spans("one", "two"), strict=True):
         spool = a_spool(tmp_path, process)
-        spool.add(span)
+        spool.add([span])
         spool.close()
     first, second = a_spool(tmp_path, "p3"), a_spool(tmp_path, "p4")
     assert names(first) == ["one"]
@@ -138,7 +138,7 @@ def test_what_is_taken_over_says_what_its_process_would_have_sent(tmp_path: Path
         trace.get_current_span().add_event("tried", {"again": 2})
         span.fail("broken")
     spool = Spool(tmp_path, "p1", an_origin(service="dead"))
-    spool.add(traced.rows[0])
+    spool.add([traced.rows[0]])
     spool.close()
     (taken,) = a_spool(tmp_path, "p2").take_over()
     theirs = encode_spans([readable(Finished(an_origin(service="dead"), traced.rows[0]))])
@@ -161,7 +161,7 @@ def test_what_json_or_utf_8_cannot_say_costs_no_span(tmp_path: Path) -> None:
     with traced.tracer.span("half \ud800", {"half": "\ud800"}):
         trace.get_current_span().set_attribute("odd", cast("str", {1, 2}))
     spool = a_spool(tmp_path, "p1")
-    spool.add(traced.rows[0])
+    spool.add([traced.rows[0]])
     spool.close()
     assert spool.not_kept == 0
     (taken,) = a_spool(tmp_path, "p2").take_over()
