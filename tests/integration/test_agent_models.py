@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from planwarden.app.planwarden import Planwarden
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings
+from planwarden.contracts.run import RunState
 from planwarden.contracts.task import Task
 from planwarden.errors import ModelUnavailable
 from planwarden.testing.model_server import MisbehavingServer
@@ -109,6 +110,7 @@ async def test_a_model_that_cannot_be_had_ends_the_run_before_anything_is_planne
             with pytest.raises(ModelUnavailable, match="No answer from http://127"):
                 await planwarden.route_task(TASK)
             ((_, state),) = await planwarden.record.runs()
+            assert isinstance(state, RunState)
             assert state.status == "failed"
             assert state.decision is None
             assert not state.calls
