@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.catalog_file import AssembledCatalog, assemble, load_catalog_file
@@ -20,6 +21,8 @@ from planwarden.evaluation.plan_benchmark import Cost, Summary
 from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.builtin import open_builtins
 from planwarden.tools.data_sources import open_sources
+
+Asked = TypeVar("Asked")
 
 GROUPS: Mapping[str, Callable[[OwnTask], bool]] = {
     "all": lambda _: True,
@@ -95,7 +98,7 @@ def shipped_world(state: Path) -> AssembledCatalog:
     return assemble(load_catalog_file(None), builtins.tools, {}, builtins.unavailable)
 
 
-def spread(tasks: Sequence[OwnTask], limit: int | None) -> tuple[OwnTask, ...]:
+def spread(tasks: Sequence[Asked], limit: int | None) -> tuple[Asked, ...]:
     """Give at most `limit` tasks, as far apart as the count allows, in their order. Pure."""
     count = len(tasks) if limit is None else min(limit, len(tasks))
     return tuple(tasks[place * len(tasks) // count] for place in range(count))
