@@ -1,4 +1,4 @@
-"""Prepare what the shipped calibration is measured with: tasks, memory, and a ranker that saw none of the tasks.
+"""Prepare what the shipped calibration is measured with: tasks, memory, a ranker that saw none of them.
 
 python scripts/calibration_basis.py ../shared/data/plans-dev build/basis
 PLANNER_LLM__RANKER=build/basis/trial.npz PLANWARDEN_HOME=build/home planwarden calibrate \
@@ -11,15 +11,14 @@ The ranker that ships is then fitted on the held-out tasks too; the calibration'
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
 
-from planwarden.evaluation.labelled import labelled, labelled_own
-from planwarden.evaluation.own_benchmark import shipped_world
+from planwarden.evaluation.fitting import shipped_labelled
+from planwarden.evaluation.labelled import labelled
 from planwarden.evaluation.own_tasks import shipped_own_tasks
 from planwarden.evaluation.plan_tasks import read_plan_tasks
 from planwarden.evaluation.worlds import world_tasks
@@ -41,10 +40,8 @@ def main(data: Path, out: Path) -> None:
     _write(out / "public.jsonl", (task for task in held if task.gold.steps))
     _write(out / "own.jsonl", (task for task in own if is_held_out(task.id)))
     _write(out / "memory.jsonl", (task for task in rest if task.gold.steps))
-    with tempfile.TemporaryDirectory() as state:
-        catalog = shipped_world(Path(state)).catalog
-    known = [labelled(task) for task in rest if task.source != UNLICENSED]
-    known += labelled_own([task for task in own if not is_held_out(task.id)], catalog)
+    known = [labelled(task) for task in public if task.source != UNLICENSED and not is_held_out(task.id)]
+    known += [task for task in shipped_labelled() if not is_held_out(task.id)]
     weights = fit_ranker(known, SentenceEncoder(), progress=print)
     np.savez_compressed(out / "trial.npz", allow_pickle=False, **weights.arrays())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,24 +36,19 @@ def ranker(
 ) -> None:
     """Fit the ranker, measure it on held-out tasks, use it only if it is better (exit 3 if not)."""
     # Imported here: only this command needs it, and it is not quick.
-    from planwarden.evaluation.own_benchmark import shipped_world  # noqa: PLC0415 - see above
-    from planwarden.evaluation.own_tasks import shipped_own_tasks  # noqa: PLC0415 - see above
+    from planwarden.evaluation.fitting import shipped_labelled  # noqa: PLC0415 - see above
     from planwarden.evaluation.plan_tasks import read_plan_tasks  # noqa: PLC0415 - see above
-    from planwarden.evaluation.worlds import world_tasks  # noqa: PLC0415 - see above
     from planwarden.planning.ranking.weights import SHIPPED  # noqa: PLC0415 - see above
     from planwarden.tuning.ranker import tune_ranker  # noqa: PLC0415 - see above
 
     async def work(planwarden: Planwarden) -> TunedRanker:
         tasks = read_plan_tasks(data) if data else ()
-        tasks = (*tasks, *world_tasks()) if own else tasks
-        mine = [task for task in shipped_own_tasks() if task.split == "train"] if own else []
-        with tempfile.TemporaryDirectory(prefix="planwarden-tune-") as state, err.status("reading") as shown:
-            world = await asyncio.to_thread(shipped_world, Path(state))
+        with err.status("reading") as shown:
+            shipped = await asyncio.to_thread(shipped_labelled) if own else ()
             return await asyncio.to_thread(
                 tune_ranker,
                 tasks,
-                mine,
-                world.catalog,
+                shipped,
                 out or planwarden.settings.ranker_file,
                 planwarden.settings.ranker_in_force or (SHIPPED if SHIPPED.is_file() else None),
                 always=always,

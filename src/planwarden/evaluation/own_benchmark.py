@@ -22,7 +22,7 @@ from planwarden.policy.rules import ToolPolicy
 from planwarden.tools.builtin import open_builtins
 from planwarden.tools.data_sources import open_sources
 
-Asked = TypeVar("Asked")
+Item = TypeVar("Item")
 
 GROUPS: Mapping[str, Callable[[OwnTask], bool]] = {
     "all": lambda _: True,
@@ -98,7 +98,7 @@ def shipped_world(state: Path) -> AssembledCatalog:
     return assemble(load_catalog_file(None), builtins.tools, {}, builtins.unavailable)
 
 
-def spread(tasks: Sequence[Asked], limit: int | None) -> tuple[Asked, ...]:
+def spread(tasks: Sequence[Item], limit: int | None) -> tuple[Item, ...]:
     """Give at most `limit` tasks, as far apart as the count allows, in their order. Pure."""
     count = len(tasks) if limit is None else min(limit, len(tasks))
     return tuple(tasks[place * len(tasks) // count] for place in range(count))

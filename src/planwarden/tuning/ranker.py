@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from planwarden.catalog.catalog import Catalog
 from planwarden.errors import DataRejected
 from planwarden.evaluation.intervals import Estimate, estimate
-from planwarden.evaluation.labelled import labelled, labelled_own
-from planwarden.evaluation.own_tasks import OwnTask
+from planwarden.evaluation.labelled import labelled
 from planwarden.evaluation.plan_scores import multiset_f1
 from planwarden.evaluation.plan_tasks import PlanTask
 from planwarden.planning.learning.fit import fit_ranker
@@ -51,8 +49,7 @@ class TunedRanker:
 
 def tune_ranker(
     tasks: Sequence[PlanTask],
-    own: Sequence[OwnTask],
-    catalog: Catalog,
+    shipped: Sequence[LabelledTask],
     path: Path,
     in_force: Path | None,
     *,
@@ -63,8 +60,7 @@ def tune_ranker(
 
     Args:
         tasks: with gold plans.
-        own: labelled tasks over the catalog that ships.
-        catalog: that one.
+        shipped: labelled tasks that ship, as far as they are to be learned from too.
         path: where the weights go.
         in_force: weights to compare with; None for none.
         always: write them even if they are not better.
@@ -73,7 +69,7 @@ def tune_ranker(
     Raises:
         DataRejected: too few tasks, or the file cannot be written.
     """
-    known = (*(labelled(task) for task in tasks), *labelled_own(own, catalog))
+    known = (*(labelled(task) for task in tasks), *shipped)
     kept = [task for task in known if not is_held_out(task.id)]
     judged = [task for task in known if is_held_out(task.id) and task.steps]
     planned = sum(bool(task.steps) for task in known)

@@ -10,12 +10,14 @@ from benchmarks.planner.bench import Bench, Mode, Sizes
 from benchmarks.planner.comparison import beside_a_framework
 from benchmarks.planner.confidence import honesty
 from benchmarks.planner.layout import section_lines
+from benchmarks.planner.new_catalogs import new_catalogs
 from benchmarks.planner.quality import cross_validated, left_out
 from benchmarks.planner.results import Results, Section
 from benchmarks.planner.speed import latency
 
 from planwarden.evaluation.contestants import Contestant, Plans
 from planwarden.evaluation.plan_tasks import GoldPlan, GoldStep, OfferedTool, PlanTask
+from planwarden.evaluation.worlds import shipped_worlds
 from planwarden.llm.service import LLMService
 from planwarden.planning.prior import PriorSource
 from planwarden.testing.obedient_llm import ObedientLLM
@@ -127,6 +129,23 @@ async def test_a_source_left_out_is_planned_from_what_the_others_teach() -> None
     said = check(section)
     assert "source left out: node f1, macro, fused" in said
     assert "source left out: node f1, macro, prior" in said
+
+
+@pytest.mark.requirement("BEN-13")
+async def test_catalogs_that_nobody_planned_over_are_judged_on_what_their_tools_can_do() -> None:
+    worlds = shipped_worlds()
+    section = await new_catalogs(bench(PLANWARDEN_BENCH_WORLDS="24"))
+    (scores,) = section.tables
+    rows = {row["planner"]: row for row in scores.rows}
+    planned = sum(bool(task.steps) for world in worlds for task in world.tasks)
+    assert {name: row["tasks"] for name, row in rows.items()} == {
+        "prior": planned,
+        "prior, sample": 24,
+        "model": 24,
+        "fused": 24,
+    }
+    assert "edge f1" in rows["fused"]  # tasks of several steps are among the sample
+    assert f"{planned} requests over {len(worlds)} made-up catalogs" in check(section)
 
 
 @pytest.mark.requirement("BEN-9")

@@ -166,9 +166,10 @@ class LearnedPrior:
 
     def _taught(self, remembered: tuple[RememberedPlan, ...]) -> tuple[Lesson, ...]:
         """Give what remembered plans teach; a memory with nothing new hands over the very same plans."""
-        if self._lessons[0] is not remembered:
-            self._lessons = (remembered, lessons_from(remembered))
-        return self._lessons[1]
+        last = self._lessons
+        if last[0] is not remembered:
+            last = self._lessons = (remembered, lessons_from(remembered))
+        return last[1]  # not what another thread may have put there since: it may be another tenant's
 
     def _known(self, catalog: Catalog) -> _Known:
         key = catalog.digest

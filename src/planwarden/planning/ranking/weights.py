@@ -32,7 +32,7 @@ _COLUMNS = {
     "linked": len(LINKED),
 }
 """Forest → how many columns it reads."""
-_READ = np.frombuffer(
+_COLUMN_NAMES = np.frombuffer(
     hashlib.sha256("\n".join([*SIGNALS, *COMPANY, *LINKED, *FITTING]).encode()).digest(), np.uint8
 )
 """Names the columns: weights that were learned of others would read one for another."""
@@ -77,7 +77,7 @@ class RankerWeights:
             "topics": self.topics,
             "centre": self.centre,
             "none": self.none,
-            "columns": _READ,
+            "columns": _COLUMN_NAMES,
         }
 
 
@@ -103,7 +103,7 @@ def read_weights(path: Path = SHIPPED) -> RankerWeights:
             remedy="Make them anew with `planwarden tune ranker`, or unset PLANNER_LLM__RANKER.",
         ) from error
     wrong = [name for name, columns in _COLUMNS.items() if int(forests[name].feature.max()) >= columns]
-    same = np.array_equal(arrays.get("columns", np.zeros(0, np.uint8)), _READ)
+    same = np.array_equal(arrays.get("columns", np.zeros(0, np.uint8)), _COLUMN_NAMES)
     shapes = (weights.lexicon.rarity.shape, weights.topics.shape, weights.centre.shape, weights.none.shape)
     if wrong or not same or shapes != ((PLACES,), (WIDTH, TOPICS), (WIDTH,), (len(FITTING),)):
         raise DataRejected(
