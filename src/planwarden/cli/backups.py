@@ -9,7 +9,7 @@ import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.archive.backups import BackedUp, Restored, Upgraded
-from planwarden.cli.erasure_report import counted_runs
+from planwarden.audit.page.amounts import counted
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import plain, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, with_planwarden
@@ -33,10 +33,10 @@ def backup(
         print_json({"file": str(made.path), "bytes": made.size, **manifest.model_dump(mode="json")})
     else:
         size = f"{made.size / 1e6:.1f} MB, read back and as it should be"
-        say(f"backed up [bold]{counted_runs(manifest.runs)}[/] to {plain(str(made.path))}: {size}")
+        say(f"backed up [bold]{counted(manifest.runs, 'run')}[/] to {plain(str(made.path))}: {size}")
         if manifest.damaged:
             tell(
-                f"[yellow]{counted_runs(manifest.damaged)} in it are damaged[/], as in the journal itself:"
+                f"[yellow]{counted(manifest.damaged, 'run')} in it are damaged[/], as in the journal itself:"
                 " `planwarden dossier verify RUN`"
             )
     stop(Exit.VERIFICATION_FAILED if manifest.damaged else Exit.DONE)
@@ -64,12 +64,12 @@ def restore(
         aside = [str(path) for path in done.aside]
         print_json({**done.manifest.model_dump(mode="json"), "aside": aside, **told})
         return
-    say(f"restored {counted_runs(done.manifest.runs)} as of {done.manifest.made_at:%Y-%m-%d %H:%M} UTC")
+    say(f"restored {counted(done.manifest.runs, 'run')} as of {done.manifest.made_at:%Y-%m-%d %H:%M} UTC")
     if done.lost:
-        tell(f"[yellow]{counted_runs(done.lost)} that were there are not, or not as far, in it[/]")
+        tell(f"[yellow]{counted(done.lost, 'run')} that were there are not, or not as far, in it[/]")
     if done.erased_again or done.forgotten_again:
         say(
-            f"erased and forgotten since, and so again: {counted_runs(done.erased_again)},"
+            f"erased and forgotten since, and so again: {counted(done.erased_again, 'run')},"
             f" {done.forgotten_again} remembered plans"
         )
     for path in done.aside:

@@ -11,11 +11,12 @@ import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.system import VERSION
+from planwarden.audit.page.amounts import counted
 from planwarden.cli.exits import Exit
 from planwarden.cli.moment import moment_option
 from planwarden.cli.output import err, fail, out, plain, print_json, say, stop, tell
 from planwarden.cli.running import AsJson, with_planwarden
-from planwarden.cli.verifying import IN_BUNDLE, count_of, tell_faults, told
+from planwarden.cli.verifying import IN_BUNDLE, tell_faults, told
 from planwarden.contracts.event import ChainFault
 from planwarden.errors import InputError, PlanwardenError
 
@@ -93,9 +94,9 @@ def export(
         about = {"file": str(out_file), "runs": done.runs, "bytes": size, "key": done.key.fingerprint}
         print_json({**about, "redacted": redact.value, "withheld": done.withheld})
     else:
-        say(plain(f"{count_of(done.runs, 'run')} in {out_file}, {size} bytes"))
+        say(plain(f"{counted(done.runs, 'run')} in {out_file}, {size} bytes"))
         if redact is not Redaction.none:
-            withheld = count_of(done.withheld, "payload")
+            withheld = counted(done.withheld, "payload")
             say(f"redacted ({redact.value}): {withheld} withheld, their digests stay")
         say(f"signed by key {done.key.fingerprint}")
 
@@ -122,7 +123,7 @@ def import_(
             }
         )
     else:
-        say(f"imported {count_of(len(done.new), 'run')}, {len(done.there)} there already")
+        say(f"imported {counted(len(done.new), 'run')}, {len(done.there)} there already")
         say(plain(_signed_by(done.fingerprint, pinned=key is not None)))
         for run_id in done.refused:
             tell(
@@ -194,11 +195,11 @@ def verify_bundle(path: Path, anchors: Path | None, key: str | None, *, as_json:
         tell_faults(tally.other_key, word="[bold red]not by your key[/]")
         tell_faults(tally.doubts, word="[bold yellow]not vouched for[/]")
         if tally.ok:
-            said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
+            said = f"{counted(tally.runs, 'run')}, {counted(tally.events, 'event')}"
             of_those = "in an anchor" if anchors is None else "in an anchor that you keep"
             out.print(f"[green]intact[/]  {said}; {tally.anchored} {of_those}", soft_wrap=True)
             if tally.redaction is not None:
-                left = f"{tally.redaction.withheld} of {count_of(tally.events, 'payload')} withheld"
+                left = f"{tally.redaction.withheld} of {counted(tally.events, 'payload')} withheld"
                 say(f"redacted ({tally.redaction.kind}): {left}; their digests stay in the chain")
             say(plain(_signed_by(tally.fingerprint, pinned=pin is not None)))
     stop(Exit.DONE if tally.ok else Exit.VERIFICATION_FAILED)

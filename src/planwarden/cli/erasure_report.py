@@ -23,19 +23,14 @@ def show_erasure(done: Erasure, *, as_json: bool, dry_run: bool = False) -> None
     if not (done.runs or done.already or done.left or done.altered):
         say("no such run is in this journal: nothing to erase")
     elif dry_run:
-        say(f"would erase what {counted_runs(done.runs)} said{named}")
+        say(f"would erase what {counted(done.runs, 'run')} said{named}")
     else:
         plans = f", {counted(done.plans, 'remembered plan')}" if done.plans else ""
-        say(f"erased what {counted_runs(done.runs)} said: {done.payloads} payloads{plans}{named}")
+        say(f"erased what {counted(done.runs, 'run')} said: {done.payloads} payloads{plans}{named}")
     if done.already:
-        say(f"{counted_runs(done.already)} had been erased before")
+        say(f"{counted(done.already, 'run')} had been erased before")
     for line in _not_erased(done):
         tell(line)
-
-
-def counted_runs(count: int) -> str:
-    """Say how many runs."""
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _not_erased(done: Erasure) -> list[str]:
@@ -44,19 +39,19 @@ def _not_erased(done: Erasure) -> list[str]:
     if done.left:
         first, named = plain(done.left_named[0]), _named(done.left_named, done.left)
         lines.append(
-            f"[yellow]{counted_runs(done.left)} did not end, or are damaged, and stay as they are[/]{named}:"
-            f" `planwarden cancel {first}`, or `planwarden resume {first}`"
+            f"[yellow]{counted(done.left, 'run')} did not end, or are damaged, and stay as they are[/]{named}"
+            f": `planwarden cancel {first}`, or `planwarden resume {first}`"
         )
     if done.altered:
         first, named = plain(done.altered_named[0]), _named(done.altered_named, done.altered)
         lines.append(
-            f"[yellow]the record of {counted_runs(done.altered)} is not what was written, and stays[/]{named}"
-            f": erasing would hide that. Look at it with `planwarden dossier verify {first}`;"
+            f"[yellow]the record of {counted(done.altered, 'run')} is not what was written, and stays[/]"
+            f"{named}: erasing would hide that. Look at it with `planwarden dossier verify {first}`;"
             f" `planwarden journal erase {first}` erases it all the same, and puts that on record"
         )
     if done.unverified:
         lines.append(
-            f"[yellow]the record of {counted_runs(done.unverified)} was not what had been written[/]:"
+            f"[yellow]the record of {counted(done.unverified, 'run')} was not what had been written[/]:"
             " that is on record now"
         )
     if done.told_in:

@@ -10,8 +10,9 @@ import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.archive.keeping import RETENTION, Erasure
+from planwarden.audit.page.amounts import counted
 from planwarden.cli import anchoring, backups
-from planwarden.cli.erasure_report import counted_runs, show_erasure
+from planwarden.cli.erasure_report import show_erasure
 from planwarden.cli.exits import Exit
 from planwarden.cli.moment import moment
 from planwarden.cli.output import fail, print_json, say, stop, tell
@@ -131,7 +132,7 @@ def reindex(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"indexed": count})
     else:
-        say(f"indexed {counted_runs(count)}")
+        say(f"indexed {counted(count, 'run')}")
 
 
 anchoring.register(app)
@@ -162,7 +163,7 @@ def _look(selection: Selection, *, as_json: bool, dry_run: bool) -> None:
         return
     if as_json or not sys.stdin.isatty():
         message = (
-            f"This would erase what {counted_runs(found.runs)} said, for good; nobody is there to be asked."
+            f"This would erase what {counted(found.runs, 'run')} said, for good; nobody is there to be asked."
         )
         fail(InputError(message, remedy="Look at it with --dry-run, then say --yes."), as_json=as_json)
     show_erasure(found, as_json=False, dry_run=True)

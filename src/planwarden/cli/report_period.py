@@ -12,10 +12,10 @@ from rich.table import Table
 
 from planwarden.app import Planwarden
 from planwarden.app.system import made_by
+from planwarden.audit.page.amounts import counted
 from planwarden.cli.moment import moment, moment_option
 from planwarden.cli.output import out, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, with_planwarden
-from planwarden.cli.verifying import count_of
 from planwarden.errors import DataRejected, InputError
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def _show(made: PeriodReport) -> None:
     period = f"{made.since:%Y-%m-%d %H:%M} to {made.until:%Y-%m-%d %H:%M} UTC"
     say(f"[bold]{made.runs} run{'' if made.runs == 1 else 's'}[/]{whose}, {period}")
     if made.unreadable:
-        damaged = count_of(made.unreadable, "damaged run")
+        damaged = counted(made.unreadable, "damaged run")
         tell(f"[yellow]{damaged} left out[/]: see `planwarden runs`")
     if made.imported:
-        tell(f"[dim]{count_of(made.imported, 'imported run')} left out: --imported counts them too[/]")
+        tell(f"[dim]{counted(made.imported, 'imported run')} left out: --imported counts them too[/]")
     if made.runs == 0:
         say("No such run began in this period; `planwarden runs` lists those that there are")
         return

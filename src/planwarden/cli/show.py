@@ -24,6 +24,7 @@ from planwarden.contracts.value import Json
 MIN_REASON_WIDTH = 24
 """Columns that the reasons of a plan need at least to stand beside the rest."""
 
+NO_TOOLS = "no tools planned"
 _STATUS_STYLE = {
     "completed": "green",
     "waiting": "yellow",
@@ -270,13 +271,14 @@ def _kept_to_plan(dossier: Dossier) -> str:
         return f"{dossier.adherence:.0%}"
     plan = dossier.decision.plan if dossier.decision else None
     planned = plan is not None and any(step.tools for step in plan.steps)
-    return "– until it is over" if planned else "no tools planned"
+    return "– until it is over" if planned else NO_TOOLS
 
 
 def show_turn_end(dossier: Dossier, path: str) -> None:
     """Print how a turn of a conversation ended, in two lines, and what it waits for."""
     style = _STATUS_STYLE.get(dossier.status, "red")
-    adherence = f"adherence {_kept_to_plan(dossier)}".replace("adherence no tools", "no tools")
+    kept = _kept_to_plan(dossier)
+    adherence = kept if kept == NO_TOOLS else f"adherence {kept}"
     message = f" {plain(dossier.outcome_message)}" if dossier.outcome_message else ""
     say(f"[{style}]{dossier.status}[/]{message} [dim]· {adherence} · run {dossier.run_id}[/]")
     out.print(f"[dim]{plain(path)}[/]", soft_wrap=True)

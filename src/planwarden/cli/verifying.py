@@ -11,6 +11,7 @@ from rich.status import Status
 
 from planwarden.app import Planwarden
 from planwarden.audit.anchor_file import KeptAnchors, anchors_to_compare
+from planwarden.audit.page.amounts import counted
 from planwarden.cli.exits import Exit
 from planwarden.cli.output import err, out, plain, print_json, say, stop, tell
 from planwarden.cli.running import with_planwarden
@@ -58,7 +59,7 @@ def verify_run(run_id: str, anchors: Path | None, *, as_json: bool) -> None:
         said += ", when it was not what had been written" if erased and erased["verified"] is False else ""
         out.print(f"[green]intact[/]  {plain(run_id)}: {events} events, head {head}{said}", soft_wrap=True)
         if older is not None:
-            say(f"older export: the exported file is that of the first {count_of(older, 'event')}")
+            say(f"older export: the exported file is that of the first {counted(older, 'event')}")
     stop(Exit.VERIFICATION_FAILED if faults else Exit.DONE)
 
 
@@ -93,20 +94,15 @@ def verify_all(anchors: Path | None, *, as_json: bool) -> None:
     elif tally.faults:
         tell_faults(tally.faults, remedy=IN_JOURNAL)
     else:
-        said = f"{count_of(tally.runs, 'run')}, {count_of(tally.events, 'event')}"
-        out.print(f"[green]intact[/]  {said}, {count_of(tally.anchors, 'anchor')}", soft_wrap=True)
+        said = f"{counted(tally.runs, 'run')}, {counted(tally.events, 'event')}"
+        out.print(f"[green]intact[/]  {said}, {counted(tally.anchors, 'anchor')}", soft_wrap=True)
     stop(Exit.VERIFICATION_FAILED if tally.faults else Exit.DONE)
 
 
 def _show_progress(status: Status, tally: _Tally) -> None:
     if tally.runs % 50 == 0:
-        faults = f", {count_of(len(tally.faults), 'fault')}" if tally.faults else ""
-        status.update(f"{count_of(tally.runs, 'run')} looked at{faults}")
-
-
-def count_of(number: int, noun: str) -> str:
-    """Write a number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        faults = f", {counted(len(tally.faults), 'fault')}" if tally.faults else ""
+        status.update(f"{counted(tally.runs, 'run')} looked at{faults}")
 
 
 def _kept(path: Path | None) -> KeptAnchors | None:
