@@ -32,7 +32,7 @@ def dossier_markdown(dossier: Dossier, *, notice: str = "") -> str:
     """
     sections = (
         _head(dossier, notice),
-        _plan(dossier.decision),
+        _plan(dossier.decision, dossier.plan_digest),
         _steps(dossier.steps),
         _calls(dossier.calls),
         _answer(dossier),
@@ -81,7 +81,7 @@ def resumed(dossier: Dossier) -> int:
     return sum(event.kind == "run_taken_over" for event in dossier.events)
 
 
-def _plan(decision: PlanDecision | None) -> list[str]:
+def _plan(decision: PlanDecision | None, digest: str | None) -> list[str]:
     if decision is None:
         return ["## Plan", "", "No plan was decided."]
     lines = ["## Plan", ""]
@@ -91,8 +91,9 @@ def _plan(decision: PlanDecision | None) -> list[str]:
     else:
         meta = plan.metadata
         calibrated = "calibrated" if meta.confidence_method.calibrated else "uncalibrated"
+        named = f", digest `{digest}`" if digest else ""
         lines += [
-            f"Source **{meta.source}**, hand-off {meta.handoff_strategy}, digest `{plan.digest()}`.",
+            f"Source **{meta.source}**, hand-off {meta.handoff_strategy}{named}.",
             f"Confidence {plan.confidence:.2f} ({meta.confidence_method.method}, {calibrated}).",
             "",
             *_table(

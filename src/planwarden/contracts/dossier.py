@@ -154,4 +154,4 @@ class RedactedDossier(Contract):
     redacted: RedactionKind
     dossier: Dossier
     """Structure, names, verdicts, times and the hash chain are those of the run; the digests too, but for
-    those of results, arguments and prompts that were replaced, which would confirm a guess."""
+    those of results, arguments, prompts and plans that were replaced, which would confirm a guess."""

@@ -7,7 +7,15 @@ import time
 from typing import Any, get_args
 
 import pytest
-from dossier_scenes import SCENES, a_stage, a_step, carried_out, completed, parallel
+from dossier_scenes import (
+    SCENES,
+    a_stage,
+    a_step,
+    carried_out,
+    completed,
+    parallel,
+    waiting_for_the_plan,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -20,7 +28,7 @@ from planwarden.audit.redaction.personal import is_card_number, without_personal
 from planwarden.audit.redaction.redact import NO_DIGEST, NOTICES, redact
 from planwarden.audit.render import dossier_markdown
 from planwarden.audit.timeline import timeline
-from planwarden.contracts.dossier import Dossier, RedactedDossier
+from planwarden.contracts.dossier import Dossier, DossierApproval, RedactedDossier, RedactionKind
 from planwarden.contracts.json_schema import schema_problems
 from planwarden.contracts.task import MAX_PROMPT_CHARS, Task
 from planwarden.contracts.value import Contract
@@ -74,8 +82,10 @@ async def test_structure_names_verdicts_and_chain_stay_when_content_is_redacted(
     redacted = redact(dossier, "content").dossier
     assert schema_problems(DOSSIER_SCHEMA, redacted.model_dump(mode="json")) == ()
     assert Dossier.model_validate_json(redacted.model_dump_json()) == redacted
-    for kept in ("run_id", "status", "outcome_code", "head", "events", "plan_digest", "adherence", "usage"):
+    for kept in ("run_id", "status", "outcome_code", "head", "events", "adherence", "usage"):
         assert getattr(redacted, kept) == getattr(dossier, kept)
+    plans = [each.decision and each.decision.plan for each in (redacted, dossier)]
+    assert redacted.plan_digest == (dossier.plan_digest if plans[0] == plans[1] else None)
     assert [(call.id, call.tool, call.status, call.refusal) for call in redacted.calls] == [
         (call.id, call.tool, call.status, call.refusal) for call in dossier.calls
     ]
@@ -105,6 +115,40 @@ async def test_a_digest_that_would_confirm_a_guess_goes_with_what_it_is_of() -> 
         call.result,
         call.result_digest,
         call.idempotency_key,
+    )
+
+
+@pytest.mark.requirement("HTM-8")
+@pytest.mark.parametrize("kind", ["content", "personal"])
+async def test_the_digest_of_a_plan_goes_with_what_was_replaced_in_it_wherever_it_stands(
+    kind: RedactionKind,
+) -> None:
+    scene = await waiting_for_the_plan()
+    plain = with_reason(scene.dossier, "")
+    kept = redact(plain, kind).dossier
+    assert plain.plan_digest
+    assert kept.plan_digest == kept.approvals[0].subject == plain.plan_digest
+    assert plain.plan_digest in dossier_markdown(kept)
+    telling = with_reason(scene.dossier, "write to ann@example.com")
+    redacted = redact(telling, kind)
+    page = dossier_page(redacted.dossier, scene.timeline)
+    for form in (redacted.model_dump_json(), dossier_markdown(redacted.dossier), page):
+        assert str(telling.plan_digest) not in form
+    assert (redacted.dossier.plan_digest, redacted.dossier.approvals[0].subject) == (None, NO_DIGEST)
+
+
+def with_reason(dossier: Dossier, reason: str) -> Dossier:
+    """Give a dossier whose plan was made, and approved, with this reason of its first step."""
+    assert dossier.decision
+    assert dossier.decision.plan
+    steps = (dossier.decision.plan.steps[0].model_copy(update={"reason": reason}),)
+    plan = dossier.decision.plan.model_copy(update={"steps": steps})
+    decision = dossier.decision.model_copy(update={"plan": plan})
+    approved = DossierApproval(
+        at=dossier.updated_at, by="ann", what="plan", subject=plan.digest(), decision="approved"
+    )
+    return dossier.model_copy(
+        update={"decision": decision, "plan_digest": plan.digest(), "approvals": (approved,)}
     )
 
 

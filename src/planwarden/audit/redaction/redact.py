@@ -16,6 +16,7 @@ from annotated_types import MaxLen
 from planwarden.audit.redaction.fields import FIELDS, Fields
 from planwarden.audit.redaction.personal import is_card_number, without_personal
 from planwarden.contracts.dossier import Dossier, DossierCall, DossierExchange, RedactedDossier, RedactionKind
+from planwarden.contracts.plan import PlannerPlan
 from planwarden.contracts.value import Contract, Json
 
 Replace = Callable[[str], str]
@@ -135,4 +136,21 @@ def _without_telling_digests(before: AnyContract, after: AnyContract) -> AnyCont
         gone |= {"idempotency_key": None} if after.arguments != before.arguments else {}
     elif isinstance(before, DossierExchange) and isinstance(after, DossierExchange):
         gone |= {"prompt_digest": NO_DIGEST} if after.exchange != before.exchange else {}
+    elif isinstance(before, Dossier) and isinstance(after, Dossier):
+        gone |= _without_plan_digests(after) if _plan_of(after) != _plan_of(before) else {}
     return after.model_copy(update=gone)
+
+
+def _plan_of(dossier: Dossier) -> PlannerPlan | None:
+    return dossier.decision.plan if dossier.decision else None
+
+
+def _without_plan_digests(dossier: Dossier) -> dict[str, object]:
+    """Leave out the plan's digest, also where somebody approved the plan by it."""
+    return {
+        "plan_digest": None,
+        "approvals": tuple(
+            each.model_copy(update={"subject": NO_DIGEST}) if each.what == "plan" else each
+            for each in dossier.approvals
+        ),
+    }
