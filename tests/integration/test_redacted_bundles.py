@@ -17,12 +17,29 @@ from planwarden.audit.bundle.keys import signing_key
 from planwarden.audit.bundle.parts import manifest_head, manifest_line
 from planwarden.audit.bundle.reading import open_bundle
 from planwarden.cli.main import app
+from planwarden.contracts.calls import ToolCall
 from planwarden.contracts.dossier import RedactedDossier, RedactionKind
 from planwarden.contracts.event import ChainFault
+from planwarden.contracts.facts import (
+    ApprovalAsked,
+    ApprovalGiven,
+    CallIntended,
+    CallReturned,
+    Fact,
+    PlanApprovalAsked,
+    PlanApprovalGiven,
+    PlanDecided,
+    RunStarted,
+)
+from planwarden.contracts.plan import PlanDecision, PlannedAgentStep
+from planwarden.contracts.task import Task
 from planwarden.contracts.value import canonical_json, digest, digest_bytes
+from planwarden.contracts.verdict import Allowed, NeedsApproval
 from planwarden.errors import BundleRejected
+from planwarden.journal.erasure import Selection
 from planwarden.journal.snapshot import Snapshot
 from planwarden.journal.sqlite.transfer import RunChoice
+from planwarden.testing.stage import plan_of
 from record_kit import CATALOG, ENDING, OWNER, POLICY, begun, opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GAP-2")]
@@ -52,6 +69,38 @@ async def exported(home: Path, path: Path, redaction: RedactionKind) -> Path:
     async with opened(home) as planwarden:
         await planwarden.archive.bundles.export(path, RunChoice(), redaction)
     return path
+
+
+async def recorded(home: Path, run_id: str, facts: list[Fact]) -> Path:
+    """Put one run more into the home."""
+    started = facts[0]
+    assert isinstance(started, RunStarted)
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        lease, _ = await journal.create(run_id, started.task.tenant, OWNER, facts)
+        await journal.release(lease)
+    return home
+
+
+def started_as(**task: Any) -> Fact:
+    """Begin as the other runs do, with another task."""
+    started = begun("Look")[0]
+    assert isinstance(started, RunStarted)
+    return started.model_copy(update={"task": Task(**{"prompt": "Look", "tenant": "red", **task})})
+
+
+ASKED, ALLOWED = NeedsApproval(rule="ask", reason="it is sent"), Allowed(rule="own", reason="its own tool")
+
+
+def approved_call(call_id: str, arguments: dict[str, object]) -> list[Fact]:
+    """Have a person approve a call, which then runs."""
+    call = ToolCall(id=call_id, step="s1", tool="look", role="primary", arguments=arguments)
+    return [
+        ApprovalAsked(call=call, verdict=ASKED),
+        ApprovalGiven(call_id=call_id, arguments_digest=digest(arguments), approved=True, by="ann"),
+        CallIntended(call=call, verdict=ALLOWED, idempotency_key=call.idempotency_key("rc")),
+        CallReturned(call_id=call_id, value="ok", duration_s=0.5),
+    ]
 
 
 def parts_of(path: Path) -> Parts:
@@ -199,3 +248,100 @@ async def test_a_redacted_bundle_is_not_imported_and_nothing_of_it_is_taken_in(
             await planwarden.archive.bundles.import_from(path)
         assert "redacted.json" in refused.value.remedy
         assert await planwarden.record.runs() == ()
+
+
+@pytest.mark.parametrize("kind", ["content", "personal"])
+async def test_no_digest_by_which_a_guess_at_what_is_withheld_could_be_tested_is_left(
+    home: Path, tmp_path: Path, kind: RedactionKind
+) -> None:
+    told = {"to": MAIL}
+    plan = plan_of(PlannedAgentStep(id="s1", agent="worker", tools=("look",), reason=f"{MAIL} wants it"))
+    facts = [
+        started_as(),
+        PlanDecided(decision=PlanDecision(plan=plan)),
+        PlanApprovalAsked(plan_digest=plan.digest(), reason="unsure"),
+        PlanApprovalGiven(plan_digest=plan.digest(), approved=True, by="ann"),
+        begun("Look")[2],
+        *approved_call("s1.1", told),
+        *approved_call("s1.2", {"text": "a word"}),
+        ENDING[-1],
+    ]
+    path = await exported(await recorded(home, "rc", facts), tmp_path / "runs.tar", kind)
+    assert faults_of(path) == []
+    key = ToolCall(id="s1.1", step="s1", tool="look", role="primary", arguments=told).idempotency_key("rc")
+    for guessed in (digest(told), plan.digest(), key):
+        assert guessed.removeprefix("sha256:").encode() not in path.read_bytes()
+    left = [line["payload"] for line in lines_of(parts_of(path), "rc") if "withheld" not in line]
+    given = [fact["call_id"] for fact in map(json.loads, left) if fact["kind"] == "approval_given"]
+    assert given == ([] if kind == "content" else ["s1.2"])
+
+
+async def test_tenant_and_conversation_beside_the_record_and_card_numbers_in_it_are_searched_for(
+    home: Path, tmp_path: Path
+) -> None:
+    card = 4111111111111111
+    call = ToolCall(id="s1.1", step="s1", tool="look", role="primary", arguments={"card": card})
+    facts = [
+        started_as(tenant="ann@example.com", conversation="talk with bob@example.com"),
+        *begun("Look")[1:3],
+        CallIntended(call=call, verdict=ALLOWED, idempotency_key="k"),
+        *ENDING,
+    ]
+    path = await exported(await recorded(home, "rc", facts), tmp_path / "runs.tar", "personal")
+    assert faults_of(path) == []
+    for said in (b"ann@example.com", b"bob@example.com", str(card).encode()):
+        assert said not in path.read_bytes()
+    head = json.loads(dict(parts_of(path))["runs/rc/record.jsonl"].splitlines()[0])
+    assert (head["tenant"], head["conversation"]) == ("[e-mail]", "talk with [e-mail]")
+    lines = lines_of(parts_of(path), "rc")
+    assert [line["kind"] for line in lines if "withheld" in line] == ["run_started", "call_intended"]
+
+
+@pytest.mark.parametrize("kind", ["content", "personal"])
+async def test_a_run_that_was_erased_has_no_redacted_dossier_and_what_was_said_of_its_erasure_is_withheld(
+    home: Path, tmp_path: Path, kind: RedactionKind
+) -> None:
+    async with opened(home) as planwarden:
+        await planwarden.archive.keeping.erase(Selection(runs=("ra",)), by=MAIL, reason="asked for by Erika")
+    path = await exported(home, tmp_path / "runs.tar", kind)
+    assert faults_of(path) == []
+    parts = parts_of(path)
+    for said in (MAIL, "Erika"):
+        assert said.encode() not in path.read_bytes()
+    last = lines_of(parts, "ra")[-1]
+    assert (last["kind"], last["withheld"], last["payload"]) == ("payloads_erased", True, None)
+    assert {"runs/ra/redacted.json", "runs/ra/dossier.json"}.isdisjoint(dict(parts))
+    withheld = sum(line.get("withheld", False) for run in ("ra", "rb") for line in lines_of(parts, run))
+    at = next(place for place, (name, _) in enumerate(parts) if name == "runs/ra/record.jsonl")
+    again = [*parts[: at + 1], ("runs/ra/redacted.json", b"{}"), *parts[at + 1 :]]
+    forged = signed_anew(
+        tmp_path / "forged.tar", again, tmp_path / "other.pem", redacted=kind, withheld=withheld
+    )
+    assert any("whose payloads were erased" in fault.problem for fault in faults_of(forged))
+
+
+async def test_what_says_that_a_run_was_erased_is_withheld_where_it_would_tell_the_tenant_by_its_digest(
+    home: Path, tmp_path: Path
+) -> None:
+    await recorded(home, "rc", [started_as(tenant="ann@example.com"), *begun("Look")[1:], *ENDING])
+    async with opened(home) as planwarden:
+        await planwarden.archive.keeping.erase(Selection(runs=("ra", "rc")), by="bob", reason="asked for")
+    path = await exported(home, tmp_path / "runs.tar", "personal")
+    assert faults_of(path) == []
+    parts = parts_of(path)
+    assert "withheld" in lines_of(parts, "rc")[-1]
+    assert json.loads(lines_of(parts, "ra")[-1]["payload"])["summary_digest"].startswith("sha256:")
+
+
+async def test_a_redacted_dossier_of_another_run_is_found_even_if_it_lists_the_same_events(
+    home: Path, tmp_path: Path
+) -> None:
+    parts = parts_of(await exported(home, tmp_path / "runs.tar", "content"))
+    told = json.loads(dict(parts)["runs/ra/redacted.json"])
+    told["dossier"]["run_id"] = "rz"
+    forged = canonical_json(told) + b"\n"
+    again = [(name, forged if name == "runs/ra/redacted.json" else content) for name, content in parts]
+    path = signed_anew(
+        tmp_path / "forged.tar", again, tmp_path / "other.pem", redacted="content", withheld=10
+    )
+    assert [(fault.run_id, "of another run" in fault.problem) for fault in faults_of(path)] == [("ra", True)]

@@ -66,6 +66,8 @@ def redacted_problem(run: StoredRun, found: bytes | None, redaction: RedactionKi
     """
     if not withheld_in(run):
         return "" if found is None else "there is a redacted dossier of a run of which nothing is withheld"
+    if any(payload.erased for payload in run.payloads.values()):
+        return "" if found is None else "there is a redacted dossier of a run whose payloads were erased"
     if found is None:
         return "the redacted dossier is missing"
     said = _object(found)

@@ -18,10 +18,8 @@ from planwarden.journal.chain import Payload
 from planwarden.journal.stored import StoredRun
 
 WITHHELD = Payload(nonce=None, body=None, withheld=True)
-_WITHOUT_TEXT = frozenset((
-    "run_taken_over", "step_started", "plan_approval_given", "approval_given", "cancel_requested", ERASED,
-))  # fmt: skip
-"""Kinds whose payload holds names, ids, digests and who decided: what `content` leaves in a dossier too."""
+_WITHOUT_TEXT = frozenset(("run_taken_over", "step_started", "cancel_requested"))
+"""Kinds whose payload holds names, ids and who decided: what `content` leaves in a dossier too."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IDS = frozenset(("traceparent", "idempotency_key", "run_id", "call_id"))
 
@@ -43,19 +41,18 @@ def withhold(run: StoredRun, kind: RedactionKind) -> StoredRun:
 
     Args:
         run: as it is stored.
-        kind: `content` leaves out every payload that holds free text, `personal` those in which something
-            looks like personal data; tenant and conversation beside the record are searched for it too.
+        kind: `content` leaves out every payload that holds free text or a plain digest of some, `personal`
+            those in which something looks like personal data, and those that hold a plain digest of it;
+            tenant and conversation beside the record are searched for it too.
     """
-    kinds = {link.seq: link.kind for link in run.links}
-    payloads = {
-        seq: WITHHELD
-        if payload.body is not None and _tells(payload.body, kinds.get(seq, ""), kind)
-        else payload
-        for seq, payload in run.payloads.items()
-    }
     search = without_personal if kind == "personal" else _as_it_is
+    tenant = search(run.tenant)
+    telling = _telling(run, kind)
+    if kind == "personal":
+        telling |= set(_confirming(run, telling, tenant_told=tenant == run.tenant))
+    payloads = {seq: WITHHELD if seq in telling else payload for seq, payload in run.payloads.items()}
     conversation = None if run.conversation is None else search(run.conversation)
-    return replace(run, tenant=search(run.tenant), conversation=conversation, payloads=payloads)
+    return replace(run, tenant=tenant, conversation=conversation, payloads=payloads)
 
 
 def withheld_in(run: StoredRun) -> int:
@@ -70,14 +67,57 @@ def withholding_problems(run: StoredRun, redacted: Redacted | None) -> Iterator[
         yield f"{count} of its payloads are left out, and the signed manifest does not say that any are"
 
 
+def _telling(run: StoredRun, kind: RedactionKind) -> set[int]:
+    """Find the payloads that tell something by what they say themselves."""
+    kinds = {link.seq: link.kind for link in run.links}
+    return {
+        seq
+        for seq, payload in run.payloads.items()
+        if payload.body is not None and _tells(payload.body, kinds.get(seq, ""), kind)
+    }
+
+
 def _tells(body: bytes, fact: str, kind: RedactionKind) -> bool:
     if kind == "content":
         return fact not in _WITHOUT_TEXT
+    said = _said(body)
+    return not said or _is_personal(said, without_personal)
+
+
+def _confirming(run: StoredRun, telling: set[int], *, tenant_told: bool) -> Iterator[int]:
+    """Find the payloads with a digest, without a nonce, of what stands in a payload that is withheld.
+
+    Whoever guesses what was withheld could tell by it that the guess is right.
+    """
+    withheld = [link for link in run.links if link.seq in telling]
+    plan_withheld = any(link.kind == "plan_decided" for link in withheld)
+    asked = [_call_asked(run, link.seq) for link in withheld if link.kind == "approval_asked"]
+    for link in run.links:
+        said = _said(run.payloads[link.seq].body)
+        match link.kind:
+            case "plan_approval_asked" | "plan_approval_given":
+                confirms = plan_withheld
+            case "approval_given":
+                confirms = any(call in (None, said.get("call_id")) for call in asked)
+            case _:  # the summary that is left of an erased run names the tenant
+                confirms = link.kind == ERASED and not tenant_told
+        if said and confirms:
+            yield link.seq
+
+
+def _call_asked(run: StoredRun, seq: int) -> object:
+    """Give the id of the call that somebody was asked about; None where it cannot be read."""
+    call = _said(run.payloads[seq].body).get("call")
+    return cast("dict[str, object]", call).get("id") if isinstance(call, dict) else None
+
+
+def _said(body: bytes | None) -> dict[str, object]:
+    """Read a payload; empty where it is gone or no JSON object."""
     try:
-        value = cast("object", json.loads(body.decode("utf-8", "surrogatepass")))
+        value: object = json.loads(body.decode("utf-8", "surrogatepass")) if body is not None else None
     except (ValueError, RecursionError):
-        return True
-    return _is_personal(value, without_personal)
+        return {}
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _is_personal(value: object, search: Callable[[str], str]) -> bool:
