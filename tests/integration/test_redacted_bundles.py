@@ -276,6 +276,21 @@ async def test_no_digest_by_which_a_guess_at_what_is_withheld_could_be_tested_is
     assert given == ([] if kind == "content" else ["s1.2"])
 
 
+async def test_what_a_tool_calls_its_ids_is_searched_for_personal_data_as_all_else(
+    home: Path, tmp_path: Path
+) -> None:
+    names = ("call_id", "run_id", "idempotency_key", "traceparent")
+    for at, name in enumerate(names):
+        call = ToolCall(id="s1.1", step="s1", tool="look", role="primary", arguments={name: MAIL})
+        facts = [*begun("Look")[:3], CallIntended(call=call, verdict=ALLOWED, idempotency_key="k"), *ENDING]
+        await recorded(home, f"r{at}", facts)
+    path = await exported(home, tmp_path / "runs.tar", "personal")
+    assert MAIL.encode() not in path.read_bytes()
+    for at in range(len(names)):
+        withheld = [line["kind"] for line in lines_of(parts_of(path), f"r{at}") if "withheld" in line]
+        assert withheld == ["call_intended"]
+
+
 async def test_tenant_and_conversation_beside_the_record_and_card_numbers_in_it_are_searched_for(
     home: Path, tmp_path: Path
 ) -> None:

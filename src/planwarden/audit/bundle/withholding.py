@@ -20,8 +20,8 @@ from planwarden.journal.stored import StoredRun
 WITHHELD = Payload(nonce=None, body=None, withheld=True)
 _WITHOUT_TEXT = frozenset(("run_taken_over", "step_started", "cancel_requested"))
 """Kinds whose payload holds names, ids and who decided: what `content` leaves in a dossier too."""
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_IDS = frozenset(("traceparent", "idempotency_key", "run_id", "call_id"))
+_MADE = re.compile(r"(sha256:)?[0-9a-f]{64}|00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""Digests, keys made of them and places in traces: known by their form, for a tool may call anything so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +123,10 @@ def _said(body: bytes | None) -> dict[str, object]:
 def _is_personal(value: object, search: Callable[[str], str]) -> bool:
     match value:
         case str():
-            return _DIGEST.fullmatch(value) is None and search(value) != value
+            return _MADE.fullmatch(value) is None and search(value) != value
         case dict():
             items = cast("dict[str, object]", value).items()
-            return any(
-                search(key) != key or (key not in _IDS and _is_personal(each, search)) for key, each in items
-            )
+            return any(search(key) != key or _is_personal(each, search) for key, each in items)
         case list():
             return any(_is_personal(each, search) for each in cast("list[object]", value))
         case int() if not isinstance(value, bool):
