@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from planwarden.contracts.dossier import Dossier
+from planwarden.contracts.facts import Fact, ModelNotOpened
+from record_kit import OWNER, begun, opened
 from surfaces_kit import Cli, Mind, Said, plan_file
 
 pytestmark = pytest.mark.requirement("GAP-1")
@@ -108,6 +111,29 @@ def test_to_resume_it_says_how_it_ended_and_asks_no_model_and_the_task_given_aga
     assert (other.code, other.json["status"]) == (0, "completed")
     assert other.json["run_id"] != run_id
     assert offline("resume", run_id, "--json").json["status"] == "failed"
+
+
+def test_a_run_whose_process_died_as_it_failed_to_begin_is_ended_without_asking_for_its_model_again(
+    offline: Cli, home: Path
+) -> None:
+    why = ModelNotOpened(role="planner", code="model_unavailable", message="Nobody is there.", remedy="Wait.")
+    started = begun("Look")[0].model_copy(update={"snapshots_kept": False})
+    asyncio.run(die_after(home, "rd", [started, why]))
+    resumed = offline("resume", "rd", "--json")
+    assert (resumed.code, resumed.json["status"]) == (3, "failed")
+    dossier = dossier_of(offline, "rd")
+    assert (dossier.outcome_code, dossier.outcome_message) == (why.code, why.message)
+    assert offline("dossier", "verify", "rd").code == 0
+    said = offline("resume", "rd")
+    assert "give the task again: planwarden run …" in said.out
+
+
+async def die_after(home: Path, run_id: str, facts: list[Fact]) -> None:
+    """Record a run as a process does that dies then and there."""
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        lease, _ = await journal.create(run_id, "red", OWNER, facts)
+        await journal.release(lease)
 
 
 def test_what_is_wrong_with_the_settings_begins_no_run(offline: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from planwarden.app.models import Models, agent_settings
+from planwarden.app.models import Models, absent_models, agent_settings
 from planwarden.app.system import VERSION
 from planwarden.app.traces import traced_runner
 from planwarden.audit.log import PlannedWith, log_refusals
@@ -23,6 +23,7 @@ from planwarden.configuration.python_tools import load_python_tools
 from planwarden.configuration.settings import AgentModel, PlannerModel, Settings, ToolServers
 from planwarden.configuration.yaml_lines import KeyPath
 from planwarden.contracts.clock import Clock, Ids
+from planwarden.contracts.facts import RunStarted
 from planwarden.contracts.plan import PlannerPlan, Refusal
 from planwarden.errors import PlanDenied, PlanRejected
 from planwarden.journal.port import Journal, Owner
@@ -113,10 +114,11 @@ def tool_servers(chosen: ToolServers) -> Servers:
     )
 
 
-def empty_world() -> AssembledCatalog:
-    """Give a world in which nothing can be called: enough to end a run."""
+def only_to_end(started: RunStarted) -> tuple[AssembledCatalog, Models]:
+    """Give what a run needs that is only ended: a world in which nothing can be called, models not opened."""
     catalog = Catalog(agents={}, tools={})
-    return AssembledCatalog(catalog=catalog, policy=ToolPolicy(), tools={}, left_out={})
+    world = AssembledCatalog(catalog=catalog, policy=ToolPolicy(), tools={}, left_out={})
+    return world, absent_models(started)
 
 
 def snapshots_of(world: AssembledCatalog) -> tuple[Snapshot, Snapshot]:

@@ -304,11 +304,9 @@ class Planwarden:
 
     async def cancel(self, run_id: str, *, by: str) -> RunResult:
         """Stop a run; needs neither its models nor its catalog or data."""
-        from planwarden.app.assembly import empty_world  # noqa: PLC0415 - heavy; see above
-        from planwarden.app.models import absent_models  # noqa: PLC0415 - heavy; see above
+        from planwarden.app.assembly import only_to_end  # noqa: PLC0415 - heavy; see above
 
-        started = (await self._own(run_id)).started
-        orchestrator = await self._orchestrator(empty_world(), absent_models(started))
+        orchestrator = await self._orchestrator(*only_to_end((await self._own(run_id)).started))
         return await self._result(await orchestrator.cancel(run_id, by=by))
 
     async def request_cancel(self, run_id: str, *, by: str) -> None:
@@ -366,6 +364,10 @@ class Planwarden:
         return fold(await (await self.journal()).read(run_id))
 
     async def _orchestrator_of(self, state: RunState) -> Orchestrator:
+        from planwarden.app.assembly import only_to_end  # noqa: PLC0415 - heavy; see above
+
+        if state.not_opened is not None:  # it failed to begin: its end alone is missing
+            return await self._orchestrator(*only_to_end(state.started))
         world = await self.world(state.started.task.data)
         return await self._orchestrator(world, await self.models(state.started, world))
 

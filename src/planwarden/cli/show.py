@@ -308,6 +308,8 @@ def _what_next(dossier: Dossier) -> None:
         _do_next("the plan waits:", f"planwarden resolve {run} --approve  (or --deny)")
     if dossier.status == "running":
         _do_next("not finished:", f"planwarden resume {run}")
+    if dossier.not_opened is not None and dossier.status == "failed":
+        _do_next("it never began; give the task again:", "planwarden run …")
 
 
 def _do_next(why: str, command: str) -> None:
