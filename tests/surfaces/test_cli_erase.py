@@ -441,3 +441,16 @@ def test_files_of_spans_are_named_for_they_are_not_erased(
     told = cli("journal", "erase", run_id, "--reason", "asked for", "--yes", "--json").json
     assert told["copies"] == [str(spans)]
     assert SECRET in spans.read_text("utf-8")  # appended to by whoever traces: it is yours to delete
+
+
+@pytest.mark.requirement("KEEP-4")
+def test_of_the_spool_files_with_something_in_them_are_named_and_one_that_was_sent_meanwhile_is_none(
+    cli: Cli, home: Path
+) -> None:
+    run_id, spool = a_run(cli), home / "spool"
+    (spool / "folder").mkdir(parents=True)
+    (spool / "empty.spans").touch()
+    (spool / "waits.spans").write_text("{}\n")
+    (spool / "sent.spans").symlink_to(spool / "gone")  # as one that is gone when it is looked at
+    told = cli("journal", "erase", run_id, "--reason", "asked for", "--yes", "--json").json
+    assert (told["copies"], told["wiped"]) == ([str(spool / "waits.spans")], True)

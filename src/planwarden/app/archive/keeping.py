@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from stat import S_ISREG
 
 from planwarden.app.archive.backups import ASIDE, BEFORE_UPGRADE
 from planwarden.app.archive.record import Record
@@ -174,8 +175,17 @@ class Keeping:
 def _copies_in(home: Path, traces: Iterable[Path]) -> list[str]:
     found = [*home.glob(f"*{ASIDE}*"), *home.glob(f"{BEFORE_UPGRADE}*"), *left_in(home)]
     for path in traces:
-        found += [each for each in ([path] if path.is_file() else path.glob("*")) if each.stat().st_size]
+        found += [each for each in (path.glob("*") if path.is_dir() else [path]) if _says_something(each)]
     return sorted(str(path) for path in found)
+
+
+def _says_something(path: Path) -> bool:
+    """Say whether a file with something in it is there: exporters delete what they sent at any moment."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    return S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def _count(done: Erasure, page: tuple[Chosen, ...]) -> None:
