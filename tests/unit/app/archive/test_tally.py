@@ -171,3 +171,21 @@ async def test_the_queue_shows_what_no_living_process_works_on_and_what_was_post
     for run_id in ("worked_on", "worked_on", "over"):  # nobody takes up what is posted to one that is over
         await desk.journal.post(run_id, CancelRequested(by="ada"))
     assert await queue() == {"interrupted": 2, "waiting": 0, "in_doubt": 0, "posted": 2}
+
+
+@pytest.mark.requirement("GAP-3")
+async def test_an_imported_run_that_is_not_over_waits_in_no_queue(desk: Desk, tmp_path: Path) -> None:
+    elsewhere = await SqliteJournal.open(
+        tmp_path / "elsewhere.db", StillClock(), CountingIds(), is_dead=lambda _: True
+    )
+    try:
+        theirs = Desk(elsewhere, tmp_path)
+        await theirs.begin("theirs")
+        assert (await theirs.tally.look()).of("planwarden_queue_depth", "interrupted") == 1
+        taken = await elsewhere.transfer.take("theirs")
+    finally:
+        await elsewhere.aclose()
+    await desk.journal.transfer.put(taken, (), origin="sha256:" + "1" * 64)
+    totals = await desk.tally.look()
+    assert await desk.journal.transfer.imported() == {"theirs"}
+    assert totals.of("planwarden_queue_depth", "interrupted") == 0
