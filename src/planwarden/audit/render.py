@@ -20,6 +20,8 @@ from planwarden.contracts.plan import PlanDecision, PlanMetadata
 
 MAX_CELL = 300
 _TROUBLE = ("event", "step", "asked for", "answered by", "why")
+_CODE = re.compile(r"(?<![`\\])`[^`|<&\\]+`(?!`)")
+"""Code that begins and ends within a value and holds nothing that Markdown would read in another way."""
 _UNSEEN = re.compile(
     "[\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
 )
@@ -331,7 +333,7 @@ def cell(text: str) -> str:
     flat = " ".join(_seen(text).split())
     short = flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"
     safe = short.replace("|", "\\|").replace("<", "&lt;")
-    return safe if _is_code(safe) else safe.replace("`", "'")
+    return safe if _is_code(safe) or "`" not in _CODE.sub("", safe) else safe.replace("`", "'")
 
 
 def _seen(text: str) -> str:
