@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from planwarden.audit.dossier import build_dossier, dossier_bytes
-from record_kit import opened
+from planwarden.contracts.facts import Fact, RunEnded
+from record_kit import OWNER, begun, opened
 from surfaces_kit import Cli, drop_the_last_event, flip_a_payload_byte
 
 TASK = "What is the latest price of IBM?"
@@ -164,6 +165,29 @@ def test_a_redacted_bundle_says_so_when_it_is_written_and_when_it_is_checked_and
     assert "whole runs only" in refused["message"]
     personal = cli("dossier", "export", "--all", "--redact", "personal", "--out", f"{file}.2", "--json").json
     assert (personal["redacted"], personal["withheld"]) == ("personal", 1)  # the model server's address
+
+
+@pytest.mark.requirement("GAP-2")
+def test_an_export_says_that_nothing_personal_was_found(offline: Cli, home: Path, tmp_path: Path) -> None:
+    asyncio.run(
+        _record(
+            home,
+            "rd",
+            [
+                begun("Look")[0].model_copy(update={"snapshots_kept": False}),
+                RunEnded(outcome="failed", code="kit"),
+            ],
+        )
+    )
+    said = offline("dossier", "export", "rd", "--redact", "personal", "--out", str(tmp_path / "runs.tar"))
+    assert "redacted (personal): nothing was found to withhold" in said.out.splitlines()
+
+
+async def _record(home: Path, run_id: str, facts: list[Fact]) -> None:
+    async with opened(home) as planwarden:
+        journal = await planwarden.journal()
+        lease, _ = await journal.create(run_id, "red", OWNER, facts)
+        await journal.release(lease)
 
 
 @pytest.mark.requirement("GAP-3")

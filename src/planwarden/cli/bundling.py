@@ -96,8 +96,10 @@ def export(
     else:
         say(plain(f"{counted(done.runs, 'run')} in {out_file}, {size} bytes"))
         if redact is not Redaction.none:
-            withheld = counted(done.withheld, "payload")
-            say(f"redacted ({redact.value}): {withheld} withheld, their digests stay")
+            withheld = f"{counted(done.withheld, 'payload')} withheld, their digests stay"
+            say(
+                f"redacted ({redact.value}): {withheld if done.withheld else 'nothing was found to withhold'}"
+            )
         say(f"signed by key {done.key.fingerprint}")
 
 
