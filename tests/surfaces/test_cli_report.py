@@ -16,8 +16,9 @@ TASK = "What is the price of IBM?"
 
 
 def test_runs_are_reported_as_tables_as_json_and_as_a_page(cli: Cli, tmp_path: Path) -> None:
-    for _ in range(2):
-        cli("run", TASK, "--json")
+    cli("run", TASK, "--json")
+    assert "mean over 1 run with planned tools" in cli("report").out
+    cli("run", TASK, "--json")
     said = cli("report", "--since", "1h")
     assert said.code == 0
     for told in (
@@ -28,6 +29,8 @@ def test_runs_are_reported_as_tables_as_json_and_as_a_page(cli: Cli, tmp_path: P
         "completed",
         "plans by source",
         "Too few to judge: 2",
+        "mean over 2 runs with planned tools",
+        " requests",
     ):
         assert told in said.out
     found = PeriodReport.model_validate(cli("report", "--json").json)
@@ -37,6 +40,7 @@ def test_runs_are_reported_as_tables_as_json_and_as_a_page(cli: Cli, tmp_path: P
     assert "report.html" in said.err
     page = file.read_text("utf-8")
     assert page.startswith("<!doctype html>")
+    assert ">requests</th>" in page
     assert re.search(r"Made on \d{4}-\d\d-\d\d at \d\d:\d\d UTC by Planwarden \d", page)
     assert all(slot.begin >= found.since for slot in found.slots)
 

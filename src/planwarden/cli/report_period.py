@@ -92,7 +92,7 @@ def _show(made: PeriodReport) -> None:
     """Print the report as tables."""
     whose = f" of tenant {plain(made.tenant)}" if made.tenant is not None else ""
     period = f"{made.since:%Y-%m-%d %H:%M} to {made.until:%Y-%m-%d %H:%M} UTC"
-    say(f"[bold]{made.runs} run{'' if made.runs == 1 else 's'}[/]{whose}, {period}")
+    say(f"[bold]{counted(made.runs, 'run')}[/]{whose}, {period}")
     if made.unreadable:
         damaged = counted(made.unreadable, "damaged run")
         tell(f"[yellow]{damaged} left out[/]: see `planwarden runs`")
@@ -114,7 +114,7 @@ def _show_figures(made: PeriodReport) -> None:
     latency = made.latency
     table = _table("", "", "")
     of = made.as_planned.of
-    table.add_row("adherence", _percent(made.adherence), f"mean over {of} runs with planned tools")
+    table.add_row("adherence", _percent(made.adherence), f"mean over {counted(of, 'run')} with planned tools")
     table.add_row("as planned", *_share(made.as_planned))
     table.add_row("with deviations", *_share(made.deviating))
     table.add_row("fallback plans", *_share(made.fallback))
@@ -122,7 +122,7 @@ def _show_figures(made: PeriodReport) -> None:
         spread = f"90 % within {_seconds(latency.p90_s)}, 99 % within {_seconds(latency.p99_s)}"
         table.add_row("planner latency", _seconds(latency.p50_s), f"median; {spread}")
     for cost in made.tokens:
-        spent = f"{cost.prompt:,} in, {cost.output:,} out, {cost.exchanges:,} exchanges"
+        spent = f"{cost.prompt:,} in, {cost.output:,} out, {counted(cost.exchanges, 'request')}"
         table.add_row(f"tokens, {cost.role}", f"{cost.prompt + cost.output:,}", spent)
     out.print(table)
 

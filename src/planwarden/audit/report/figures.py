@@ -109,6 +109,7 @@ class Tokens(Contract):
     cached: int = 0
     output: int = 0
     exchanges: int = 0
+    """Requests to them, those among them that got no answer."""
 
 
 class PeriodReport(Contract):

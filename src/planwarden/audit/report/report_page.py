@@ -242,7 +242,7 @@ def _models(report: PeriodReport) -> Iterator[Markup]:
         (each.role, f"{each.exchanges:,}", f"{each.prompt:,}", f"{each.cached:,}", f"{each.output:,}")
         for each in report.tokens
     ]
-    yield table("What they cost", ("role", "exchanges", "tokens in", "of them cached", "tokens out"), rows)
+    yield table("What they cost", ("role", "requests", "tokens in", "of them cached", "tokens out"), rows)
     if report.model_troubles:
         troubles = [(each.role, code(each.code), str(each.count)) for each in report.model_troubles]
         yield table("No usable reply", ("role", "error", "times"), troubles)
