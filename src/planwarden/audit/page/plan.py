@@ -16,7 +16,7 @@ from planwarden.contracts.plan import PlanChoice, PlanMetadata, PlannerPlan, Pla
 _SOURCES: dict[PlanSource, str] = {
     "planner": "the planner's model wrote it, at its first attempt",
     "repaired": "the planner's model wrote it, after it was told what was wrong with the first",
-    "prior": "the prior alone: the model decided nothing",
+    "prior": "the same as the prior's plan: the model changed nothing",
     "cached": "a plan that worked for the same task before",
     "fallback": "the fallback plan, after everything else was refused",
     "edited": "a person wrote or edited it",

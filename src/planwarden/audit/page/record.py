@@ -174,7 +174,7 @@ def record_section(dossier: Dossier) -> Markup:
         "p",
         "This page proves nothing by itself. Check the record it was made from with ",
         code(f"planwarden dossier verify {dossier.run_id}"),
-        ", and compare the head above with the one that you keep elsewhere.",
+        ", and compare the head below with the one that you keep elsewhere.",
     )
     return section(
         "record",
