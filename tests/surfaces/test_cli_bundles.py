@@ -169,16 +169,8 @@ def test_a_redacted_bundle_says_so_when_it_is_written_and_when_it_is_checked_and
 
 @pytest.mark.requirement("GAP-2")
 def test_an_export_says_that_nothing_personal_was_found(offline: Cli, home: Path, tmp_path: Path) -> None:
-    asyncio.run(
-        _record(
-            home,
-            "rd",
-            [
-                begun("Look")[0].model_copy(update={"snapshots_kept": False}),
-                RunEnded(outcome="failed", code="kit"),
-            ],
-        )
-    )
+    started = begun("Look")[0].model_copy(update={"snapshots_kept": False})
+    asyncio.run(_record(home, "rd", [started, RunEnded(outcome="failed", code="kit")]))
     said = offline("dossier", "export", "rd", "--redact", "personal", "--out", str(tmp_path / "runs.tar"))
     assert "redacted (personal): nothing was found to withhold" in said.out.splitlines()
 

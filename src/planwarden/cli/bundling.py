@@ -97,9 +97,8 @@ def export(
         say(plain(f"{counted(done.runs, 'run')} in {out_file}, {size} bytes"))
         if redact is not Redaction.none:
             withheld = f"{counted(done.withheld, 'payload')} withheld, their digests stay"
-            say(
-                f"redacted ({redact.value}): {withheld if done.withheld else 'nothing was found to withhold'}"
-            )
+            found = withheld if done.withheld else "nothing was found to withhold"
+            say(f"redacted ({redact.value}): {found}")
         say(f"signed by key {done.key.fingerprint}")
 
 
