@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from planwarden.telemetry.logs import log
-from planwarden.telemetry.otlp_json import OtlpLines, place_of
+from planwarden.telemetry.otlp_json import OtlpLines, context_of
 from planwarden.telemetry.readable import Finished, readable
 
 
@@ -96,7 +96,7 @@ class StreamExporter(SpanExporter):
 def _for_people(span: ReadableSpan) -> str:
     milliseconds = ((span.end_time or 0) - (span.start_time or 0)) / 1e6
     parent = f"{span.parent.span_id:016x}" if span.parent else "-"
-    at = place_of(span)
+    at = context_of(span)
     place = f"{at.trace_id:032x} {at.span_id:016x} in {parent}"
     attributes = " ".join(f"{name}={value!r}" for name, value in sorted((span.attributes or {}).items()))
     return f"span {place}  {span.name}  {milliseconds:.1f} ms  {span.status.status_code.name}  {attributes}"

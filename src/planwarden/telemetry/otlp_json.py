@@ -40,8 +40,8 @@ class OtlpLines:
         return f"{self._before}{_span(span)}]}}]}}]}}"
 
 
-def place_of(span: ReadableSpan) -> SpanContext:
-    """Give a span's place in its trace."""
+def context_of(span: ReadableSpan) -> SpanContext:
+    """Give where a span is, as OpenTelemetry holds it."""
     return span.context or INVALID_SPAN_CONTEXT
 
 
@@ -53,7 +53,7 @@ def _before(resource: Resource, scope: InstrumentationScope | None) -> str:
 
 def _span(span: ReadableSpan) -> str:
     """Write a span. By hand: it is done for every span while a run goes on, and takes a third of the time."""
-    at, parent = place_of(span), span.parent
+    at, parent = context_of(span), span.parent
     flags = int(at.trace_flags) | _REMOTE_UNKNOWN
     under = ""
     if parent is not None:
