@@ -112,6 +112,8 @@ class Handover(SpanProcessor):
     def _forked(self) -> None:
         """Begin anew in a child, which has no threads, and whose parent hands over what waits."""
         self._waiting.clear()
+        self._turn = threading.Lock()
+        self._idle = True
         self._spool.forked()
         if not self._over.is_set():
             self._start()

@@ -85,6 +85,10 @@ class Segment:
         """Let go of the file; one in which nothing waits goes."""
         if not self.waiting:
             self.path.unlink(missing_ok=True)
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the file as it is; the lock stays with whoever else holds the file open, as after a fork."""
         os.close(self._handle)
 
 
@@ -98,6 +102,8 @@ class Spool:
         self._first = origin_line(origin)
         self._turn = threading.Lock()
         self._segments: list[Segment] = []
+        self._last: Segment | None = None
+        """The one of them that is written to."""
         self._made = 0
         self._elsewhere = 0
         self.not_kept = 0
@@ -143,20 +149,25 @@ class Spool:
         """Forget spans that a receiver has."""
         have = {span.row.span_id for span in spans}
         with self._turn:
-            current = self._segments[-1] if self._made else None
             for segment in list(self._segments):
                 segment.waiting -= have
                 if segment.waiting:
                     continue
-                if segment is current:
+                if segment is self._last:
                     segment.empty()
                 else:
                     self._segments.remove(segment)
                     segment.close()
 
     def forked(self) -> None:
-        """Be of use in a child, too: a thread that was left behind may have had its turn."""
-        self._turn = threading.Lock()
+        """Begin anew in a child: the files are its parent's, which has them sent and drops what is in them."""
+        self._turn = threading.Lock()  # a thread that was left behind may have had its turn
+        self._elsewhere += sum(map(_SIZE, self._segments))
+        for segment in self._segments:
+            segment.leave()
+        self._segments.clear()
+        self._last, self._made = None, 0
+        self._name = f"{self._name}-{os.getpid()}"
 
     def close(self) -> None:
         """Let go of all files; those in which spans wait stay for the next process."""
@@ -164,7 +175,7 @@ class Spool:
             for segment in self._segments:
                 segment.close()
             self._segments.clear()
-            self._made = 0
+            self._last = None
 
     def _current(self, more: int) -> Segment:
         """Give the file to write to.
@@ -175,15 +186,23 @@ class Spool:
         if self._elsewhere + sum(map(_SIZE, self._segments)) + more > MOST_BYTES:
             msg = "the spool is full"
             raise OSError(msg)
-        if not self._made or self._segments[-1].size > SEGMENT_BYTES:
+        if self._last is None or self._last.size > SEGMENT_BYTES:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._made += 1
-            segment = Segment.open(self._folder / f"{self._name}-{self._made:04d}{SUFFIX}", make=True)
+            segment = Segment.open(self._fresh(), make=True)
             if segment is None:
                 msg = "the spool's file is locked"
                 raise OSError(msg)
             self._segments.append(segment)
-        return self._segments[-1]
+            self._last = segment
+        return self._last
+
+    def _fresh(self) -> Path:
+        """Name a file that is not there: a child that died may have had the number of this one."""
+        while True:
+            self._made += 1
+            path = self._folder / f"{self._name}-{self._made:04d}{SUFFIX}"
+            if not path.exists():
+                return path
 
 
 def line_of(row: SpanRow) -> bytes:

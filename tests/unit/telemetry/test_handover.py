@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from planwarden.telemetry import ending
 from planwarden.telemetry import handover as module
 from planwarden.telemetry.handover import Handover
-from planwarden.telemetry.readable import read_finished
+from planwarden.telemetry.readable import Finished, read_finished
 from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.spool import Spool
 from traces_kit import an_origin, rows
@@ -155,7 +157,57 @@ def test_a_child_hands_over_its_own_spans_and_leaves_its_parents_alone(tmp_path:
         os._exit(0 if opened.behind.names == ["of the child"] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     opened.handover.shutdown()
-    assert on_disk(tmp_path) == ["of the child", "of the parent"]
+    assert on_disk(tmp_path) == ["of the parent", "of the child"]  # each in a file of its own
+
+
+@pytest.mark.requirement("TRC-15")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_child_whose_spans_were_received_leaves_what_its_parent_keeps(tmp_path: Path) -> None:
+    opened = Opened(tmp_path, delay_s=NEVER_S)
+    before, parents, childs, late = ended("before", "of the parent", "of the child", "late")
+    opened.spool.add([before])
+    opened.spool.received([Finished(an_origin(), before)])
+    told, tell = os.pipe()
+    turn = opened.spool._turn  # pyright: ignore[reportPrivateUsage]
+    turn.acquire()  # as a thread has it that is left behind
+    child = os.fork()
+    if child == 0:
+        signal.alarm(SOON_S)  # ends a child that waits for that thread
+        os.read(told, 1)  # the parent has kept a span meanwhile
+        opened.handover.add(childs)
+        opened.handover.force_flush()
+        mine = on_disk(tmp_path)
+        opened.spool.received([Finished(an_origin(), childs)])
+        opened.handover.shutdown()
+        opened.spool.close()
+        os._exit(0 if mine == ["of the parent", "of the child"] else 1)
+    turn.release()
+    opened.spool.add([parents])
+    os.write(tell, b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert on_disk(tmp_path) == ["of the parent"]
+    opened.spool.add([late])
+    assert on_disk(tmp_path) == ["of the parent", "late"]
+    opened.spool.close()
+    opened.handover.shutdown()
+    heir = Spool(tmp_path, "p2", an_origin())
+    assert [span.row.name for span in heir.take_over()] == ["of the parent", "late"]
+
+
+@pytest.mark.requirement("TRC-15")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_child_forked_after_the_end_keeps_its_spans_too(tmp_path: Path) -> None:
+    opened = Opened(tmp_path, delay_s=NEVER_S)
+    (childs,) = ended("of the child")
+    opened.handover.shutdown()
+    turn = opened.handover._turn  # pyright: ignore[reportPrivateUsage]
+    turn.acquire()  # as a thread has it that is left behind
+    child = os.fork()
+    if child == 0:
+        signal.alarm(SOON_S)  # ends a child that waits for that thread
+        opened.handover.add(childs)
+        os._exit(0 if on_disk(tmp_path) == ["of the child"] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.requirement("TRC-15")
