@@ -8,6 +8,7 @@ Files of processes that died are taken over by the next one, which a lock tells 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -64,8 +65,14 @@ class Segment:
         return cls(path, handle)
 
     def add(self, span_ids: Iterable[str], lines: bytes) -> None:
-        """Put spans on disk."""
-        os.write(self._handle, lines)
+        """Put spans on disk.
+
+        Raises:
+            OSError: not all of it could be written; nothing of it is there.
+        """
+        if os.write(self._handle, lines) < len(lines):
+            os.ftruncate(self._handle, self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += len(lines)
         self.waiting.update(span_ids)
 

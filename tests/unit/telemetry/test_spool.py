@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from pathlib import Path
 from typing import cast
 
@@ -77,6 +78,18 @@ def test_nothing_is_left_where_everything_was_received(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("TRC-9")
+def test_a_file_that_was_emptied_says_again_whose_its_spans_are(tmp_path: Path) -> None:
+    one, two = spans("one", "two")
+    spool = a_spool(tmp_path, "p1")
+    spool.add([one])
+    spool.received(sent(one))
+    spool.add([two])
+    spool.close()
+    (taken,) = a_spool(tmp_path, "p2").take_over()
+    assert (taken.row.name, taken.origin.resource.attributes["service.name"]) == ("two", "shop")
+
+
+@pytest.mark.requirement("TRC-9")
 def test_a_full_file_gets_a_successor_and_goes_when_all_in_it_was_received(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,8 +101,10 @@ def test_a_full_file_gets_a_successor_and_goes_when_all_in_it_was_received(
     assert files(tmp_path) == [f"p1-000{number}.spans.jsonl" for number in (1, 2, 3)]
     spool.received(sent(two, three))
     assert files(tmp_path) == ["p1-0001.spans.jsonl", "p1-0003.spans.jsonl"]
+    spool.add([three])
     spool.close()
-    assert files(tmp_path) == ["p1-0001.spans.jsonl"]
+    assert files(tmp_path) == ["p1-0001.spans.jsonl", "p1-0003.spans.jsonl"]
+    assert names(a_spool(tmp_path, "p2")) == ["one", "three"]
 
 
 @pytest.mark.requirement("TRC-15")
@@ -178,6 +193,24 @@ def test_a_full_spool_and_a_full_disk_are_counted_and_fail_nothing(
     nowhere = a_spool(tmp_path / "file" / "folder", "p1")
     nowhere.add([one])
     assert nowhere.not_kept == 1
+
+
+@pytest.mark.requirement("TRC-10")
+def test_what_was_written_in_part_is_taken_back_and_counted(tmp_path: Path) -> None:
+    one, two, three = spans("one", "two", "three")
+    spool = a_spool(tmp_path, "p1")
+    spool.add([one])
+    whole = (tmp_path / "p1-0001.spans.jsonl").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 20, hard))  # as a disk that is full behind it
+    try:
+        spool.add([two])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (spool.not_kept, (tmp_path / "p1-0001.spans.jsonl").stat().st_size) == (1, whole)
+    spool.add([three])
+    spool.close()
+    assert names(a_spool(tmp_path, "p2")) == ["one", "three"]
 
 
 @pytest.mark.requirement("TRC-9")
