@@ -126,6 +126,42 @@ def test_ending_hands_over_the_rest_and_what_comes_later_is_kept_too(tmp_path: P
     assert on_disk(tmp_path) == ["one", "late"]
 
 
+@pytest.mark.requirement("TRC-15")
+def test_an_end_while_a_span_comes_leaves_nobody_waiting_for_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Opened(tmp_path, delay_s=NEVER_S)
+    one, two, three = ended("one", "two", "three")
+    over = opened.handover._over  # pyright: ignore[reportPrivateUsage]
+    looked, here = over.is_set, threading.current_thread()
+
+    def then_ended() -> bool:
+        """Say that it goes on; then another thread ends it, before anything is made of the answer."""
+        if threading.current_thread() is not here:
+            return looked()
+        monkeypatch.setattr(over, "is_set", looked)
+        ending = threading.Thread(target=opened.handover.shutdown)
+        ending.start()
+        ending.join(SOON_S)
+        return False
+
+    monkeypatch.setattr(over, "is_set", then_ended)
+    for row in (one, two, three):
+        opened.handover.add(row)
+    assert over.is_set()
+    assert on_disk(tmp_path) == ["one", "two", "three"]
+
+
+@pytest.mark.requirement("TRC-15")
+def test_one_that_ended_is_not_kept_until_the_process_ends(tmp_path: Path) -> None:
+    opened = Opened(tmp_path, delay_s=NEVER_S)
+    gone = weakref.ref(opened.handover)
+    opened.handover.shutdown()
+    del opened
+    gc.collect()
+    assert gone() is None
+
+
 @pytest.mark.requirement("TRC-16")
 def test_spans_of_many_threads_are_each_handed_over_once(tmp_path: Path) -> None:
     opened = Opened(tmp_path, delay_s=0.0001)
