@@ -139,38 +139,6 @@ def test_a_file_that_cannot_be_made_is_no_reason_to_stop(tmp_path: Path) -> None
     assert (spool.not_kept, names(a_spool(tmp_path, "p2"))) == (1, ["two"])
 
 
-@pytest.mark.requirement("TRC-15")
-def test_a_child_with_the_number_of_one_that_died_leaves_the_other_ones_file_alone(tmp_path: Path) -> None:
-    one, two = spans("one", "two")
-    first, second = a_spool(tmp_path, "p1"), a_spool(tmp_path, "p1")
-    first.forked()
-    first.add([one])
-    first.close()
-    second.forked()
-    second.add([two])
-    second.received(sent(two))
-    second.close()
-    assert names(a_spool(tmp_path, "p2")) == ["one"]
-
-
-@pytest.mark.requirement("TRC-10")
-def test_a_file_that_cannot_be_made_is_no_reason_to_stop(tmp_path: Path) -> None:
-    one, two = spans("one", "two")
-    old = a_spool(tmp_path, "p0")
-    old.add([one])
-    old.close()
-    spool = a_spool(tmp_path, "p1")
-    (taken,) = spool.take_over()
-    (tmp_path / "p1-0001.spans.jsonl").symlink_to(tmp_path / "no" / "where")
-    spool.add([two])
-    assert spool.not_kept == 1
-    spool.received([taken])
-    assert files(tmp_path) == ["p1-0001.spans.jsonl"]
-    spool.add([two])
-    spool.close()
-    assert (spool.not_kept, names(a_spool(tmp_path, "p2"))) == (1, ["two"])
-
-
 @pytest.mark.requirement("TRC-10")
 def test_a_full_spool_and_a_full_disk_are_counted_and_fail_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
