@@ -15,10 +15,19 @@ from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 from opentelemetry.trace.span import Span
 
 from planwarden.telemetry.readable import Finished, readable
+from planwarden.telemetry.span import innermost
 from planwarden.telemetry.tracing import open_tracing
 from traces_kit import CALLER, a_provider, an_origin, otlp, rows
 
@@ -170,6 +179,36 @@ def test_what_is_said_after_the_end_is_not_heard_and_an_exception_is_what_it_is(
     told = {each.key: each.value.string_value for each in event.attributes}
     assert (told["exception.type"], told["exception.message"]) == ("ValueError", "hot")
     assert "ValueError: hot" in told["exception.stacktrace"]
+
+
+STATUS = st.tuples(st.sampled_from(StatusCode), st.one_of(st.none(), NAME), st.booleans())
+
+
+@pytest.mark.requirement("TRC-13")
+@given(st.lists(STATUS, max_size=4))
+def test_of_several_statuses_that_holds_which_the_sdk_keeps(said_of_it: list[Any]) -> None:
+    exporter, provider = InMemorySpanExporter(), a_provider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    traced = rows()
+    with traced.tracer.span("one", {}), provider.get_tracer("scope").start_as_current_span("one") as theirs:
+        for code, why, whole in said_of_it:
+            told = Status(code, why if code is StatusCode.ERROR else None)
+            for span in (theirs, innermost()):
+                assert isinstance(span, Span)
+                span.set_status(told) if whole else span.set_status(told.status_code, told.description)
+    (row,) = traced.rows
+    (expected,) = exporter.get_finished_spans()
+    assert (row.status, row.status_text) == (expected.status.status_code.value, expected.status.description)
+
+
+@pytest.mark.requirement("TRC-13")
+def test_a_status_that_says_nothing_leaves_a_failure_as_it_is() -> None:
+    traced = rows()
+    with traced.tracer.span("one", {}) as span:
+        span.fail("broken")
+        trace.get_current_span().set_status(StatusCode.UNSET)
+    (row,) = traced.rows
+    assert (row.status, row.status_text) == (StatusCode.ERROR.value, "broken")
 
 
 @pytest.mark.requirement("TRC-13")
