@@ -25,24 +25,37 @@ class CountedExporter(SpanExporter):
         self._failing = False
         self.delivered = 0
         self.failed = 0
+        self.not_shown = 0
+        """Spans that the exporter was not given: nothing that it reads could be made of them."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Deliver a batch; never raises."""
         finished = cast("Sequence[Finished]", spans)
+        shown = self._shown(finished)
         try:
-            result = self._inner.export([readable(span) for span in finished])
+            result = self._inner.export(shown) if shown else SpanExportResult.SUCCESS
             reason = "" if result is SpanExportResult.SUCCESS else "refused_or_unreachable"
         except Exception as error:  # noqa: BLE001 - whatever an exporter does must not reach a run
             result, reason = SpanExportResult.FAILURE, type(error).__name__
         if reason:
-            self.failed += len(spans)
+            self.failed += len(shown)
             if not self._failing:
-                log("warning", "traces_not_exported", spans=len(spans), reason=reason)
+                log("warning", "traces_not_exported", spans=len(shown), reason=reason)
         else:
-            self.delivered += len(spans)
+            self.delivered += len(shown)
             self._received(finished)
         self._failing = bool(reason)
         return result
+
+    def _shown(self, spans: Sequence[Finished]) -> Sequence[ReadableSpan]:
+        """Give spans as the exporter reads them; one of which nothing can be made costs itself only."""
+        shown: list[ReadableSpan] = []
+        for span in spans:
+            try:
+                shown.append(readable(span))
+            except Exception:  # noqa: BLE001 - as above
+                self.not_shown += 1
+        return shown
 
     def shutdown(self) -> None:
         """Shut the exporter down."""

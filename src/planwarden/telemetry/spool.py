@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
-from planwarden.telemetry.readable import Finished, Origin, origin_line, read_finished
+from planwarden.telemetry.readable import Finished, Origin, origin_line, plain, read_finished
 from planwarden.telemetry.span import SpanRow
 
 try:
@@ -95,7 +95,7 @@ class Segment:
         self.leave()
 
     def leave(self) -> None:
-        """Let go of the file as it is; the lock stays with whoever else holds the file open, as after a fork."""
+        """Let go of the file as it is; the lock stays with whoever else holds it open, as after a fork."""
         os.close(self._handle)
 
 
@@ -142,7 +142,7 @@ class Spool:
         for row in rows:
             try:
                 written[row.span_id] = line_of(row)
-            except Exception:  # noqa: BLE001 - whatever the `repr` of a program's value does costs this span only
+            except Exception:  # noqa: BLE001 - what cannot be written all the same costs this span only
                 self.not_kept += 1
         lines = b"".join(written.values())
         with self._turn:
@@ -167,7 +167,7 @@ class Spool:
                     segment.close()
 
     def forked(self) -> None:
-        """Begin anew in a child: the files are its parent's, which has them sent and drops what is in them."""
+        """Begin anew in a child: the files are its parent's, which has sent and drops what is in them."""
         self._turn = threading.Lock()  # a thread that was left behind may have had its turn
         self._elsewhere += sum(map(_SIZE, self._segments))
         for segment in self._segments:
@@ -216,5 +216,5 @@ def line_of(row: SpanRow) -> bytes:
     """Write a row as one line."""
     try:
         return to_json(tuple(row)) + b"\n"
-    except ValueError:  # half a surrogate pair, or what a program put in that JSON does not hold
-        return json.dumps(row, default=repr).encode() + b"\n"
+    except Exception:  # noqa: BLE001 - half a surrogate pair, or whatever a program put in does as it is written
+        return json.dumps(plain(row)).encode() + b"\n"

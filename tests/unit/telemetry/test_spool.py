@@ -5,20 +5,26 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from planwarden.contracts.tracing import Attributes
 from planwarden.telemetry import spool as module
+from planwarden.telemetry.exporters import CountedExporter
 from planwarden.telemetry.readable import Finished, OneResource, origin_line, read_finished, readable
 from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.spool import Spool
+from planwarden.telemetry.tracing import Tracing
 from traces_kit import CALLER, an_origin, rows
 
 
@@ -235,3 +241,67 @@ def test_what_json_or_utf_8_cannot_say_costs_no_span(tmp_path: Path) -> None:
         assert span.name == "half ?"
         assert dict(span.attributes or {}) == {"half": "?", "odd": "{1, 2}"}
     assert isinstance(taken.origin.resource, OneResource)
+
+
+class Broken:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+ITSELF: list[object] = []
+ITSELF.append(ITSELF)
+
+
+@pytest.mark.requirement("TRC-14")
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("odd", Broken(), {"odd": "<Broken>"}),
+        ("odd", [1, Broken()], {"odd": "<list>"}),
+        (5, "five", {"5": "five"}),
+        (Broken(), 1, {"<Broken>": 1}),
+        ("large", 2**63, {"large": str(2**63)}),
+        ("least", -(2**63), {"least": -(2**63)}),
+        ("itself", ITSELF, {"itself": "[[...]]"}),
+        ("cut", "half \ud800", {"cut": "half ?"}),
+    ],
+)
+def test_what_a_program_put_in_costs_neither_its_span_nor_another(
+    tmp_path: Path, key: Any, value: Any, told: dict[str, Any]
+) -> None:
+    traced, came = rows(), InMemorySpanExporter()
+    with traced.tracer.span("one", {}):
+        trace.get_current_span().set_attribute(key, value)
+        trace.get_current_span().add_event(key, {key: value}, cast("int", "noon"))
+        trace.get_current_span().set_status(StatusCode.ERROR, "half \ud800")
+    with traced.tracer.span("two", {}):
+        trace.get_current_span().update_name(key)
+    spool = a_spool(tmp_path, "p1")
+    exporter = CountedExporter(came, lambda _: None)
+    spool.add(traced.rows)
+    spool.close()
+    exporter.export(cast("Sequence[ReadableSpan]", sent(*traced.rows)))
+    exporter.export(cast("Sequence[ReadableSpan]", a_spool(tmp_path, "p2").take_over()))
+    assert (spool.not_kept, exporter.not_shown, exporter.delivered) == (0, 0, 4)
+    one, two, one_later, two_later = came.get_finished_spans()
+    assert two.name == two_later.name == next(iter(told))
+    for span in (one, one_later):
+        (event,) = span.events
+        assert dict(span.attributes or {}) == dict(event.attributes or {}) == told
+        assert (event.timestamp, span.status.description) == (span.end_time, "half ?")
+    (of_process,) = encode_spans([one, two]).resource_spans
+    assert len(of_process.scope_spans[0].spans) == 2
+
+
+@pytest.mark.requirement("TRC-14")
+def test_a_span_of_which_nothing_can_be_sent_is_counted_and_the_rest_of_its_batch_goes_on() -> None:
+    one, odd, three = spans("one", "odd", "three")
+    came, received = InMemorySpanExporter(), list[str]()
+    exporter = CountedExporter(came, lambda spans: received.extend(span.row.name for span in spans))
+    batch = sent(one, odd._replace(links=["nowhere"]), three)
+    exporter.export(cast("Sequence[ReadableSpan]", batch))
+    exporter.export(cast("Sequence[ReadableSpan]", batch[1:2]))
+    assert [span.name for span in came.get_finished_spans()] == ["one", "three"]
+    assert received == ["one", "odd", "three", "odd"]  # the spool has not to keep it for ever
+    assert (exporter.delivered, exporter.failed) == (2, 0)
+    assert Tracing(exporter=exporter).counts.not_kept == 2
