@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -42,6 +43,17 @@ class Written:
     @property
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
+class Seen(logging.Handler):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 @pytest.fixture
@@ -239,15 +251,7 @@ def test_a_line_looked_at_once_is_the_line_of_which_each_value_was_looked_at(
 
 @pytest.mark.requirement("LOG2-7")
 def test_whoever_listens_beside_ours_gets_the_same_line(quiet: None) -> None:
-    class Kept(logging.Handler):
-        def __init__(self) -> None:
-            super().__init__()
-            self.records: list[logging.LogRecord] = []
-
-        def emit(self, record: logging.LogRecord) -> None:
-            self.records.append(record)
-
-    first, kept = Written("json"), Kept()
+    first, kept = Written("json"), Seen()
     log("info", "run_ended", outcome="completed", code=None)
     logging.getLogger(LOGGER).addHandler(kept)
     log("warning", "step_failed", step_id="s1", code=None)
@@ -255,6 +259,63 @@ def test_whoever_listens_beside_ours_gets_the_same_line(quiet: None) -> None:
     assert [line["event"] for line in first.lines] == ["run_ended", "step_failed"]
     assert json.loads(record.getMessage()) == first.lines[1]
     assert (record.levelname, record.name) == ("WARNING", LOGGER)
+
+
+@pytest.mark.requirement("LOG2-7")
+def test_a_program_that_has_our_lines_passed_on_or_filtered_is_obeyed(quiet: None) -> None:
+    written = Written("json")  # here, for pytest listens too where a fixture made it
+    logger, above = logging.getLogger(LOGGER), Seen()
+    root = logging.getLogger()
+    root.addHandler(above)
+    logger.propagate = True
+    log("info", "run_started")
+    root.removeHandler(above)
+    logger.propagate = False
+    assert [json.loads(record.getMessage())["event"] for record in above.records] == ["run_started"]
+
+    def without_steps(record: logging.LogRecord) -> bool:
+        return "step_failed" not in record.getMessage()
+
+    for filtered in (logger, logger.handlers[-1]):
+        filtered.addFilter(without_steps)
+        log("warning", "step_failed")
+        log("info", "run_ended")
+        filtered.removeFilter(without_steps)
+    assert [line["event"] for line in written.lines] == ["run_started", "run_ended", "run_ended"]
+
+
+@pytest.mark.requirement("LOG2-7")
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_level_of_our_handler_holds(form: Form, quiet: None) -> None:
+    written = Written(form)
+    (ours,) = [
+        each for each in logging.getLogger(LOGGER).handlers if not isinstance(each, logging.NullHandler)
+    ]
+    for level in (logging.ERROR, logging.WARNING, logging.INFO):
+        ours.setLevel(level)
+        log("info", "run_ended", level_set=level)
+        log("warning", "step_failed", level_set=level)
+    told = re.findall(r"(run_ended|step_failed)|level_set\D+(\d+)", written.stream.getvalue())
+    assert ["".join(each) for each in told] == [
+        *("step_failed", str(logging.WARNING)),
+        *("run_ended", str(logging.INFO)),
+        *("step_failed", str(logging.INFO)),
+    ]
+
+
+@pytest.mark.requirement("LOG2-4")
+def test_an_exception_is_told_with_its_traceback_in_whatever_way_it_is_given(written: Written) -> None:
+    try:
+        raise ValueError("hot")  # noqa: TRY301 - it is to have a traceback
+    except ValueError as error:
+        for given in (True, error, sys.exc_info()):
+            log("warning", "step_failed", exc_info=given)
+    for nothing in (True, False, None, (None, None, None)):
+        log("warning", "step_failed", exc_info=nothing)
+    told = [line.get("exception", "") for line in written.lines]
+    assert all("Traceback" in each and each.endswith("ValueError: hot") for each in told[:3])
+    assert told[3:] == [""] * 4
+    assert not any("exc_info" in line for line in written.lines)
 
 
 @pytest.mark.requirement("LOG2-7")
