@@ -92,6 +92,25 @@ def test_time_alone_has_a_span_kept_first_and_then_sent_again_and_again(tmp_path
     opened.handover.shutdown()
 
 
+@pytest.mark.requirement("TRC-9")
+def test_a_span_that_comes_after_a_rest_is_kept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, rests = Opened(tmp_path, delay_s=0.001), threading.Semaphore(0)
+    called = opened.handover._called  # pyright: ignore[reportPrivateUsage]
+    sleep = called.wait
+
+    def rest(timeout: float | None = None) -> bool:
+        rests.release()
+        return sleep(timeout)
+
+    monkeypatch.setattr(called, "wait", rest)
+    for row in ended("one", "two"):
+        opened.handover.add(row)
+        assert opened.behind.came.acquire(timeout=SOON_S)
+        assert rests.acquire(timeout=SOON_S)
+    assert on_disk(tmp_path) == ["one", "two"]
+    opened.handover.shutdown()
+
+
 @pytest.mark.requirement("TRC-16")
 def test_adding_a_span_writes_nothing_until_somebody_asks(tmp_path: Path) -> None:
     opened = Opened(tmp_path, delay_s=NEVER_S)

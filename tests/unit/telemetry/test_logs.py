@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import string
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, get_args
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planwarden.contracts.plan import PlannedAgentStep
@@ -23,7 +24,7 @@ from planwarden.contracts.task import Task
 from planwarden.errors import ModelTimedOut, ToolFailed
 from planwarden.telemetry import logs as module
 from planwarden.telemetry.logs import LOGGER, Event, Form, bound, hide_secrets, log, write_log
-from planwarden.telemetry.redaction import Redaction
+from planwarden.telemetry.redaction import _LOOKS, _SECRET_NAME, Redaction  # pyright: ignore[reportPrivateUsage]
 from planwarden.testing.canned_tool import CannedTool
 from planwarden.testing.scripted_llm import FunctionLLM
 from planwarden.testing.stage import Stage, plan_of
@@ -217,8 +218,10 @@ def test_nobody_logs_past_the_one_place_that_hides_secrets() -> None:
     assert set(asked) <= allowed, asked
 
 
+PLAIN = string.ascii_letters + "_-."
+NAME = st.one_of(st.text(max_size=12), st.from_regex(_SECRET_NAME, alphabet=PLAIN))
 LINE = st.dictionaries(
-    st.text(max_size=12),
+    NAME,
     st.recursive(
         st.one_of(
             st.none(),
@@ -229,9 +232,7 @@ LINE = st.dictionaries(
                 ["Bearer abcdef12", "http://u:p@h/?k=1#f", "api_key=1234", "task-sk-1234567890123"]
             ),
         ),
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=9), inner, max_size=3)
-        ),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAME, inner, max_size=3)),
         max_leaves=5,
     ),
     max_size=4,
@@ -243,10 +244,33 @@ LINE = st.dictionaries(
 def test_a_line_looked_at_once_is_the_line_of_which_each_value_was_looked_at(
     fields: dict[str, Any], secret: str
 ) -> None:
-    fields = {**fields, "planted": [secret] if len(fields) % 2 else "innocent", "password": None}
+    fields = {**fields, "planted": [secret] if len(fields) % 2 else "innocent"}
     redaction = Redaction([secret])
     value_by_value = {key: redaction.value(value, key) for key, value in fields.items()}
     assert redaction.suspected(json.dumps(fields)) or value_by_value == fields
+
+
+@pytest.mark.requirement("LOG2-6")
+@given(st.from_regex(_SECRET_NAME, alphabet=PLAIN), st.integers())
+@example("apikey", 1)
+@example("API_KEY", 1)
+@example("x-api-key", 1)
+@example("passwd", 1)
+@example("credential", 1)
+def test_a_line_with_a_name_that_says_what_it_is_is_looked_at_in_full(name: str, value: int) -> None:
+    redaction = Redaction()
+    assert redaction.value(value, name) != value
+    assert redaction.suspected(json.dumps({name: value}))
+
+
+@pytest.mark.requirement("LOG2-6")
+@given(
+    st.sampled_from([looks for looks, _ in _LOOKS]).flatmap(
+        lambda looks: st.from_regex(looks, alphabet=string.printable)
+    )
+)
+def test_a_line_with_what_looks_like_a_secret_is_looked_at_in_full(text: str) -> None:
+    assert Redaction().suspected(json.dumps({"said": text}))
 
 
 @pytest.mark.requirement("LOG2-7")
