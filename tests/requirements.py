@@ -367,7 +367,7 @@ REQUIREMENTS: dict[str, str] = {
     "TRC-9": "A finished span is on disk soon; what is there no crash loses: the next process sends it.",
     "TRC-10": "A receiver that fails, hangs or is away fails no run and holds none up; told once, counted.",
     "TRC-11": "Spans go to a file as OTLP in JSON, or to stderr, as soon as they end.",
-    "TRC-12": "Telemetry adds under 5 % to runs of no latency, and the benchmark says so or fails.",
+    "TRC-12": "The benchmark of telemetry sees every span arrive, says what each part adds, fails above 5 %.",
     "LOG2-1": "Every line of the log has the ids of its run and step, and of its span while traced.",
     "LOG2-2": "A known secret stands in no line, whatever the event and whoever writes it.",
     "LOG2-3": "What looks like a secret stands in no line: headers, parts of addresses, values so named.",

@@ -1,7 +1,7 @@
 """What is done before this process ends: when it exits, also of an exception, and when SIGTERM ends it.
 
 Nothing is done before a `kill -9`. SIGTERM is looked at only where nobody else does, and ends the process
-as ever.
+as ever; but Python looks at it in the main thread only, which may be in a long call of a library in C first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 
 LONGEST_S = 1.0
-"""How long SIGTERM is held up at most."""
+"""How long SIGTERM is held up at most, once Python looks at it."""
 
 _DUTIES: list[Callable[[], object]] = []
 

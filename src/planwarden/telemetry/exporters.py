@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from planwarden.telemetry.logs import log
-from planwarden.telemetry.otlp_json import OtlpLines, place_of
+from planwarden.telemetry.otlp_json import OtlpLines, context_of
 from planwarden.telemetry.readable import Finished, readable
 
 
@@ -25,24 +25,37 @@ class CountedExporter(SpanExporter):
         self._failing = False
         self.delivered = 0
         self.failed = 0
+        self.not_shown = 0
+        """Spans that the exporter was not given: nothing that it reads could be made of them."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Deliver a batch; never raises."""
         finished = cast("Sequence[Finished]", spans)
+        shown = self._shown(finished)
         try:
-            result = self._inner.export([readable(span) for span in finished])
+            result = self._inner.export(shown) if shown else SpanExportResult.SUCCESS
             reason = "" if result is SpanExportResult.SUCCESS else "refused_or_unreachable"
         except Exception as error:  # noqa: BLE001 - whatever an exporter does must not reach a run
             result, reason = SpanExportResult.FAILURE, type(error).__name__
         if reason:
-            self.failed += len(spans)
+            self.failed += len(shown)
             if not self._failing:
-                log("warning", "traces_not_exported", spans=len(spans), reason=reason)
+                log("warning", "traces_not_exported", spans=len(shown), reason=reason)
         else:
-            self.delivered += len(spans)
+            self.delivered += len(shown)
             self._received(finished)
         self._failing = bool(reason)
         return result
+
+    def _shown(self, spans: Sequence[Finished]) -> Sequence[ReadableSpan]:
+        """Give spans as the exporter reads them; one of which nothing can be made costs itself only."""
+        shown: list[ReadableSpan] = []
+        for span in spans:
+            try:
+                shown.append(readable(span))
+            except Exception:  # noqa: BLE001 - as above
+                self.not_shown += 1
+        return shown
 
     def shutdown(self) -> None:
         """Shut the exporter down."""
@@ -96,7 +109,7 @@ class StreamExporter(SpanExporter):
 def _for_people(span: ReadableSpan) -> str:
     milliseconds = ((span.end_time or 0) - (span.start_time or 0)) / 1e6
     parent = f"{span.parent.span_id:016x}" if span.parent else "-"
-    at = place_of(span)
+    at = context_of(span)
     place = f"{at.trace_id:032x} {at.span_id:016x} in {parent}"
     attributes = " ".join(f"{name}={value!r}" for name, value in sorted((span.attributes or {}).items()))
     return f"span {place}  {span.name}  {milliseconds:.1f} ms  {span.status.status_code.name}  {attributes}"

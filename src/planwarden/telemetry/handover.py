@@ -91,11 +91,11 @@ class Handover(SpanProcessor):
         self._thread.start()
 
     def _wake(self) -> None:
+        self._idle = False  # first: whoever ends it meanwhile sets it again
+        self._called.set()
         if self._over.is_set():
+            self._idle = True
             self.hand_over()
-        else:
-            self._idle = False
-            self._called.set()
 
     def _work(self) -> None:
         while not self._over.is_set():
@@ -105,13 +105,14 @@ class Handover(SpanProcessor):
                 if self.hand_over():
                     continue
                 self._idle = True
-                if not self._waiting:
+                if not self._waiting:  # else one came in between, which may have seen that it was not
                     break
-                self._idle = False  # one came in between, which may have seen that it was not
 
     def _forked(self) -> None:
         """Begin anew in a child, which has no threads, and whose parent hands over what waits."""
         self._waiting.clear()
+        self._turn = threading.Lock()
+        self._idle = True
         self._spool.forked()
         if not self._over.is_set():
             self._start()

@@ -68,7 +68,7 @@ def bound(**ids: str) -> AbstractContextManager[None]:
 
 
 def log(level: Level, event: Event, **fields: object) -> None:
-    """Write one line; an exception in `exc_info` is told with its traceback."""
+    """Write a line; of `exc_info`, an exception or True for the one being handled, with its traceback."""
     number = logging.WARNING if level == "warning" else logging.INFO
     if _LOGGER.isEnabledFor(number):
         _send(number, *_line(_in_order(level, event, fields)))
@@ -132,7 +132,8 @@ def _send(number: int, line: str, event: EventDict | None) -> None:
     listening = [each for each in _LOGGER.handlers if not isinstance(each, logging.NullHandler)]
     ours = listening[0] if len(listening) == 1 and not _LOGGER.propagate and not _LOGGER.filters else None
     if isinstance(ours, _Lines) and isinstance(ours.formatter, _Json) and not ours.filters:
-        ours.put(line)
+        if number >= ours.level:
+            ours.put(line)
     else:
         _LOGGER.handle(_record(number, line, event))
 
@@ -166,10 +167,11 @@ def _in_order(level: Level, event: Event, fields: EventDict) -> EventDict:
 
 def _line(event: EventDict) -> tuple[str, EventDict | None]:
     """Write an event as a line without secrets; one that would hold one all the same says only so."""
-    with suppress(TypeError, ValueError):  # it holds what JSON does not, such as an exception
-        line = _as_json(event)
-        if not SECRETS.suspected(line):
-            return line, event
+    if "exc_info" not in event:
+        with suppress(TypeError, ValueError):  # it holds what JSON does not, such as an exception
+            line = _as_json(event)
+            if not SECRETS.suspected(line):
+                return line, event
     told = format_exc_info(None, "", event)
     shown = {key: SECRETS.value(value, key) for key, value in told.items()}
     line = _as_json(shown)

@@ -20,6 +20,8 @@ from planwarden.telemetry.span import SpanRow
 _KINDS = {kind.value: kind for kind in SpanKind}
 _CODES = {code.value: code for code in StatusCode}
 _OK = Status()
+_LEAST = -(2**63)
+"""The smallest whole number of OTLP."""
 _SAMPLED = SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 T = TypeVar("T")
 
@@ -71,10 +73,22 @@ def readable(span: Finished) -> ReadableSpan:
         events=_events(row, limits) if row.events else (),
         links=_links(row, limits) if row.links else (),
         kind=_KINDS[row.kind],
-        status=Status(_CODES[row.status], row.status_text) if row.status else _OK,
+        status=Status(_CODES[row.status], _text(row.status_text or "") or None) if row.status else _OK,
         start_time=row.started,
         end_time=row.ended,
         instrumentation_scope=origin.scope,
+    )
+
+
+def plain(row: SpanRow) -> SpanRow:
+    """Give a row in which whatever a program put there is what a receiver will be told: it is JSON."""
+    return row._replace(
+        name=_text(row.name),
+        status_text=None if row.status_text is None else _text(row.status_text),
+        attributes=_within(row.attributes, None, None),
+        events=[
+            (_text(name), _when(at, row.ended), _within(held, None, None)) for name, at, held in row.events
+        ],
     )
 
 
@@ -138,7 +152,10 @@ def _links(row: SpanRow, limits: SpanLimits) -> Sequence[Link]:
 
 def _events(row: SpanRow, limits: SpanLimits) -> Sequence[Event]:
     most, longest = limits.max_event_attributes, limits.max_attribute_length
-    events = [Event(_text(name), _within(held, most, longest), at) for name, at, held in row.events]
+    events = [
+        Event(_text(name), _within(held, most, longest), _when(at, row.ended))
+        for name, at, held in row.events
+    ]
     return _last(events, limits.max_events)
 
 
@@ -157,18 +174,38 @@ def _within(attributes: Mapping[str, Any], most: int | None, longest: int | None
 
 
 def _said(value: object, longest: int | None) -> Any:  # noqa: ANN401 - whatever an attribute holds
+    """Give a value as OTLP can say it; one that cannot even be shown costs itself only."""
+    try:
+        return _known(value, longest)
+    except Exception:  # noqa: BLE001 - whatever a program's value does, such as to hold itself
+        return _text(value)[:longest]
+
+
+def _known(value: object, longest: int | None) -> Any:  # noqa: ANN401 - whatever an attribute holds
     match value:
         case str():
-            text = _text(value)
-            return text if longest is None else text[:longest]
-        case bool() | int() | float():
+            return _text(value)[:longest]
+        case bool() | float():
+            return value
+        case int() if _LEAST <= value < -_LEAST:
             return value
         case list() | tuple():
-            return tuple(_said(each, longest) for each in cast("Sequence[object]", value) if each is not None)
+            return tuple(
+                _known(each, longest) for each in cast("Sequence[object]", value) if each is not None
+            )
         case _:
-            return _said(repr(value), longest)
+            return _text(repr(value))[:longest]
 
 
-def _text(text: str) -> str:
+def _when(at: object, ended: int) -> int:
+    """Give when an event was; what is no time is taken for the end of its span."""
+    return at if isinstance(at, int) and 0 <= at < -2 * _LEAST else ended
+
+
+def _text(value: object) -> str:
     """Give a text as UTF-8 can say it: half a surrogate pair would have the whole batch refused."""
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # noqa: BLE001 - whatever its `str` does
+        text = f"<{type(value).__qualname__}>"
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -29,6 +29,7 @@ from planwarden.contracts.tracing import Attributes, Span, failure_code
 
 _OURS = create_key("planwarden-span")
 _ERROR = StatusCode.ERROR.value
+_WELL = StatusCode.OK.value
 
 
 class SpanRow(NamedTuple):
@@ -213,9 +214,9 @@ class TracedSpan(ApiSpan):
             self._name = name
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        """Say how it went."""
-        if not self._ended:
-            whole = status if isinstance(status, Status) else Status(status, description)
+        """Say how it went; as in the SDK, UNSET changes nothing and nothing changes OK."""
+        whole = status if isinstance(status, Status) else Status(status, description)
+        if not self._ended and whole.status_code is not StatusCode.UNSET and self._status[0] != _WELL:
             self._status = (whole.status_code.value, whole.description)
 
     def record_exception(

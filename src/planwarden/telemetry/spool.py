@@ -8,6 +8,7 @@ Files of processes that died are taken over by the next one, which a lock tells 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
-from planwarden.telemetry.readable import Finished, Origin, origin_line, read_finished
+from planwarden.telemetry.readable import Finished, Origin, origin_line, plain, read_finished
 from planwarden.telemetry.span import SpanRow
 
 try:
@@ -64,8 +65,14 @@ class Segment:
         return cls(path, handle)
 
     def add(self, span_ids: Iterable[str], lines: bytes) -> None:
-        """Put spans on disk."""
-        os.write(self._handle, lines)
+        """Put spans on disk.
+
+        Raises:
+            OSError: not all of it could be written; nothing of it is there.
+        """
+        if os.write(self._handle, lines) < len(lines):
+            os.ftruncate(self._handle, self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += len(lines)
         self.waiting.update(span_ids)
 
@@ -85,6 +92,10 @@ class Segment:
         """Let go of the file; one in which nothing waits goes."""
         if not self.waiting:
             self.path.unlink(missing_ok=True)
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the file as it is; the lock stays with whoever else holds it open, as after a fork."""
         os.close(self._handle)
 
 
@@ -98,6 +109,8 @@ class Spool:
         self._first = origin_line(origin)
         self._turn = threading.Lock()
         self._segments: list[Segment] = []
+        self._last: Segment | None = None
+        """The one of them that is written to."""
         self._made = 0
         self._elsewhere = 0
         self.not_kept = 0
@@ -129,7 +142,7 @@ class Spool:
         for row in rows:
             try:
                 written[row.span_id] = line_of(row)
-            except Exception:  # noqa: BLE001 - whatever the `repr` of a program's value does costs this span only
+            except Exception:  # noqa: BLE001 - what cannot be written all the same costs this span only
                 self.not_kept += 1
         lines = b"".join(written.values())
         with self._turn:
@@ -143,20 +156,25 @@ class Spool:
         """Forget spans that a receiver has."""
         have = {span.row.span_id for span in spans}
         with self._turn:
-            current = self._segments[-1] if self._made else None
             for segment in list(self._segments):
                 segment.waiting -= have
                 if segment.waiting:
                     continue
-                if segment is current:
+                if segment is self._last:
                     segment.empty()
                 else:
                     self._segments.remove(segment)
                     segment.close()
 
     def forked(self) -> None:
-        """Be of use in a child, too: a thread that was left behind may have had its turn."""
-        self._turn = threading.Lock()
+        """Begin anew in a child: the files are its parent's, which has sent and drops what is in them."""
+        self._turn = threading.Lock()  # a thread that was left behind may have had its turn
+        self._elsewhere += sum(map(_SIZE, self._segments))
+        for segment in self._segments:
+            segment.leave()
+        self._segments.clear()
+        self._last, self._made = None, 0
+        self._name = f"{self._name}-{os.getpid()}"
 
     def close(self) -> None:
         """Let go of all files; those in which spans wait stay for the next process."""
@@ -164,7 +182,7 @@ class Spool:
             for segment in self._segments:
                 segment.close()
             self._segments.clear()
-            self._made = 0
+            self._last = None
 
     def _current(self, more: int) -> Segment:
         """Give the file to write to.
@@ -175,20 +193,28 @@ class Spool:
         if self._elsewhere + sum(map(_SIZE, self._segments)) + more > MOST_BYTES:
             msg = "the spool is full"
             raise OSError(msg)
-        if not self._made or self._segments[-1].size > SEGMENT_BYTES:
+        if self._last is None or self._last.size > SEGMENT_BYTES:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._made += 1
-            segment = Segment.open(self._folder / f"{self._name}-{self._made:04d}{SUFFIX}", make=True)
+            segment = Segment.open(self._fresh(), make=True)
             if segment is None:
                 msg = "the spool's file is locked"
                 raise OSError(msg)
             self._segments.append(segment)
-        return self._segments[-1]
+            self._last = segment
+        return self._last
+
+    def _fresh(self) -> Path:
+        """Name a file that is not there: a child that died may have had the number of this one."""
+        while True:
+            self._made += 1
+            path = self._folder / f"{self._name}-{self._made:04d}{SUFFIX}"
+            if not path.exists():
+                return path
 
 
 def line_of(row: SpanRow) -> bytes:
     """Write a row as one line."""
     try:
         return to_json(tuple(row)) + b"\n"
-    except ValueError:  # half a surrogate pair, or what a program put in that JSON does not hold
-        return json.dumps(row, default=repr).encode() + b"\n"
+    except Exception:  # noqa: BLE001 - half a surrogate pair, or whatever a program put in does as it is written
+        return json.dumps(plain(row)).encode() + b"\n"

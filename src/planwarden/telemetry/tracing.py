@@ -32,7 +32,7 @@ class Counts:
     failed: int = 0
     """Spans in attempts that failed; a span can be in several, and may have been delivered in the end."""
     not_kept: int = 0
-    """Spans that the spool did not take: they were in memory only."""
+    """Spans that the spool did not take: they were in memory only; and those of which nothing can be sent."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +59,8 @@ class Tracing:
         return Counts(
             delivered=self.exporter.delivered if self.exporter else 0,
             failed=self.exporter.failed if self.exporter else 0,
-            not_kept=self.spool.not_kept if self.spool else 0,
+            not_kept=(self.spool.not_kept if self.spool else 0)
+            + (self.exporter.not_shown if self.exporter else 0),
         )
 
     def close(self) -> None:

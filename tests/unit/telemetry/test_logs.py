@@ -7,13 +7,15 @@ import io
 import json
 import logging
 import re
+import string
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planwarden.contracts.plan import PlannedAgentStep
@@ -22,7 +24,7 @@ from planwarden.contracts.task import Task
 from planwarden.errors import ModelTimedOut, ToolFailed
 from planwarden.telemetry import logs as module
 from planwarden.telemetry.logs import LOGGER, Event, Form, bound, hide_secrets, log, write_log
-from planwarden.telemetry.redaction import Redaction
+from planwarden.telemetry.redaction import _LOOKS, _SECRET_NAME, Redaction  # pyright: ignore[reportPrivateUsage]
 from planwarden.testing.canned_tool import CannedTool
 from planwarden.testing.scripted_llm import FunctionLLM
 from planwarden.testing.stage import Stage, plan_of
@@ -42,6 +44,17 @@ class Written:
     @property
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
+class Seen(logging.Handler):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 @pytest.fixture
@@ -205,8 +218,10 @@ def test_nobody_logs_past_the_one_place_that_hides_secrets() -> None:
     assert set(asked) <= allowed, asked
 
 
+PLAIN = string.ascii_letters + "_-."
+NAME = st.one_of(st.text(max_size=12), st.from_regex(_SECRET_NAME, alphabet=PLAIN))
 LINE = st.dictionaries(
-    st.text(max_size=12),
+    NAME,
     st.recursive(
         st.one_of(
             st.none(),
@@ -217,9 +232,7 @@ LINE = st.dictionaries(
                 ["Bearer abcdef12", "http://u:p@h/?k=1#f", "api_key=1234", "task-sk-1234567890123"]
             ),
         ),
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=9), inner, max_size=3)
-        ),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAME, inner, max_size=3)),
         max_leaves=5,
     ),
     max_size=4,
@@ -231,23 +244,38 @@ LINE = st.dictionaries(
 def test_a_line_looked_at_once_is_the_line_of_which_each_value_was_looked_at(
     fields: dict[str, Any], secret: str
 ) -> None:
-    fields = {**fields, "planted": [secret] if len(fields) % 2 else "innocent", "password": None}
+    fields = {**fields, "planted": [secret] if len(fields) % 2 else "innocent"}
     redaction = Redaction([secret])
     value_by_value = {key: redaction.value(value, key) for key, value in fields.items()}
     assert redaction.suspected(json.dumps(fields)) or value_by_value == fields
 
 
+@pytest.mark.requirement("LOG2-6")
+@given(st.from_regex(_SECRET_NAME, alphabet=PLAIN), st.integers())
+@example("apikey", 1)
+@example("API_KEY", 1)
+@example("x-api-key", 1)
+@example("passwd", 1)
+@example("credential", 1)
+def test_a_line_with_a_name_that_says_what_it_is_is_looked_at_in_full(name: str, value: int) -> None:
+    redaction = Redaction()
+    assert redaction.value(value, name) != value
+    assert redaction.suspected(json.dumps({name: value}))
+
+
+@pytest.mark.requirement("LOG2-6")
+@given(
+    st.sampled_from([looks for looks, _ in _LOOKS]).flatmap(
+        lambda looks: st.from_regex(looks, alphabet=string.printable)
+    )
+)
+def test_a_line_with_what_looks_like_a_secret_is_looked_at_in_full(text: str) -> None:
+    assert Redaction().suspected(json.dumps({"said": text}))
+
+
 @pytest.mark.requirement("LOG2-7")
 def test_whoever_listens_beside_ours_gets_the_same_line(quiet: None) -> None:
-    class Kept(logging.Handler):
-        def __init__(self) -> None:
-            super().__init__()
-            self.records: list[logging.LogRecord] = []
-
-        def emit(self, record: logging.LogRecord) -> None:
-            self.records.append(record)
-
-    first, kept = Written("json"), Kept()
+    first, kept = Written("json"), Seen()
     log("info", "run_ended", outcome="completed", code=None)
     logging.getLogger(LOGGER).addHandler(kept)
     log("warning", "step_failed", step_id="s1", code=None)
@@ -255,6 +283,63 @@ def test_whoever_listens_beside_ours_gets_the_same_line(quiet: None) -> None:
     assert [line["event"] for line in first.lines] == ["run_ended", "step_failed"]
     assert json.loads(record.getMessage()) == first.lines[1]
     assert (record.levelname, record.name) == ("WARNING", LOGGER)
+
+
+@pytest.mark.requirement("LOG2-7")
+def test_a_program_that_has_our_lines_passed_on_or_filtered_is_obeyed(quiet: None) -> None:
+    written = Written("json")  # here, for pytest listens too where a fixture made it
+    logger, above = logging.getLogger(LOGGER), Seen()
+    root = logging.getLogger()
+    root.addHandler(above)
+    logger.propagate = True
+    log("info", "run_started")
+    root.removeHandler(above)
+    logger.propagate = False
+    assert [json.loads(record.getMessage())["event"] for record in above.records] == ["run_started"]
+
+    def without_steps(record: logging.LogRecord) -> bool:
+        return "step_failed" not in record.getMessage()
+
+    for filtered in (logger, logger.handlers[-1]):
+        filtered.addFilter(without_steps)
+        log("warning", "step_failed")
+        log("info", "run_ended")
+        filtered.removeFilter(without_steps)
+    assert [line["event"] for line in written.lines] == ["run_started", "run_ended", "run_ended"]
+
+
+@pytest.mark.requirement("LOG2-7")
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_level_of_our_handler_holds(form: Form, quiet: None) -> None:
+    written = Written(form)
+    (ours,) = [
+        each for each in logging.getLogger(LOGGER).handlers if not isinstance(each, logging.NullHandler)
+    ]
+    for level in (logging.ERROR, logging.WARNING, logging.INFO):
+        ours.setLevel(level)
+        log("info", "run_ended", level_set=level)
+        log("warning", "step_failed", level_set=level)
+    told = re.findall(r"(run_ended|step_failed)|level_set\D+(\d+)", written.stream.getvalue())
+    assert ["".join(each) for each in told] == [
+        *("step_failed", str(logging.WARNING)),
+        *("run_ended", str(logging.INFO)),
+        *("step_failed", str(logging.INFO)),
+    ]
+
+
+@pytest.mark.requirement("LOG2-4")
+def test_an_exception_is_told_with_its_traceback_in_whatever_way_it_is_given(written: Written) -> None:
+    try:
+        raise ValueError("hot")  # noqa: TRY301 - it is to have a traceback
+    except ValueError as error:
+        for given in (True, error, sys.exc_info()):
+            log("warning", "step_failed", exc_info=given)
+    for nothing in (True, False, None, (None, None, None)):
+        log("warning", "step_failed", exc_info=nothing)
+    told = [line.get("exception", "") for line in written.lines]
+    assert all("Traceback" in each and each.endswith("ValueError: hot") for each in told[:3])
+    assert told[3:] == [""] * 4
+    assert not any("exc_info" in line for line in written.lines)
 
 
 @pytest.mark.requirement("LOG2-7")
