@@ -258,6 +258,7 @@ class Arm:
             finally:
                 logger.handlers[:] = before
                 logger.setLevel(logging.NOTSET)
+                logger.propagate = True
 
 
 def fetched(address: str) -> bytes:

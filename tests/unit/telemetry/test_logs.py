@@ -57,13 +57,20 @@ class Seen(logging.Handler):
         self.records.append(record)
 
 
+def as_loaded() -> None:
+    """Set the logger as it is at first; pytest listens too where it does not pass its lines on."""
+    logger = logging.getLogger(LOGGER)
+    logger.handlers[:] = [each for each in logger.handlers if isinstance(each, logging.NullHandler)]
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
+
+
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Leave the logger as it was found."""
-    logger = logging.getLogger(LOGGER)
-    before = (list(logger.handlers), logger.level, logger.propagate)
+    """Find the logger as it is when nobody has asked for anything, and leave it so."""
+    as_loaded()
     yield
-    logger.handlers[:], logger.level, logger.propagate = before
+    as_loaded()
 
 
 @pytest.fixture
