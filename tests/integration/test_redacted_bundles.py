@@ -33,7 +33,7 @@ from planwarden.contracts.facts import (
 )
 from planwarden.contracts.plan import PlanDecision, PlannedAgentStep
 from planwarden.contracts.task import Task
-from planwarden.contracts.value import canonical_json, digest, digest_bytes
+from planwarden.contracts.value import Json, canonical_json, digest, digest_bytes
 from planwarden.contracts.verdict import Allowed, NeedsApproval
 from planwarden.errors import BundleRejected
 from planwarden.journal.erasure import Selection
@@ -82,17 +82,17 @@ async def recorded(home: Path, run_id: str, facts: list[Fact]) -> Path:
     return home
 
 
-def started_as(**task: Any) -> Fact:
+def started_as(tenant: str = "red", conversation: str | None = None) -> Fact:
     """Begin as the other runs do, with another task."""
     started = begun("Look")[0]
     assert isinstance(started, RunStarted)
-    return started.model_copy(update={"task": Task(**{"prompt": "Look", "tenant": "red", **task})})
+    return started.model_copy(update={"task": Task(prompt="Look", tenant=tenant, conversation=conversation)})
 
 
 ASKED, ALLOWED = NeedsApproval(rule="ask", reason="it is sent"), Allowed(rule="own", reason="its own tool")
 
 
-def approved_call(call_id: str, arguments: dict[str, object]) -> list[Fact]:
+def approved_call(call_id: str, arguments: dict[str, Json]) -> list[Fact]:
     """Have a person approve a call, which then runs."""
     call = ToolCall(id=call_id, step="s1", tool="look", role="primary", arguments=arguments)
     return [
@@ -254,7 +254,7 @@ async def test_a_redacted_bundle_is_not_imported_and_nothing_of_it_is_taken_in(
 async def test_no_digest_by_which_a_guess_at_what_is_withheld_could_be_tested_is_left(
     home: Path, tmp_path: Path, kind: RedactionKind
 ) -> None:
-    told = {"to": MAIL}
+    told: dict[str, Json] = {"to": MAIL}
     plan = plan_of(PlannedAgentStep(id="s1", agent="worker", tools=("look",), reason=f"{MAIL} wants it"))
     facts = [
         started_as(),

@@ -24,13 +24,17 @@ from planwarden.testing.scripted_llm import FunctionLLM
 pytestmark = pytest.mark.requirement("GAP-4")
 
 
+def nobody(_asked: Asked) -> None:
+    """Hear of each task and say nothing."""
+
+
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Asked, ...]:
     """Ask about tasks without hearing anything: each is planned by the prior alone."""
     tasks = evenly(shipped_tasks(shipped_world(tmp_path_factory.mktemp("state"))), FEWEST)
     planner = make_planner(PlannerModel(reasons="catalog"), FunctionLLM(lambda _: "\x00"))
     try:
-        return anyio.run(ask_all, tasks, planner, (), lambda _: None)
+        return anyio.run(ask_all, tasks, planner, (), nobody)
     finally:
         planner.close()
 
