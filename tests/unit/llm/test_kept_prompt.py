@@ -51,9 +51,7 @@ class Reader:
         if self.strict and any(a == b for a, b in pairwise(roles)):
             raise RuntimeError("Conversation roles must alternate user/assistant/user/assistant/...")
         words = [
-            word
-            for each in messages
-            for word in ("<", each["role"], "/", *each["content"].split(), ">")
+            word for each in messages for word in ("<", each["role"], "/", *each["content"].split(), ">")
         ]
         if body.get("add_generation_prompt", True):
             words += ["<", "assistant", "/"]
