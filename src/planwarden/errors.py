@@ -45,6 +45,11 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 
+def installing(extra: str) -> str:
+    """Say in a remedy how an extra is installed: Planwarden is on no package index, so from where it came."""
+    return f"`pip install '.[{extra}]'` in a checkout of the repository"
+
+
 class PlanwardenError(Exception):
     """What happened and where (`message`), and what to do about it (`remedy`)."""
 

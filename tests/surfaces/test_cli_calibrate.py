@@ -139,7 +139,7 @@ def test_what_is_missing_is_said_before_anything_is_asked(
     cli("calibrate", "--tasks", str(tmp_path / "none.jsonl"), "--json").error(2, "data_rejected")
     monkeypatch.setattr(diagrams, "find_spec", no_spec)
     refused = cli("calibrate", "--tasks", tasks(tmp_path, 2), "--out", str(tmp_path), "--json")
-    assert "planwarden[plots]" in refused.error(2, "configuration_error")["remedy"]
+    assert "`pip install '.[plots]'` in a checkout" in refused.error(2, "configuration_error")["remedy"]
     assert mind.server.bodies == []
 
 

@@ -136,7 +136,7 @@ def test_without_the_library_the_error_says_what_to_install(
     monkeypatch.delattr("planwarden.telemetry.pipeline", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)
     told = cli("run", TASK, "--json").error(2, "settings_rejected")
-    assert "pip install 'planwarden[telemetry]'" in told["remedy"]
+    assert "`pip install '.[telemetry]'` in a checkout" in told["remedy"]
     monkeypatch.setenv("TELEMETRY__TRACES", "off")
     assert cli("run", TASK, "--json").code == 0
 

@@ -45,4 +45,4 @@ def test_without_the_libraries_the_command_says_what_installs_them(
     told = cli("tune", "planner", "--data", tasks(tmp_path, 200), "--json")
     assert told.code == 2
     assert "Tuning needs gguf" in told.json["error"]["message"]
-    assert "planwarden[tune]" in told.json["error"]["remedy"]
+    assert "`pip install '.[tune]'` in a checkout" in told.json["error"]["remedy"]

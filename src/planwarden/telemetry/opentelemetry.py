@@ -1,4 +1,4 @@
-"""The tracing port: spans that OpenTelemetry understands. It is installed with `planwarden[telemetry]`."""
+"""The tracing port: spans that OpenTelemetry understands. It comes with the extra `telemetry`."""
 
 from __future__ import annotations
 

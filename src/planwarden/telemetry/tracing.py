@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from planwarden.contracts.tracing import NO_TRACES, Tracer
-from planwarden.errors import SettingsRejected
+from planwarden.errors import SettingsRejected, installing
 
 if TYPE_CHECKING:  # an optional dependency, and a tenth of a second of imports
     from opentelemetry.sdk.trace import TracerProvider
@@ -21,7 +21,7 @@ Destination = Literal["off", "otlp", "console", "file"]
 NAME = "planwarden"
 CLOSE_S = 2.0
 """How long closing waits for a receiver; what it has not taken by then stays in the spool."""
-REMEDY = "Run `pip install 'planwarden[telemetry]'`, or set TELEMETRY__TRACES=off."
+REMEDY = f"Run {installing('telemetry')}, or set TELEMETRY__TRACES=off."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from planwarden.errors import SettingsRejected
+from planwarden.errors import SettingsRejected, installing
 
 
 def library(name: str) -> Any:  # noqa: ANN401 - these libraries are not installed where types are checked
@@ -19,5 +19,5 @@ def library(name: str) -> Any:  # noqa: ANN401 - these libraries are not install
     except ImportError as error:
         raise SettingsRejected(
             f"Tuning needs {name.partition('.')[0]}, which is not installed ({error}).",
-            remedy="Run `pip install 'planwarden[tune]'`; running Planwarden needs none of it.",
+            remedy=f"Run {installing('tune')}; running Planwarden needs none of it.",
         ) from error

@@ -53,7 +53,7 @@ def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(diagrams, "find_spec", no_spec)
     with pytest.raises(ConfigurationError) as refused:
         write_diagrams(tmp_path, DRAWN)
-    assert "planwarden[plots]" in refused.value.remedy
+    assert "`pip install '.[plots]'` in a checkout" in refused.value.remedy
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:

@@ -236,4 +236,4 @@ def test_a_missing_library_is_refused_with_the_command_that_installs_it(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SettingsRejected, match="not installed") as refused:
         opened("openai-chat:gpt-5-mini", api_key=KEY)
-    assert refused.value.remedy == "Run `pip install 'planwarden[providers]'`."
+    assert refused.value.remedy == "Run `pip install '.[providers]'` in a checkout of the repository."

@@ -165,6 +165,45 @@ def test_a_reply_that_ollama_ends_because_the_model_repeats_itself_is_not_asked_
     assert ("over and over" in ended.value.message) == (error is ReplyIncomplete)
 
 
+def ended_without_a_mark(*parts: dict[str, object]) -> ReplyIncomplete:
+    stream = ChatStream(request=REQUEST, model="m", num_ctx=2048)
+    for part in parts:
+        stream.take(json.dumps({"message": {"content": "", **part}, "done": False}).encode())
+    with pytest.raises(ReplyIncomplete) as ended:
+        stream.reply(latency_s=0)
+    return ended.value
+
+
+@pytest.mark.requirement("LLM-46")
+def test_thirty_equal_parts_are_a_loop_and_one_fewer_are_a_broken_reply() -> None:
+    whole = ended_without_a_mark({"content": "one"}, *[{"content": " the"}] * 30)
+    short = ended_without_a_mark({"content": "one"}, *[{"content": " the"}] * 29)
+    assert (type(whole), type(short)) == (ReplyIncomplete, ReplyBroken)
+    since = ended_without_a_mark(*[{"content": " the"}] * 30, {"content": "end"})
+    assert type(since) is ReplyBroken  # it had gone on
+
+
+@pytest.mark.requirement("LLM-46")
+def test_a_model_that_thinks_is_not_taken_for_one_that_repeats_itself() -> None:
+    thought = ended_without_a_mark(*({"thinking": f"thought {place}"} for place in range(31)))
+    silent = ended_without_a_mark({"content": "a"}, *[{"content": ""}] * 31)
+    assert (type(thought), type(silent)) == (ReplyBroken, ReplyBroken)
+
+
+@pytest.mark.requirement("LLM-46")
+def test_a_model_that_thinks_the_same_over_and_over_is_not_asked_again() -> None:
+    ended = ended_without_a_mark(*[{"thinking": " wait"}, {"content": ""}] * 30)
+    assert type(ended) is ReplyIncomplete
+    assert "' wait' over and over" in ended.message
+
+
+@pytest.mark.requirement("LLM-46")
+def test_thinking_that_is_not_text_is_not_a_part_of_a_chat() -> None:
+    stream = ChatStream(request=REQUEST, model="m", num_ctx=2048)
+    with pytest.raises(ReplyInvalid, match="not a part of a chat"):
+        stream.take(b'{"message": {"content": "", "thinking": 7}, "done": false}')
+
+
 async def test_cancelling_hangs_up_so_that_the_server_can_stop() -> None:
     begun = asyncio.Event()
     stopped = asyncio.Event()

@@ -116,4 +116,4 @@ def test_training_goes_on_only_from_an_adapter_of_the_same_size() -> None:
 def test_a_missing_library_is_named_with_what_installs_it() -> None:
     with pytest.raises(SettingsRejected, match="Tuning needs no_such_library") as refused:
         library("no_such_library.part")
-    assert "planwarden[tune]" in refused.value.remedy
+    assert "`pip install '.[tune]'` in a checkout" in refused.value.remedy

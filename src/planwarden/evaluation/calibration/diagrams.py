@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from planwarden.errors import ConfigurationError, DataRejected
+from planwarden.errors import ConfigurationError, DataRejected, installing
 from planwarden.evaluation.calibration.sureness import Case, RiskPoint, Sureness, risk_coverage
 from planwarden.evaluation.intervals import SEED
 
@@ -49,7 +49,7 @@ def check_drawable() -> None:
     if find_spec("matplotlib") is None:
         raise ConfigurationError(
             "Diagrams as PNG need matplotlib, which is not installed.",
-            remedy="pip install 'planwarden[plots]'; or leave --out away: the terminal shows both diagrams.",
+            remedy=f"Run {installing('plots')}, or leave --out away: the terminal shows both diagrams.",
         )
 
 

@@ -208,7 +208,10 @@ class EmbeddedEngine:
             return self._held_after(body, stop, {**body, "cache_prompt": False})
         before = 0
         if held.is_of(body):
-            left = prompt_read(self._streamed(leaving_off_earlier(body), stop))
+            try:
+                left = prompt_read(self._streamed(leaving_off_earlier(body), stop))
+            except ReplyInvalid:  # chat templates refuse turns that do not alternate
+                return self._held_after(body, stop, {**body, "cache_prompt": False})
             before = left.fresh if left is not None else 0
         chunks = self._held_after(body, stop, body)
         read = prompt_read(chunks)

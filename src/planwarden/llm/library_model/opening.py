@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from planwarden.contracts.clock import Clock
-from planwarden.errors import SettingsRejected
+from planwarden.errors import SettingsRejected, installing
 
 if TYPE_CHECKING:  # an optional dependency, and half a second of imports
     from planwarden.llm.library_model.service import LibraryLLM
@@ -36,7 +36,7 @@ def open_library_model(
     except ImportError as error:
         raise SettingsRejected(
             f"{setting('PROVIDER')} is pydantic-ai, but that library is not installed ({error}).",
-            remedy="Run `pip install 'planwarden[providers]'`.",
+            remedy=f"Run {installing('providers')}.",
         ) from error
     if ":" not in model:
         raise SettingsRejected(

@@ -33,7 +33,8 @@ NOT_OLLAMA = "Check that the base URL is Ollama's own, without a proxy or anothe
 _EMPTY = "Look at the prompt in the dossier; some models end at once on a prompt they cannot make sense of."
 _LOOP = "Ask the model for less at a time, or take a larger one: this one would say the same again."
 REPEATS = 30
-"""Equal parts in a row after which Ollama ends a stream without an end mark (its llm/server.go)."""
+"""Equal parts in a row, in thought too, after which Ollama ends a stream without an end mark (its
+llm/server.go)."""
 _SAID = 300
 """Characters of a server's own words that go into a message."""
 
@@ -105,6 +106,8 @@ class ChatStream:
     model: str
     num_ctx: int
     text: list[str] = field(default_factory=list[str])
+    said: list[str] = field(default_factory=list[str])
+    """What each part that says something says, aloud or in thought."""
     tokens: list[TokenChoice] = field(default_factory=list[TokenChoice])
     requests: list[ToolRequest] = field(default_factory=list[ToolRequest])
     end: Object | None = None
@@ -142,7 +145,7 @@ class ChatStream:
             if self._loops():
                 raise ReplyIncomplete(
                     f"Ollama broke the reply off after {len(self.text)} parts: the model wrote"
-                    f" {self.text[-1]!r} over and over.",
+                    f" {self.said[-1]!r} over and over.",
                     remedy=_LOOP,
                 )
             raise self.broken("the stream ended")
@@ -179,15 +182,17 @@ class ChatStream:
         )
 
     def _loops(self) -> bool:
-        last = [part.strip() for part in self.text[-REPEATS:]]
+        last = [part.strip() for part in self.said[-REPEATS:]]
         return len(last) == REPEATS and len({*last}) == 1
 
     def _add(self, part: Object) -> None:
         message = cast("Object", part["message"])
         content = message.get("content", "") if message.get("tool_calls") else message["content"]
-        if not isinstance(content, str) or not isinstance(part["done"], bool):
+        thought = message.get("thinking") or ""
+        if not isinstance(content, str) or not isinstance(thought, str) or not isinstance(part["done"], bool):
             raise TypeError(content)
         self.text.append(content)
+        self.said += [thought + content] if thought + content else []
         calls = message.get("tool_calls") or ()
         self.requests += read_requests(calls, self.request.tools, before=len(self.requests))
         self.tokens += map(read_token, cast("Sequence[Object]", part.get("logprobs") or ()))
