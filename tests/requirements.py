@@ -274,7 +274,7 @@ REQUIREMENTS: dict[str, str] = {
     "TUNE-8": "A prompt's work is kept from one request to the next where asked for, never across adapters.",
     "TUNE-9": "Plans that worked in own runs are tasks to tune on.",
     "TUNE-10": "An adapted planner is shown no worked examples unless a number is set.",
-    "RANK-1": "Texts are cut and embedded as the original MiniLM does it, each by itself, at length 1.",
+    "RANK-1": "Texts are cut and embedded as transformers does it with the same weights, each by itself, at length 1.",
     "RANK-2": "A request is cut into the parts that ask for something; what it quotes stays whole.",
     "RANK-3": "A learned prior speaks of catalog ∩ policy alone, in probabilities, the same each time.",
     "RANK-4": "Lessons handed in raise the tools that did like requests; edits and recent ones weigh more.",

@@ -37,7 +37,8 @@ from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.memory.vectors import EmbeddedMemory, SqliteVectors
 from planwarden.planning.planner import Calibrated, LLMOrchestrationPlanner, unmeasured
 from planwarden.planning.prior import PriorSource
-from planwarden.planning.ranking.kept import FORM, KeptEmbeddings
+from planwarden.planning.ranking.encoder import FORM
+from planwarden.planning.ranking.kept import KeptEmbeddings
 from planwarden.planning.ranking.learned_prior import LearnedPrior
 from planwarden.planning.traced import TracedPlanner
 from planwarden.planning.validate import PlanLimits, canonical_plan, plan_issues, read_plan

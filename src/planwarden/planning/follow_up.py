@@ -36,6 +36,7 @@ class Heard:
     """One request of a conversation, as retrieval heard it."""
 
     text: str
+    """What asks for tools: its own words, the earlier request's where it only names a value, or both."""
     scores: Scores
 
     @property
@@ -66,9 +67,10 @@ def in_conversation(request: str, earlier: Sequence[str], catalog: Catalog, scor
     named = [tool for tool in before.asked_for if _names_value(tool, request, catalog)]
     if named and _leaves_the_tool_open(heard, named, before, catalog, scored):
         bare = without_values(catalog.tools[named[0]].parameters, request)
-        return _together(heard, scored(bare), before, NAMES_A_VALUE)
+        return Heard(text=before.text, scores=_added(scored(bare), before, NAMES_A_VALUE))
     if _says_little(heard, before, catalog):
-        return _together(heard, heard.scores, before, SAYS_LITTLE)
+        text = f"{heard.text}\n{before.text}"
+        return Heard(text=text, scores=_added(heard.scores, before, SAYS_LITTLE))
     return heard
 
 
@@ -103,10 +105,9 @@ def _says_little(request: Heard, before: Heard, catalog: Catalog) -> bool:
     return not any(missing - _lacking(tool, before.text, catalog) for tool, missing in lacking.items())
 
 
-def _together(request: Heard, own: Scores, before: Heard, weight: float) -> Heard:
+def _added(own: Scores, before: Heard, weight: float) -> Scores:
     tools = dict.fromkeys((*own, *before.scores))
-    scores = {tool: own.get(tool, 0.0) + weight * before.scores.get(tool, 0.0) for tool in tools}
-    return Heard(text=f"{request.text}\n{before.text}", scores=scores)
+    return {tool: own.get(tool, 0.0) + weight * before.scores.get(tool, 0.0) for tool in tools}
 
 
 def _names_value(tool: str, text: str, catalog: Catalog) -> bool:

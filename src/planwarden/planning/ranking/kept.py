@@ -13,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planwarden.errors import DataRejected
-from planwarden.planning.ranking.encoder import WIDTH, SentenceEncoder
+from planwarden.planning.ranking.encoder import FORM, WIDTH, SentenceEncoder
 
 Floats = NDArray[np.float32]
 
 WORTH_KEEPING = 200
 """Texts from which on a file is quicker than embedding anew."""
-FORM = "minilm-l6-q8-1"
-"""Names how embeddings are made: those of another form are of no use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from planwarden.errors import DataRejected
 from planwarden.planning.ranking.company import COMPANY
-from planwarden.planning.ranking.encoder import WIDTH
+from planwarden.planning.ranking.encoder import FORM, WIDTH
 from planwarden.planning.ranking.forest import Forest, read_forest
 from planwarden.planning.ranking.lexicon import PLACES, Lexicon
 from planwarden.planning.ranking.order import BEFORE, LINKED, TOPICS
@@ -33,9 +33,9 @@ _COLUMNS = {
 }
 """Forest → how many columns it reads."""
 _COLUMN_NAMES = np.frombuffer(
-    hashlib.sha256("\n".join([*SIGNALS, *COMPANY, *LINKED, *FITTING]).encode()).digest(), np.uint8
+    hashlib.sha256("\n".join([FORM, *SIGNALS, *COMPANY, *LINKED, *FITTING]).encode()).digest(), np.uint8
 )
-"""Names the columns: weights that were learned of others would read one for another."""
+"""Names the columns and the encoder: weights that were learned of others would read one for another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
