@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -165,7 +165,7 @@ def test_a_reply_that_ollama_ends_because_the_model_repeats_itself_is_not_asked_
     assert ("over and over" in ended.value.message) == (error is ReplyIncomplete)
 
 
-def ended_without_a_mark(*parts: dict[str, object]) -> ReplyIncomplete:
+def ended_without_a_mark(*parts: Mapping[str, object]) -> ReplyIncomplete:
     stream = ChatStream(request=REQUEST, model="m", num_ctx=2048)
     for part in parts:
         stream.take(json.dumps({"message": {"content": "", **part}, "done": False}).encode())
