@@ -342,7 +342,7 @@ def _seen(text: str) -> str:
 
 
 def _is_code(text: str) -> bool:
-    return text.startswith("`") and text.endswith("`") and text.count("`") == 2
+    return len(text) > 2 and text.startswith("`") and text.endswith("`") and text.count("`") == 2
 
 
 def _quoted(text: str) -> list[str]:

@@ -24,6 +24,7 @@ def codes(line: str) -> list[str]:
         ("Start it with `ollama serve`, or set `LLM__BASE_URL`.", ["ollama serve", "LLM__BASE_URL"]),
         ("`finance.snapshot`", ["finance.snapshot"]),
         ("one ` alone", []),
+        ("``", []),
         ("`twice`` as much`", []),
         ("\\`escaped` `", []),
         ("`a|b` and `c`", []),
