@@ -292,6 +292,7 @@ REQUIREMENTS: dict[str, str] = {
     "RANK-13": "A forest evaluated as masks gives bit for bit what walking its trees gives.",
     "RANK-14": "A schema that counts as right at a glance is one by the standard too.",
     "RANK-15": "Going on from a kept prompt is refused wherever the reply could be another than without it.",
+    "RANK-24": "While anyone ranks BLAS has one thread, afterwards its own number; forked children can rank.",
     "RANK-16": "A plan that reads only what is new in its prompt is, to the last digit, the plan made anew.",
     "IDX-1": "A run is summed up in names and numbers, and nothing said in it gets in there.",
     "IDX-2": "Runs are found by tenant, agent, tool, deviation, status and time, newest first.",

@@ -8,19 +8,19 @@ row rounded to 8 bits; see `weights/minilm/README.md`.
 from __future__ import annotations
 
 import math
+import os
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
+from planwarden.planning.ranking.blas import one_blas_thread
 from planwarden.planning.ranking.wordpiece import WordPiece
 
 Floats = NDArray[np.float32]
@@ -36,7 +36,10 @@ MAX_TOKENS = 128
 BATCH_TOKENS = 512
 """Tokens worked on at once."""
 HANDS = 2
-"""Threads that work on batches. A fixed number, not the machine's: the last digits depend on the batches."""
+"""Threads that work on batches, the calling one among them.
+
+A fixed number, not the machine's: the last digits depend on the batches.
+"""
 WORTH_SHARING = 24
 """Tokens; fewer are not shared out."""
 KEPT_TEXTS = 20_000
@@ -114,6 +117,39 @@ class _Alike:
         return (scores @ value).transpose(0, 2, 1, 3).reshape(-1, WIDTH)
 
 
+class _Hands:
+    """The calling thread and others that stay: a new thread pays anew for the memory that BLAS works in."""
+
+    def __init__(self) -> None:
+        self._others: ThreadPoolExecutor | None = None
+        self._process = 0
+
+    def work(self, batches: Sequence[list[int]], on: Callable[[list[int]], None]) -> None:
+        """Work on all batches, the longest first; an error of any hand is raised when all have stopped."""
+        waiting = deque(reversed(batches))
+
+        def hand() -> None:
+            while True:
+                try:
+                    batch = waiting.popleft()
+                except IndexError:
+                    return
+                on(batch)
+
+        helpers = [self._pool().submit(hand) for _ in batches[1:HANDS]]
+        try:
+            hand()
+        finally:
+            for helper in helpers:
+                helper.result()
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._others is None or self._process != os.getpid():  # a forked child has none of the threads
+            self._process = os.getpid()
+            self._others = ThreadPoolExecutor(HANDS - 1, thread_name_prefix="planwarden-encoder")
+        return self._others
+
+
 class SentenceEncoder:
     """Embeds texts; keeps the newest embeddings. Loads its weights when it is first asked."""
 
@@ -121,7 +157,7 @@ class SentenceEncoder:
         """Take the folder of the weights."""
         self._folder = weights
         self._model: _Model | None = None
-        self._threads: ThreadpoolController | None = None
+        self._hands = _Hands()
         self._kept: OrderedDict[str, Floats] = OrderedDict()
         self._lock = Lock()
 
@@ -142,12 +178,10 @@ class SentenceEncoder:
             self._kept |= dict(zip(texts, embeddings, strict=True))
 
     def _fresh(self, texts: Sequence[str]) -> Floats:
-        if self._model is None or self._threads is None:
-            self._model, self._threads = _load(self._folder), ThreadpoolController()
-        # More threads than one wait for each other on a busy machine.
-        one: Any = self._threads.limit(limits=1, user_api="blas")  # pyright: ignore[reportUnknownMemberType]
-        with one:
-            return self._model.encode(texts)
+        if self._model is None:
+            self._model = _load(self._folder)
+        with one_blas_thread():
+            return self._model.encode(texts, self._hands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +193,14 @@ class _Model:
     first_norm: _Norm
     layers: tuple[_Layer, ...]
 
-    def encode(self, texts: Sequence[str]) -> Floats:
+    def encode(self, texts: Sequence[str], hands: _Hands) -> Floats:
         cut = [self.cut.ids(text, limit=MAX_TOKENS) for text in texts]
         out = np.empty((len(texts), WIDTH), np.float32)
-        batches = list(_batches([len(own) for own in cut]))
 
         def work(chosen: Sequence[int]) -> None:
             out[chosen] = self._batch([cut[at] for at in chosen])
 
-        if len(batches) == 1:
-            work(batches[0])
-            return out
-        with ThreadPoolExecutor(HANDS, thread_name_prefix="planwarden-encoder") as hands:
-            deque(hands.map(work, batches), maxlen=0)
+        hands.work(list(_batches([len(own) for own in cut])), work)
         return out
 
     def _batch(self, cut: Sequence[Sequence[int]]) -> Floats:

@@ -17,6 +17,7 @@ from planwarden.language.detection import UNKNOWN, language_of
 from planwarden.planning.memory.weight import weight
 from planwarden.planning.permitted import Permitted, permitted
 from planwarden.planning.prior import PlanItem, Prior, PriorExample, PriorRequest, ToolPrior
+from planwarden.planning.ranking.blas import one_blas_thread
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.heard import Heard, hear
 from planwarden.planning.ranking.kept import KeptEmbeddings
@@ -100,6 +101,10 @@ class LearnedPrior:
         allowed = permitted(request.catalog, request.policy)
         if not allowed.usable:
             return Prior(tools=(), agents={}, none=1.0, ask=ASK)
+        with one_blas_thread():
+            return self._judged(request, allowed)
+
+    def _judged(self, request: PriorRequest, allowed: Permitted) -> Prior:
         known = self._known(request.catalog)
         tools = self._usable_of(known, request, allowed)
         text = self._retrieval.in_context(request)
