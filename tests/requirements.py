@@ -394,7 +394,7 @@ REQUIREMENTS: dict[str, str] = {
     "LOG2-6": "A line that is looked at once hides what one looked at value by value hides.",
     "LOG2-7": "Whoever listens to the logger gets the same lines; a stream that is gone fails nothing.",
     "TUNE-11": "An adapter counts the same wherever it is on: no worked examples, no reasons asked for.",
-    "TUNE-12": "Training goes on from the adapter in use where it has the same size, and the card says so.",
+    "TUNE-12": "Training goes on from the adapter in use where it has the same size; else it says why not.",
     "LLM-45": "A prompt that cannot be gone on with, or a request that failed or was stopped, costs nothing.",
     "LLM-46": "Only what a model really repeats, aloud or in thought, is a loop that Ollama ended.",
     "GAP-1": "A model that cannot be had as a task comes leaves a failed run that says which, why.",

@@ -18,10 +18,14 @@ from planwarden.cli.tuning_router import router
 from planwarden.errors import DataRejected
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from planwarden.evaluation.intervals import Estimate
     from planwarden.evaluation.plan_benchmark import Judged
+    from planwarden.tuning.beginning import Beginning
     from planwarden.tuning.judging import Tuned
     from planwarden.tuning.training import Step
+    from planwarden.tuning.tune import Progress
 
 app = typer.Typer(help="Tune: teach the embedded model your tools.", no_args_is_help=True)
 
@@ -74,7 +78,15 @@ def planner(
     # Imported here: only this command needs it, and it is not quick.
     from planwarden.tuning.llama import Lora  # noqa: PLC0415 - see above
     from planwarden.tuning.training import Recipe  # noqa: PLC0415 - see above
-    from planwarden.tuning.tune import Order, Progress, tune_planner  # noqa: PLC0415 - see above
+    from planwarden.tuning.tune import Order, tune_planner  # noqa: PLC0415 - see above
+
+    recipe = Recipe(
+        epochs=epochs,
+        lora=Lora(rank=rank, alpha=2.0 * rank),
+        seed=seed,
+        device=device.value,
+        most_steps=steps,
+    )
 
     async def work(planwarden: Planwarden) -> Tuned:
         if not data and not from_journal:
@@ -87,26 +99,10 @@ def planner(
             own=own,
             from_scratch=from_scratch,
             folder=out or planwarden.settings.adapter_folder / "candidate",
-            recipe=Recipe(
-                epochs=epochs,
-                lora=Lora(rank=rank, alpha=2.0 * rank),
-                seed=seed,
-                device=device.value,
-                most_steps=steps,
-            ),
+            recipe=recipe,
         )
         with err.status("reading tasks") as shown:
-            planned: list[str] = []
-
-            def trained(step: Step) -> None:
-                planned.clear()
-                shown.update(f"training: step {step.number} of {step.of}, loss {step.loss:.3f}")
-
-            def judged(each: Judged) -> None:
-                planned.append(each.task.id)
-                shown.update(f"planning held-out tasks: {len(planned)}")
-
-            return await tune_planner(planwarden, order, Progress(trained=trained, planned=judged))
+            return await tune_planner(planwarden, order, _told(shown))
 
     tuned = with_planwarden(work, as_json=as_json)
     if as_json:
@@ -119,10 +115,29 @@ def planner(
         stop(Exit.NO_GOOD_ANSWER)
 
 
+def _told(shown: Status) -> Progress:
+    """Show how far things are; what training begins with stays on the screen."""
+    from planwarden.tuning.tune import Progress  # noqa: PLC0415 - only this command needs it
+
+    planned: list[str] = []
+
+    def begins(start: Beginning) -> None:
+        err.print(plain(f"training {start.said}"))
+
+    def trained(step: Step) -> None:
+        planned.clear()
+        shown.update(f"training: step {step.number} of {step.of}, loss {step.loss:.3f}")
+
+    def judged(each: Judged) -> None:
+        planned.append(each.task.id)
+        shown.update(f"planning held-out tasks: {len(planned)}")
+
+    return Progress(begins=begins, trained=trained, planned=judged)
+
+
 def _show(tuned: Tuned) -> None:
     verdict = tuned.verdict
-    begun = "no adapter" if tuned.begun_with is None else f"the adapter in use, {tuned.begun_with[:19]}…"
-    say(f"trained on {tuned.trained_on} tasks, beginning with {begun}")
+    say(f"trained on {tuned.trained_on} tasks")
     say(f"measured on {tuned.held_out} tasks that were held out")
     say(f"node-F1 before {_said(verdict.before)}, after {_said(verdict.after)}, gain {_said(verdict.gain)}")
     say(f"seconds a plan: {tuned.seconds_before:.2f} before, {tuned.seconds_after:.2f} after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,16 @@ def write_adapter(model: AdaptedLlama, path: Path, *, base: str, name: str) -> N
     writer.close()
 
 
-def read_matrices(path: Path, lora: Lora) -> Matrices | None:
-    """Read an adapter's matrices; None where they are not of this size. Blocks.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """An adapter of another size than is wanted."""
+
+    why: str
+    """What is said of it: "has rank 8 where 16 is wanted (--rank)"."""
+
+
+def read_matrices(path: Path, lora: Lora) -> Matrices | Misfit:
+    """Read an adapter's matrices, or say why they are not of this size. Blocks.
 
     Raises:
         SettingsRejected: the library that reads such files is missing.
@@ -47,24 +56,31 @@ def read_matrices(path: Path, lora: Lora) -> Matrices | None:
     reader = library("gguf").GGUFReader(path)
     alpha = reader.get_field("adapter.lora.alpha")
     named = {str(tensor.name): tensor.data for tensor in reader.tensors}
-    return matrices_of(named, lora) if alpha is not None and alpha.contents() == lora.alpha else None
+    return matrices_of(named, lora, alpha=None if alpha is None else float(alpha.contents()))
 
 
-def matrices_of(named: Mapping[str, Any], lora: Lora) -> Matrices | None:
-    """Sort an adapter's tensors; None where they are not pairs of this rank for every linear layer. Pure.
+def matrices_of(named: Mapping[str, Any], lora: Lora, *, alpha: float | None) -> Matrices | Misfit:
+    """Sort an adapter's tensors, where they are pairs of this rank for every linear layer. Pure.
 
     Args:
         named: `NAME.lora_a` of (rank, inputs) and `NAME.lora_b` of (outputs, rank).
         lora: the size that is wanted.
+        alpha: of the adapter; None where its file names none.
     """
     a = {name.removesuffix(".lora_a"): each for name, each in named.items() if name.endswith(".lora_a")}
     b = {name.removesuffix(".lora_b"): each for name, each in named.items() if name.endswith(".lora_b")}
     layers = {key.split(".")[1] for key in a if key.startswith("blk.")}
     whole = {f"blk.{layer}.{name}.weight" for layer in layers for name in LINEAR}
-    fits = all(each.shape[0] == lora.rank for each in a.values()) and all(
-        each.shape[1] == lora.rank for each in b.values()
-    )
-    return Matrices(a=a, b=b) if a and fits and a.keys() == b.keys() == whole else None
+    ranks = {each.shape[0] for each in a.values()} | {each.shape[1] for each in b.values()}
+    if not a or a.keys() != b.keys() or a.keys() != whole:
+        return Misfit(why="does not change every linear layer of the model")
+    if ranks != {lora.rank}:
+        found = ", ".join(map(str, sorted(ranks)))
+        return Misfit(why=f"has rank {found} where {lora.rank} is wanted (--rank)")
+    if alpha != lora.alpha:
+        found = "names no alpha" if alpha is None else f"has alpha {alpha:g}"
+        return Misfit(why=f"{found} where {lora.alpha:g} is wanted (twice the rank)")
+    return Matrices(a=a, b=b)
 
 
 def modelfile(weights: Path, adapter: Path) -> str:

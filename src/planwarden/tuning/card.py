@@ -29,7 +29,7 @@ def data_card(tuned: Tuned, learned: Sequence[PlanTask], recipe: Recipe, base: s
         "",
         f"- Adapter for the weights {base}, for prompts of version {PROMPT_VERSION}.",
         f"- Trained on {tuned.trained_on} tasks: {counted}. Held out and never trained on: {tuned.held_out}.",
-        f"- Training {_from(tuned)}.",
+        f"- Training {tuned.began}.",
         f"- LoRA of rank {recipe.lora.rank} on all linear layers.",
         f"- {_how_long(recipe)}, learning rate {recipe.learning_rate:g}, seed {recipe.seed}.",
         "- Node-F1 on the held-out tasks, the model alone:",
@@ -39,10 +39,6 @@ def data_card(tuned: Tuned, learned: Sequence[PlanTask], recipe: Recipe, base: s
         "",
     )
     return "\n".join(lines)
-
-
-def _from(tuned: Tuned) -> str:
-    return "began with no adapter" if tuned.begun_with is None else f"went on from {tuned.begun_with}"
 
 
 def _how_long(recipe: Recipe) -> str:

@@ -38,6 +38,8 @@ class Tuned:
     adapter: Path
     begun_with: str | None
     """Digest of the adapter that training went on from; None where it began with none."""
+    began: str
+    """The same in words, and why."""
     trained_on: int
     held_out: int
     verdict: Verdict

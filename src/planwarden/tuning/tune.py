@@ -22,7 +22,8 @@ from planwarden.evaluation.plan_benchmark import Judged, run_benchmark
 from planwarden.evaluation.plan_tasks import PlanTask, read_plan_tasks
 from planwarden.llm.embedded import model_file
 from planwarden.llm.embedded.adapter import INSTALLED, Adapter, automatic, own
-from planwarden.tuning.adapter_file import modelfile, read_matrices, write_adapter
+from planwarden.tuning.adapter_file import modelfile, write_adapter
+from planwarden.tuning.beginning import Beginning, Continued, beginning
 from planwarden.tuning.card import data_card
 from planwarden.tuning.held_out import parted
 from planwarden.tuning.judging import Tuned, check_enough, judge, mean_seconds
@@ -50,6 +51,7 @@ class Order:
 class Progress:
     """Who hears how far things are."""
 
+    begins: Callable[[Beginning], None]
     trained: Callable[[Step], None]
     planned: Callable[[Judged], None]
 
@@ -76,17 +78,20 @@ async def tune_planner(planwarden: Planwarden, order: Order, progress: Progress)
     weights = await asyncio.to_thread(OpenWeights, path)
     adapter = await asyncio.to_thread(_folder, order.folder) / INSTALLED
     base = await asyncio.to_thread(model_file.digest_of, path)
-    rival = _rival(settings)
-    used = None if order.from_scratch else await asyncio.to_thread(_adapter, rival, settings, base)
-    start = await asyncio.to_thread(read_matrices, used.path, order.recipe.lora) if used else None
+    rival = rival_of(settings)
+    used = await asyncio.to_thread(_adapter, rival, settings, base)
+    start = await asyncio.to_thread(beginning, used, order.recipe.lora, from_scratch=order.from_scratch)
+    progress.begins(start)
     before = await _plan(planwarden, held_out, rival, progress)
-    model = await asyncio.to_thread(train, lessons, weights, order.recipe, progress.trained, start)
+    matrices = start.matrices if isinstance(start, Continued) else None
+    model = await asyncio.to_thread(train, lessons, weights, order.recipe, progress.trained, matrices)
     await asyncio.to_thread(write_adapter, model, adapter, base=base, name="planwarden planner")
     after = await _plan(planwarden, held_out, adapter, progress)
     verdict = judge(before, after)
     tuned = Tuned(
         adapter=adapter,
-        begun_with=used.digest if used and start else None,
+        begun_with=start.digest if isinstance(start, Continued) else None,
+        began=start.said,
         trained_on=len(lessons),
         held_out=len(held_out),
         verdict=verdict,
@@ -117,7 +122,7 @@ def _shipped_lessons() -> tuple[Lesson, ...]:
     return own_lessons((task for task in shipped_own_tasks() if task.split == "train"), catalog)
 
 
-def _rival(settings: Settings) -> Literal["auto"] | Path:
+def rival_of(settings: Settings) -> Literal["auto"] | Path:
     """Say what a tuned adapter has to beat: what it would take the place of, also where that is off now."""
     chosen = settings.planner_llm.adapter
     return chosen if isinstance(chosen, Path) else "auto"
