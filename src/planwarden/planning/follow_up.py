@@ -1,8 +1,9 @@
 """Whether a request leans on what was asked before it, judged by scores and arguments alone. Pure.
 
-"And for MSFT?" says which value, not which tool; "how volatile was it?" says which tool, not which value.
-Such a request is heard together with the one before. No word decides that: only what retrieval scores for
-each request by itself, and which arguments of the tools at hand each of them names.
+"And for MSFT?" says which value, not which tool: it is heard as the request before it. "How volatile was it?"
+says which tool, not which value: it is heard by itself, and its value is taken over when the arguments are
+filled in. No word decides that: only what retrieval scores for each request by itself, and which arguments
+of the tools at hand each of them names.
 """
 
 from __future__ import annotations
@@ -21,12 +22,10 @@ Scored = Callable[[str], Scores]
 
 NAMES_A_VALUE = 1.0
 """How much of the earlier request's scores is added to one that names a value for what that one asked for."""
-SAYS_LITTLE = 0.5
-"""How much to one that is heard only weakly."""
 AS_STRONG = 0.75
 """A request whose best score is at least this share of the earlier one's says by itself which tool."""
 WEAK = 0.5
-"""One below this share, whose best tool lacks an argument, does not."""
+"""One below this share does not."""
 NEAR = 0.9
 """Tools this near the best one count as what a request asks for."""
 
@@ -36,7 +35,7 @@ class Heard:
     """One request of a conversation, as retrieval heard it."""
 
     text: str
-    """What asks for tools: its own words, the earlier request's where it only names a value, or both."""
+    """What asks for tools: its own words, or the earlier request's where it only names a value."""
     scores: Scores
 
     @property
@@ -68,9 +67,6 @@ def in_conversation(request: str, earlier: Sequence[str], catalog: Catalog, scor
     if named and _leaves_the_tool_open(heard, named, before, catalog, scored):
         bare = without_values(catalog.tools[named[0]].parameters, request)
         return Heard(text=before.text, scores=_added(scored(bare), before, NAMES_A_VALUE))
-    if _says_little(heard, before, catalog):
-        text = f"{heard.text}\n{before.text}"
-        return Heard(text=text, scores=_added(heard.scores, before, SAYS_LITTLE))
     return heard
 
 
@@ -91,18 +87,6 @@ def _leaves_the_tool_open(
         if _required(tool, catalog) and not _lacking(tool, request.text, catalog)
     ]
     return weak or not any(tool in bare for tool in complete)
-
-
-def _says_little(request: Heard, before: Heard, catalog: Catalog) -> bool:
-    """Say whether a request is heard only weakly beside the earlier one, and its own best tool lacks a value.
-
-    Not when the earlier request names what that tool lacks: then only the value is taken over, when the
-    arguments are filled in.
-    """
-    lacking = {tool: _lacking(tool, request.text, catalog) for tool in request.asked_for}
-    if not lacking or not all(lacking.values()) or request.best >= WEAK * before.best:
-        return False
-    return not any(missing - _lacking(tool, before.text, catalog) for tool, missing in lacking.items())
 
 
 def _added(own: Scores, before: Heard, weight: float) -> Scores:
