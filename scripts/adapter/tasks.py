@@ -2,8 +2,8 @@
 
 python scripts/adapter/tasks.py METATOOL STABLETOOLBENCH CALLNAVI build/adapter
 
-The three are checkouts of the public repositories named in `scripts/encoder/README.md`. None is a source of
-the planner's benchmark, nor are the worlds in `scripts/encoder/`.
+The three are checkouts of the public repositories named in `scripts/encoder/README.md`. None is a source of the
+planner's benchmark, nor are the worlds in `scripts/encoder/`.
 """
 
 from __future__ import annotations
@@ -94,13 +94,9 @@ def stabletoolbench(root: Path) -> Iterator[Row]:
                 )
                 for api in asked["api_list"]
             }
-            right = [
-                key for key in dict.fromkeys(name(*each) for each in asked["relevant APIs"]) if key in tools
-            ]
+            right = [key for key in dict.fromkeys(name(*each) for each in asked["relevant APIs"]) if key in tools]
             if 1 <= len(right) <= MOST_STEPS and len(tools) > len(right):
-                yield row(
-                    f"stb-{path.stem}-{at}", "stabletoolbench", asked["query"], [*tools.values()], right
-                )
+                yield row(f"stb-{path.stem}-{at}", "stabletoolbench", asked["query"], [*tools.values()], right)
 
 
 def metatool(root: Path, rng: random.Random) -> Iterator[Row]:
@@ -121,9 +117,7 @@ def metatool(root: Path, rng: random.Random) -> Iterator[Row]:
         rng.shuffle(names)
         return [tool(name, described[name]) for name in names]
 
-    for at, asked in enumerate(
-        json.loads((root / "dataset/data/multi_tool_query_golden.json").read_text("utf-8"))
-    ):
+    for at, asked in enumerate(json.loads((root / "dataset/data/multi_tool_query_golden.json").read_text("utf-8"))):
         if set(asked["tool"]) <= described.keys():
             yield row(f"mt2-{at}", "metatool", asked["query"], beside(asked["tool"]), asked["tool"])
     for name in known:

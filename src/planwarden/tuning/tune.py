@@ -68,7 +68,7 @@ async def tune_planner(planwarden: Planwarden, order: Order, progress: Progress)
     check_enough(len(held_out))
     lessons = await asyncio.to_thread(lessons_of, learned)
     if order.own:
-        lessons += await asyncio.to_thread(shipped_lessons)
+        lessons += await asyncio.to_thread(_shipped_lessons)
     if not lessons:
         raise DataRejected("None of the tasks can be trained on.", remedy="Give tasks with steps.")
     settings = planwarden.settings
@@ -116,8 +116,7 @@ async def _tasks(planwarden: Planwarden, order: Order) -> tuple[PlanTask, ...]:
     return (*tasks, *(task for task in own if task is not None))
 
 
-def shipped_lessons() -> tuple[Lesson, ...]:
-    """Give the labelled tasks over the catalog that ships, those of their split `train`. Blocks."""
+def _shipped_lessons() -> tuple[Lesson, ...]:
     with TemporaryDirectory() as state:
         catalog = shipped_world(Path(state)).catalog
     return own_lessons((task for task in shipped_own_tasks() if task.split == "train"), catalog)

@@ -35,7 +35,7 @@ class ShippedAdapter:
 
 PLANNER = ShippedAdapter(
     file_name="smollm2-135m-planner.gguf",
-    sha256="e457ddd65602d56e14c3726144f5c520e4b03538ec5ed584cb26f0c39e5edafc",
+    sha256="c3f2ed72b4bd0f659a56f2664b4be6cc8e8034cd16754f55dc0d831b3a0e5310",
     base=model_file.SMOLLM2,
 )
 
