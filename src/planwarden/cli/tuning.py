@@ -63,7 +63,12 @@ def planner(
         Path | None, typer.Option("--out", metavar="DIR", help="Where adapter, Modelfile and card go.")
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each task is seen.")] = 8,
-    rank: Annotated[int, typer.Option("--rank", min=1, max=256, help="Of the adapter.")] = 16,
+    rank: Annotated[
+        int,
+        typer.Option(
+            "--rank", min=1, max=256, help="Of the adapter; training goes on only from one of the same rank."
+        ),
+    ] = 16,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Stop after so many, for a try.")
     ] = None,
@@ -124,15 +129,18 @@ def _told(shown: Status) -> Progress:
     def begins(start: Beginning) -> None:
         err.print(plain(f"training {start.said}"))
 
-    def trained(step: Step) -> None:
+    def now(what: str) -> None:
         planned.clear()
+        shown.update(what)
+
+    def trained(step: Step) -> None:
         shown.update(f"training: step {step.number} of {step.of}, loss {step.loss:.3f}")
 
     def judged(each: Judged) -> None:
         planned.append(each.task.id)
         shown.update(f"planning held-out tasks: {len(planned)}")
 
-    return Progress(begins=begins, trained=trained, planned=judged)
+    return Progress(begins=begins, now=now, trained=trained, planned=judged)
 
 
 def _show(tuned: Tuned) -> None:
