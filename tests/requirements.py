@@ -395,6 +395,7 @@ REQUIREMENTS: dict[str, str] = {
     "LOG2-7": "Whoever listens to the logger gets the same lines; a stream that is gone fails nothing.",
     "TUNE-11": "An adapter counts the same wherever it is on: no worked examples, no reasons asked for.",
     "TUNE-12": "Training goes on from the adapter in use where it has the same size; else it says why not.",
+    "TUNE-13": "A model begun with an adapter computes what that does; with none, what the weights do.",
     "LLM-45": "A prompt that cannot be gone on with, or a request that failed or was stopped, costs nothing.",
     "LLM-46": "Only what a model really repeats, aloud or in thought, is a loop that Ollama ended.",
     "GAP-1": "A model that cannot be had as a task comes leaves a failed run that says which, why.",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
@@ -16,6 +18,10 @@ from planwarden.llm.embedded.engine import EmbeddedEngine, EngineOptions
 from planwarden.llm.embedded.service import EmbeddedLLM
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService
 from planwarden.planning.notation.item import read_item
+from planwarden.tuning.adapter_file import read_matrices
+from planwarden.tuning.batches import END, chat
+from planwarden.tuning.llama import AdaptedLlama, Lora, Matrices
+from planwarden.tuning.weights import OpenWeights
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
@@ -110,3 +116,32 @@ async def test_with_and_without_what_was_kept_every_probability_is_the_same_to_t
     assert all(each.usage.cached_tokens > 0.7 * each.usage.prompt_tokens for each in kept[1:])
     assert kept[-1].usage.cached_tokens > 0.9 * kept[-1].usage.prompt_tokens
     assert goes_on[0].tokens == goes_on[1].tokens
+
+
+@pytest.mark.requirement("TUNE-13")
+async def test_the_adapter_that_ships_weighs_every_token_in_training_as_the_engine_does() -> None:
+    pytest.importorskip("torch", reason="torch is not here: pip install '.[tune]'")
+    pytest.importorskip("tokenizers", reason="tokenizers is not here: pip install '.[tune]'")
+    planner = service(engine(shipped().path), shipped().digest)
+    reply = await asked(planner)
+    await planner.aclose()
+    said = [each.logprob for each in reply.tokens]
+    start = read_matrices(shipped().path, Lora())
+    assert isinstance(start, Matrices)
+    assert training_says(reply.text, start)[: len(said)] == pytest.approx(said, abs=0.1)
+    # Without it the same tokens are far off, so the closeness is the adapter's.
+    assert sum(training_says(reply.text, None)) < sum(said) - 5.0
+
+
+def training_says(text: str, start: Matrices | None) -> list[float]:
+    """Give the log-probability of each token of a reply, as training computes it."""
+    torch: Any = importlib.import_module("torch")
+    opened = OpenWeights(weights())
+    tokens = opened.tokenizer()
+    prompt, reply = tokens.ids(chat(PROMPT)), tokens.ids(text + END)
+    model = AdaptedLlama(opened, Lora(), device="cpu", seed=1, start=start)
+    places = torch.arange(len(prompt) - 1, len(prompt) - 1 + len(reply))
+    with torch.no_grad():
+        logits = model.logits(torch.tensor([[*prompt, *reply]]), torch.zeros_like(places), places)
+    chosen = logits.log_softmax(-1).gather(1, torch.tensor(reply)[:, None])
+    return [float(each) for each in chosen[:, 0]]

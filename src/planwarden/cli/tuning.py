@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from planwarden.evaluation.plan_benchmark import Judged
     from planwarden.tuning.beginning import Beginning
     from planwarden.tuning.judging import Tuned
-    from planwarden.tuning.training import Step
+    from planwarden.tuning.training import Recipe, Step
     from planwarden.tuning.tune import Progress
 
 app = typer.Typer(help="Tune: teach the embedded model your tools.", no_args_is_help=True)
@@ -63,7 +63,12 @@ def planner(
         Path | None, typer.Option("--out", metavar="DIR", help="Where adapter, Modelfile and card go.")
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each task is seen.")] = 8,
-    rank: Annotated[int, typer.Option("--rank", min=1, max=256, help="Of the adapter.")] = 16,
+    rank: Annotated[
+        int,
+        typer.Option(
+            "--rank", min=1, max=256, help="Of the adapter; training goes on only from one of the same rank."
+        ),
+    ] = 16,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Stop after so many, for a try.")
     ] = None,
@@ -75,20 +80,12 @@ def planner(
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter, measure it on held-out tasks, install it only if it plans better (exit 3 if not)."""
-    # Imported here: only this command needs it, and it is not quick.
-    from planwarden.tuning.llama import Lora  # noqa: PLC0415 - see above
-    from planwarden.tuning.training import Recipe  # noqa: PLC0415 - see above
-    from planwarden.tuning.tune import Order, tune_planner  # noqa: PLC0415 - see above
-
-    recipe = Recipe(
-        epochs=epochs,
-        lora=Lora(rank=rank, alpha=2.0 * rank),
-        seed=seed,
-        device=device.value,
-        most_steps=steps,
-    )
+    recipe = _recipe(epochs=epochs, rank=rank, seed=seed, device=device, steps=steps)
 
     async def work(planwarden: Planwarden) -> Tuned:
+        # Imported here: only this command needs it, and it is not quick.
+        from planwarden.tuning.tune import Order, tune_planner  # noqa: PLC0415 - see above
+
         if not data and not from_journal:
             raise DataRejected(
                 "There is nothing to learn from.", remedy="Name files with --data, or give --from-journal."
@@ -104,15 +101,15 @@ def planner(
         with err.status("reading tasks") as shown:
             return await tune_planner(planwarden, order, _told(shown))
 
-    tuned = with_planwarden(work, as_json=as_json)
-    if as_json:
-        print_json(
-            {name: str(value) if isinstance(value, Path) else value for name, value in asdict(tuned).items()}
-        )
-    else:
-        _show(tuned)
-    if tuned.installed is None:
-        stop(Exit.NO_GOOD_ANSWER)
+    _report(with_planwarden(work, as_json=as_json), as_json=as_json)
+
+
+def _recipe(*, epochs: int, rank: int, seed: int, device: Device, steps: int | None) -> Recipe:
+    from planwarden.tuning.llama import Lora  # noqa: PLC0415 - only this command needs it
+    from planwarden.tuning.training import Recipe  # noqa: PLC0415 - only this command needs it
+
+    lora = Lora(rank=rank, alpha=2.0 * rank)
+    return Recipe(epochs=epochs, lora=lora, seed=seed, device=device.value, most_steps=steps)
 
 
 def _told(shown: Status) -> Progress:
@@ -124,15 +121,29 @@ def _told(shown: Status) -> Progress:
     def begins(start: Beginning) -> None:
         err.print(plain(f"training {start.said}"))
 
-    def trained(step: Step) -> None:
+    def now(what: str) -> None:
         planned.clear()
+        shown.update(what)
+
+    def trained(step: Step) -> None:
         shown.update(f"training: step {step.number} of {step.of}, loss {step.loss:.3f}")
 
     def judged(each: Judged) -> None:
         planned.append(each.task.id)
         shown.update(f"planning held-out tasks: {len(planned)}")
 
-    return Progress(begins=begins, trained=trained, planned=judged)
+    return Progress(begins=begins, now=now, trained=trained, planned=judged)
+
+
+def _report(tuned: Tuned, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {name: str(value) if isinstance(value, Path) else value for name, value in asdict(tuned).items()}
+        )
+    else:
+        _show(tuned)
+    if tuned.installed is None:
+        stop(Exit.NO_GOOD_ANSWER)
 
 
 def _show(tuned: Tuned) -> None:

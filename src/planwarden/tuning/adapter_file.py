@@ -44,7 +44,9 @@ class Misfit:
     """An adapter of another size than is wanted."""
 
     why: str
-    """What is said of it: "has rank 8 where 16 is wanted (--rank)"."""
+    """What is said of it: "has rank 8 where 16 is wanted"."""
+    remedy: str = "only one of the same size can be gone on from; PLANNER_LLM__ADAPTER can name another"
+    """What can be done about it."""
 
 
 def read_matrices(path: Path, lora: Lora) -> Matrices | Misfit:
@@ -76,7 +78,10 @@ def matrices_of(named: Mapping[str, Any], lora: Lora, *, alpha: float | None) ->
         return Misfit(why="does not change every linear layer of the model")
     if ranks != {lora.rank}:
         found = ", ".join(map(str, sorted(ranks)))
-        return Misfit(why=f"has rank {found} where {lora.rank} is wanted (--rank)")
+        why = f"has rank {found} where {lora.rank} is wanted"
+        # Another rank helps only where that is all that does not fit.
+        all_else = len(ranks) == 1 and alpha == lora.scale * min(ranks)
+        return Misfit(why=why, remedy=f"--rank {found} goes on from it") if all_else else Misfit(why=why)
     if alpha != lora.alpha:
         found = "names no alpha" if alpha is None else f"has alpha {alpha:g}"
         return Misfit(why=f"{found} where {lora.alpha:g} is wanted (twice the rank)")

@@ -13,13 +13,15 @@ from planwarden.tuning.llama import Lora, Matrices
 class Continued:
     """Training goes on from an adapter."""
 
+    named: str
+    """Which adapter that is, for people."""
     digest: str
     matrices: Matrices
 
     @property
     def said(self) -> str:
         """Say it, as the end of a sentence that begins with "training"."""
-        return f"goes on from the adapter in use, {self.digest[:19]}…"
+        return f"goes on from {self.named}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +39,14 @@ class Anew:
 Beginning = Continued | Anew
 
 
-def beginning(used: Adapter | None, lora: Lora, *, from_scratch: bool) -> Beginning:
+def beginning(used: Adapter | None, lora: Lora, *, from_scratch: bool, off: bool = False) -> Beginning:
     """Say what training begins with; reads the adapter's file, and blocks.
 
     Args:
-        used: the adapter in use, if any.
+        used: the adapter in use, or that `auto` stands for, if any.
         lora: the size that is wanted.
         from_scratch: whether to begin with none all the same.
+        off: whether the setting says `none`, so that it is not in use now.
 
     Raises:
         SettingsRejected: the library that reads such files is missing.
@@ -52,9 +55,10 @@ def beginning(used: Adapter | None, lora: Lora, *, from_scratch: bool) -> Beginn
         return Anew(because="--from-scratch")
     if used is None:
         return Anew(because="none is in use")
+    whose = "that auto stands for (PLANNER_LLM__ADAPTER is none)" if off else "in use"
+    which = f"{whose}, {used.digest[:19]}…"
     match read_matrices(used.path, lora):
-        case Misfit(why=why):
-            named = f"the one in use, {used.digest[:19]}…"
-            return Anew(because=f"{named}, {why}; only one of the same size can be gone on from")
+        case Misfit(why=why, remedy=remedy):
+            return Anew(because=f"the one {which}, {why}; {remedy}")
         case matrices:
-            return Continued(digest=used.digest, matrices=matrices)
+            return Continued(named=f"the adapter {which}", digest=used.digest, matrices=matrices)

@@ -7,6 +7,19 @@ from typing import Any
 
 from planwarden.errors import SettingsRejected, installing
 
+NEEDED = ("gguf", "tokenizers", "torch")
+"""What training cannot do without."""
+
+
+def check_libraries() -> None:
+    """Import all that training needs, so that nothing is missed half-way. Blocks.
+
+    Raises:
+        SettingsRejected: one is not installed.
+    """
+    for name in NEEDED:
+        library(name)
+
 
 def library(name: str) -> Any:  # noqa: ANN401 - these libraries are not installed where types are checked
     """Import a library of the `tune` extra.

@@ -28,6 +28,7 @@ from planwarden.tuning.card import data_card
 from planwarden.tuning.held_out import parted
 from planwarden.tuning.judging import Tuned, check_enough, judge, mean_seconds
 from planwarden.tuning.lessons import Lesson, lessons_of, own_lessons, task_of
+from planwarden.tuning.libraries import check_libraries
 from planwarden.tuning.training import Recipe, Step, train
 from planwarden.tuning.weights import OpenWeights
 
@@ -52,6 +53,8 @@ class Progress:
     """Who hears how far things are."""
 
     begins: Callable[[Beginning], None]
+    now: Callable[[str], None]
+    """What is done from now on, until something else is heard."""
     trained: Callable[[Step], None]
     planned: Callable[[Judged], None]
 
@@ -71,6 +74,7 @@ async def tune_planner(planwarden: Planwarden, order: Order, progress: Progress)
         lessons += await asyncio.to_thread(_shipped_lessons)
     if not lessons:
         raise DataRejected("None of the tasks can be trained on.", remedy="Give tasks with steps.")
+    await asyncio.to_thread(check_libraries)
     settings = planwarden.settings
     path = settings.planner_llm.model_file or model_file.find(settings.planwarden_cache / "models")
     if path is None:
@@ -80,12 +84,21 @@ async def tune_planner(planwarden: Planwarden, order: Order, progress: Progress)
     base = await asyncio.to_thread(model_file.digest_of, path)
     rival = rival_of(settings)
     used = await asyncio.to_thread(_adapter, rival, settings, base)
-    start = await asyncio.to_thread(beginning, used, order.recipe.lora, from_scratch=order.from_scratch)
+    start = await asyncio.to_thread(
+        beginning,
+        used,
+        order.recipe.lora,
+        from_scratch=order.from_scratch,
+        off=settings.planner_llm.adapter == "none",
+    )
     progress.begins(start)
+    progress.now("planning held-out tasks as things are")
     before = await _plan(planwarden, held_out, rival, progress)
     matrices = start.matrices if isinstance(start, Continued) else None
+    progress.now("training: drawing examples")
     model = await asyncio.to_thread(train, lessons, weights, order.recipe, progress.trained, matrices)
     await asyncio.to_thread(write_adapter, model, adapter, base=base, name="planwarden planner")
+    progress.now("planning held-out tasks with the new adapter")
     after = await _plan(planwarden, held_out, adapter, progress)
     verdict = judge(before, after)
     tuned = Tuned(

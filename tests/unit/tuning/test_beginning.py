@@ -47,14 +47,27 @@ def test_the_adapter_that_ships_is_read_whole_and_gone_on_from() -> None:
 @pytest.mark.parametrize(
     ("lora", "said"),
     [
-        (Lora(rank=8, alpha=16.0), "has rank 16 where 8 is wanted (--rank)"),
-        (Lora(rank=16, alpha=16.0), "has alpha 32 where 16 is wanted (twice the rank)"),
+        (Lora(rank=8, alpha=16.0), "has rank 16 where 8 is wanted; --rank 16 goes on from it"),
+        (
+            Lora(rank=16, alpha=16.0),
+            (
+                "has alpha 32 where 16 is wanted (twice the rank); only one of the same size can be gone on"
+                " from; PLANNER_LLM__ADAPTER can name another"
+            ),
+        ),
     ],
 )
 def test_an_adapter_of_another_size_is_named_with_what_does_not_fit(lora: Lora, said: str) -> None:
     start = beginning(USED, lora, from_scratch=False)
     named = f"the one in use, {PLANNER.digest[:19]}…"
-    assert start == Anew(because=f"{named}, {said}; only one of the same size can be gone on from")
+    assert start == Anew(because=f"{named}, {said}")
+
+
+@pytest.mark.parametrize("lora", [Lora(), Lora(rank=8, alpha=16.0)])
+def test_an_adapter_that_is_switched_off_is_not_said_to_be_in_use(lora: Lora) -> None:
+    said = beginning(USED, lora, from_scratch=False, off=True).said
+    assert f"that auto stands for (PLANNER_LLM__ADAPTER is none), {PLANNER.digest[:19]}…" in said
+    assert "in use" not in said
 
 
 def test_without_an_adapter_and_from_scratch_training_begins_with_none_and_says_why() -> None:
@@ -66,7 +79,10 @@ def test_matrices_fit_only_as_pairs_of_one_rank_on_every_layer_with_the_right_al
     found = matrices_of(NAMED, SIZE, alpha=8.0)
     assert isinstance(found, Matrices)
     assert found.a.keys() == found.b.keys() == {*NAMES}
-    assert "has rank 4 where 8" in why(matrices_of(NAMED, Lora(rank=8, alpha=8.0), alpha=8.0))
+    other = matrices_of(NAMED, Lora(rank=8, alpha=8.0), alpha=8.0)
+    assert "has rank 4 where 8" in why(other)
+    assert isinstance(other, Misfit)
+    assert "--rank" not in other.remedy  # its alpha does not fit that rank either
     assert "names no alpha" in why(matrices_of(NAMED, SIZE, alpha=None))
     mixed = NAMED | {f"{NAMES[3]}.lora_a": np.zeros((6, 9))}
     assert "has rank 4, 6 where 4" in why(matrices_of(mixed, SIZE, alpha=8.0))
