@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -140,7 +141,17 @@ def test_what_runs_say_is_put_together_by_hand_and_only_the_rest_by_protobuf(
 
 
 @pytest.mark.requirement("TRC-17")
-@pytest.mark.parametrize("broken", [{"trace_id": "f" * 33}, {"span_id": "no"}, {"started": -1}, {"kind": 9}])
-def test_a_row_that_is_none_costs_an_error_and_no_torn_bytes(broken: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match="."):
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ({"trace_id": "f" * 33}, OverflowError),
+        ({"span_id": "no"}, ValueError),
+        ({"started": -1}, struct.error),
+        ({"kind": 9}, KeyError),
+    ],
+)
+def test_a_row_that_is_none_is_an_error_and_no_torn_bytes(
+    broken: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
         span_bytes(Finished(ORIGIN, a_row()._replace(**broken)))
