@@ -125,5 +125,6 @@ td .plot { margin: .3rem 0; }
 @media print { :root { color-scheme: light; } html { font-size: 11px; } body { max-width: none; padding: 0; }
   nav { display: none; } .wide { overflow: visible; } pre { max-height: none; overflow: visible; }
   .stepcard, .attempt, figure, .claim { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  svg.chart { min-width: 0; } svg.graph { max-width: 100%; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+  svg.chart { min-width: 0; } svg.graph { max-width: 100%; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
