@@ -44,7 +44,7 @@ WORTH_SHARING = 24
 """Tokens; fewer are not shared out."""
 KEPT_TEXTS = 20_000
 _EPSILON = 1e-12
-_GELU_ROWS = 16
+_GELU_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
