@@ -405,4 +405,5 @@ REQUIREMENTS: dict[str, str] = {
     # Finished spans are handed over
     "TRC-15": "An exit, an exception and SIGTERM lose no finished span, a child only has its own.",
     "TRC-16": "A run's thread leaves a finished span in memory, another one writes several at once.",
+    "TRC-17": "Bytes of OTLP are those that the exporter of OpenTelemetry would send, whatever a span holds.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -142,8 +143,8 @@ class Receiver:
             self.over.wait(60)
         if answers != "taken":
             return 500
-        request = ExportTraceServiceRequest()
-        request.ParseFromString(body)
+        packed = headers.get("content-encoding") == "gzip"
+        request = ExportTraceServiceRequest.FromString(gzip.decompress(body) if packed else body)
         for of_resource in request.resource_spans:
             named = {each.key: each.value.string_value for each in of_resource.resource.attributes}
             self.services.add(named["service.name"])

@@ -45,6 +45,7 @@ def test_spans_arrive_as_otlp_with_what_the_standard_variables_say(
     receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2hunter2")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     tracing = open_tracing(otlp(tmp_path))
     traced(tracing, "one", "two")
@@ -54,6 +55,7 @@ def test_spans_arrive_as_otlp_with_what_the_standard_variables_say(
     assert receiver.services == {"shop"}
     assert {each["authorization"] for each in receiver.headers} == {"Bearer hunter2hunter2"}
     assert {each["content-type"] for each in receiver.headers} == {"application/x-protobuf"}
+    assert {each["content-encoding"] for each in receiver.headers} == {"gzip"}
     (held,) = receiver.spans[0].attributes
     assert (held.key, held.value.string_value) == ("planwarden.run.id", "r1")
     assert (tracing.counts.delivered, tracing.counts.failed, tracing.counts.not_kept) == (2, 0, 0)

@@ -18,10 +18,17 @@ from planwarden.telemetry.readable import Finished, readable
 class CountedExporter(SpanExporter):
     """Hands finished spans to an exporter and counts what it delivers; logs the first failure of a row."""
 
-    def __init__(self, inner: SpanExporter, received: Callable[[Sequence[Finished]], None]) -> None:
-        """Wrap `inner`; `received` is told every batch that was delivered."""
+    def __init__(
+        self,
+        inner: SpanExporter,
+        received: Callable[[Sequence[Finished]], None],
+        *,
+        show: Callable[[Finished], object] = readable,
+    ) -> None:
+        """Wrap `inner`, which reads what `show` gives; `received` is told every batch that was delivered."""
         self._inner = inner
         self._received = received
+        self._show = show
         self._failing = False
         self.delivered = 0
         self.failed = 0
@@ -49,13 +56,13 @@ class CountedExporter(SpanExporter):
 
     def _shown(self, spans: Sequence[Finished]) -> Sequence[ReadableSpan]:
         """Give spans as the exporter reads them; one of which nothing can be made costs itself only."""
-        shown: list[ReadableSpan] = []
+        shown: list[object] = []
         for span in spans:
             try:
-                shown.append(readable(span))
+                shown.append(self._show(span))
             except Exception:  # noqa: BLE001 - as above
                 self.not_shown += 1
-        return shown
+        return cast("Sequence[ReadableSpan]", shown)
 
     def shutdown(self) -> None:
         """Shut the exporter down."""

@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Literal, TextIO, cast
 
@@ -147,7 +147,7 @@ def _in_order(level: Level, event: Event, fields: EventDict) -> EventDict:
     """Put what every line has before what only some have."""
     ids = get_contextvars()
     written: EventDict = {
-        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": datetime.now(UTC).isoformat()[:-6] + "Z",
         "level": level,
         "event": event,
         "run_id": ids.get("run_id"),
@@ -168,10 +168,12 @@ def _in_order(level: Level, event: Event, fields: EventDict) -> EventDict:
 def _line(event: EventDict) -> tuple[str, EventDict | None]:
     """Write an event as a line without secrets; one that would hold one all the same says only so."""
     if "exc_info" not in event:
-        with suppress(TypeError, ValueError):  # it holds what JSON does not, such as an exception
+        try:
             line = _as_json(event)
-            if not SECRETS.suspected(line):
-                return line, event
+        except (TypeError, ValueError):  # it holds what JSON does not, such as an exception
+            line = None
+        if line is not None and not SECRETS.suspected(line):
+            return line, event
     told = format_exc_info(None, "", event)
     shown = {key: SECRETS.value(value, key) for key, value in told.items()}
     line = _as_json(shown)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import Link, SpanContext, SpanKind
@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from planwarden.contracts.tracing import NO_SPAN, Attributes, Span, is_traceparent
 from planwarden.contracts.tracing import SpanKind as Kind
 from planwarden.telemetry.readable import place_of
-from planwarden.telemetry.span import Place, SpanRow, TracedSpan, given, innermost, traceparent_of
+from planwarden.telemetry.span import CURRENT, Place, SpanRow, TracedSpan, given, innermost, traceparent_of
 
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
 _NUMBERS = {kind: known.value for kind, known in _KINDS.items()}
@@ -45,14 +45,16 @@ class OpenTelemetryTracer:
         links: Sequence[str] = (),
     ) -> AbstractContextManager[Span]:
         """Open a span around a `with` block."""
-        inside = trace.get_current_span()
+        inside = get_current().get(CURRENT)  # types are compared: to ask an ABC takes its time
+        if type(inside) is not TracedSpan:
+            inside = trace.get_current_span()
         linked = [each for each in links if is_traceparent(each)] if links else []
         about = given(attributes)
         if parent is not None and is_traceparent(parent):
             outer = inside.get_span_context()
             linked += [traceparent_of(outer)] if outer.is_valid else []
             place = self._place(name, about, kind, linked, trace.NonRecordingSpan(place_of(parent)))
-        elif isinstance(inside, TracedSpan) and self._inherited:
+        elif self._inherited and type(inside) is TracedSpan:
             place = inside.inside
         else:
             place = self._place(name, about, kind, linked, inside)

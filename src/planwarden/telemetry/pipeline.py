@@ -18,15 +18,17 @@ from planwarden.errors import SettingsRejected
 from planwarden.telemetry.exporters import CountedExporter, FileExporter, StreamExporter
 from planwarden.telemetry.handover import Handover
 from planwarden.telemetry.opentelemetry import OpenTelemetryTracer
-from planwarden.telemetry.readable import Finished, OneResource, Origin
+from planwarden.telemetry.readable import Finished, OneResource, Origin, readable
 from planwarden.telemetry.span import SpanRow
 from planwarden.telemetry.spool import Spool
 from planwarden.telemetry.tracing import NAME, Tracing, TracingSettings
 
 SCHEMA = "https://opentelemetry.io/schemas/1.41.0"
 """The version of the conventions that our names follow."""
+HTTP = "opentelemetry-exporter-otlp-proto-http"
 GRPC = "opentelemetry-exporter-otlp-proto-grpc"
 """Not in the extra, which speaks HTTP: gRPC is a large library."""
+GRPC_MODULE = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
 
 
 def assemble(settings: TracingSettings) -> Tracing:
@@ -53,7 +55,8 @@ def assemble(settings: TracingSettings) -> Tracing:
 
 def _kept_and_sent(settings: TracingSettings, provider: TracerProvider, origin: Origin) -> Tracing:
     spool = Spool(settings.spool, settings.process, origin)
-    exporter = CountedExporter(_otlp(settings.protocol), spool.received)
+    inner, show = _otlp(settings.protocol)
+    exporter = CountedExporter(inner, spool.received, show=show)
     handover = Handover(spool, origin, BatchSpanProcessor(exporter))
     provider.add_span_processor(handover)
     for span in spool.take_over():
@@ -88,22 +91,25 @@ def _resource(version: str) -> OneResource:
     return OneResource(whole.attributes, whole.schema_url)
 
 
-def _otlp(protocol: str) -> SpanExporter:
-    package = {"http/protobuf": "opentelemetry-exporter-otlp-proto-http", "grpc": GRPC}.get(protocol)
+def _otlp(protocol: str) -> tuple[SpanExporter, Callable[[Finished], object]]:
+    package = {"http/protobuf": HTTP, "grpc": GRPC}.get(protocol)
     if package is None:
         raise SettingsRejected(
             f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}, which is not spoken here.",
             remedy="Set it to http/protobuf, or to grpc.",
         )
     try:
-        module = importlib.import_module(f"{package.replace('-', '.', 4)}.trace_exporter")
-        exporter: SpanExporter = module.OTLPSpanExporter()
+        if package == HTTP:
+            from planwarden.telemetry.otlp_http import http_exporter  # noqa: PLC0415 - may not be installed
+
+            return http_exporter()
+        exporter: SpanExporter = importlib.import_module(GRPC_MODULE).OTLPSpanExporter()
     except ImportError as error:
         raise SettingsRejected(
             f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}, and the library for it is not installed ({error}).",
             remedy=f"Run `pip install {package}`, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
         ) from error
-    return exporter
+    return exporter, readable
 
 
 def _at_once(settings: TracingSettings) -> SpanExporter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from copy import copy
 from typing import Any, cast
+from xml.etree import ElementTree as ET
 
 import pytest
 from dossier_pages import TAGS, Reading, check_harmless
@@ -28,6 +29,7 @@ from planwarden.audit.page.answer import answer_claims
 from planwarden.audit.page.dossier_page import dossier_page
 from planwarden.audit.page.element import shown, tag, value
 from planwarden.audit.page.layout import GAP, lay_out
+from planwarden.audit.page.style import STYLE
 from planwarden.audit.render import dossier_markdown
 from planwarden.contracts.dossier import Dossier
 
@@ -96,6 +98,29 @@ async def test_hostile_text_in_every_place_stays_text() -> None:
     said = page.text + "".join(value or "" for _, _, value in page.attributes)
     assert not set("\u202e\u2066\x1b") & set(said)
     assert "⟨U+202E⟩⟨U+001B⟩[31m⟨U+2066⟩x" in said
+
+
+@pytest.mark.requirement("HTM-2")
+async def test_what_is_wider_than_the_screen_scrolls_by_itself_and_is_not_shrunk() -> None:
+    whole = await parallel()
+    page = ET.fromstring(f"<main>{body_of(dossier_page(whole.dossier, whole.timeline))}</main>")
+    scrolled = [
+        each for each in page.iter("div") if each.get("class") == "wide" and each.get("tabindex") == "0"
+    ]
+    inside = {id(drawn) for each in scrolled for kind in ("svg", "table") for drawn in each.iter(kind)}
+    wide = [drawn for kind in ("svg", "table") for drawn in page.iter(kind)]
+    assert [drawn.tag for drawn in wide if id(drawn) not in inside] == []
+    assert [drawn.get("class") for drawn in wide if drawn.tag == "svg"] == ["graph", "chart"]
+    on_screen, on_paper = STYLE.split("@media print")
+    assert ".wide { overflow-x: auto;" in on_screen
+    assert "svg.graph { max-width: none; }" in on_screen
+    assert "svg.chart { min-width: 46rem; }" in on_screen
+    assert "svg.graph { max-width: 100%; }" in on_paper
+
+
+def body_of(page: str) -> str:
+    """Give what a page shows, as XML reads it."""
+    return page[page.index("<body>") + len("<body>") : page.index("</body>")]
 
 
 def everywhere(dossier: Dossier, text: str) -> Dossier:

@@ -79,6 +79,7 @@ mark { color: var(--bad); background: var(--badbg); border-bottom: 2px solid var
 .attempt h4 { margin-top: 0; } .attempt pre { background: var(--paper); }
 svg { display: block; max-width: 100%; height: auto; margin: .25rem auto; }
 svg.chart, svg.plot { font-size: 11.5px; } svg.chart { min-width: 46rem; }
+svg.graph { max-width: none; }
 svg text { fill: var(--ink); font-family: system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
 svg a { text-decoration: none; }
 .box { fill: var(--card); stroke: var(--line); stroke-width: 1.5; }
@@ -124,5 +125,6 @@ td .plot { margin: .3rem 0; }
 @media print { :root { color-scheme: light; } html { font-size: 11px; } body { max-width: none; padding: 0; }
   nav { display: none; } .wide { overflow: visible; } pre { max-height: none; overflow: visible; }
   .stepcard, .attempt, figure, .claim { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  svg.chart { min-width: 0; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+  svg.chart { min-width: 0; } svg.graph { max-width: 100%; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

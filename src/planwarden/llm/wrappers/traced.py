@@ -6,10 +6,11 @@ Names follow the OpenTelemetry conventions for generative AI; docs/guides/traces
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from planwarden.contracts.model import Message, ModelIdentity, ToolRequest
-from planwarden.contracts.tracing import Attributes, Tracer
+from planwarden.contracts.tracing import Attributes, SpanKind, Tracer
 from planwarden.errors import ReplyIncomplete
 from planwarden.llm.service import LLMReply, LLMRequest, LLMService, ModelHealth
 from planwarden.telemetry.logs import without_secrets
@@ -27,6 +28,16 @@ _PROVIDERS = {
 _PORTS = {"http": 80, "https": 443}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    """What all spans of a model have in common."""
+
+    identity: ModelIdentity
+    span: str
+    kind: SpanKind
+    about: Attributes
+
+
 class TracedLLM:
     """Puts each exchange into a span; around an adapter, so that each try has its own."""
 
@@ -34,6 +45,7 @@ class TracedLLM:
         """Wrap `inner`, which is closed with this service."""
         self._inner = inner
         self._tracer = tracer
+        self._known: _Model | None = None
 
     @property
     def identity(self) -> ModelIdentity:
@@ -43,8 +55,10 @@ class TracedLLM:
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Ask, in a span with model, knobs and tokens; without a word of question or answer."""
         identity = self.identity
-        kind = "internal" if identity.provider == "embedded" else "client"
-        with self._tracer.span(f"chat {identity.model}", _asked(identity, request), kind=kind) as span:
+        if self._known is None or self._known.identity is not identity:
+            self._known = _model(identity)
+        model = self._known
+        with self._tracer.span(model.span, {**model.about, **_asked(request)}, kind=model.kind) as span:
             try:
                 reply = await self._inner.complete(request)
             except ReplyIncomplete as error:
@@ -96,21 +110,31 @@ class ContentTracedLLM:
         await self._inner.aclose()
 
 
-def _asked(identity: ModelIdentity, request: LLMRequest) -> Attributes:
+def _model(identity: ModelIdentity) -> _Model:
     address = urlsplit(identity.endpoint or "")
     library, _, _ = identity.model.partition(":")
     provider = library if identity.provider == "pydantic-ai" else identity.provider
+    return _Model(
+        identity=identity,
+        span=f"chat {identity.model}",
+        kind="internal" if identity.provider == "embedded" else "client",
+        about={
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": _PROVIDERS.get(provider, provider),
+            "gen_ai.request.model": identity.model,
+            "server.address": address.hostname,
+            "server.port": (address.port or _PORTS.get(address.scheme)) if address.hostname else None,
+            "planwarden.model.digest": identity.digest,
+        },
+    )
+
+
+def _asked(request: LLMRequest) -> Attributes:
     return {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": _PROVIDERS.get(provider, provider),
-        "gen_ai.request.model": identity.model,
         "gen_ai.request.temperature": request.temperature,
         "gen_ai.request.seed": request.seed,
         "gen_ai.request.max_tokens": request.max_output_tokens,
         "gen_ai.output.type": "text" if request.output_schema is None else "json",
-        "server.address": address.hostname,
-        "server.port": (address.port or _PORTS.get(address.scheme)) if address.hostname else None,
-        "planwarden.model.digest": identity.digest,
     }
 
 
