@@ -20,8 +20,6 @@ Scores = Mapping[str, float]
 """Tool → how well retrieval scores it for a text; only tools that share a word with it."""
 Scored = Callable[[str], Scores]
 
-NAMES_A_VALUE = 1.0
-"""How much of the earlier request's scores is added to one that names a value for what that one asked for."""
 AS_STRONG = 0.75
 """A request whose best score is at least this share of the earlier one's says by itself which tool."""
 WEAK = 0.5
@@ -66,7 +64,7 @@ def in_conversation(request: str, earlier: Sequence[str], catalog: Catalog, scor
     named = [tool for tool in before.asked_for if _names_value(tool, request, catalog)]
     if named and _leaves_the_tool_open(heard, named, before, catalog, scored):
         bare = without_values(catalog.tools[named[0]].parameters, request)
-        return Heard(text=before.text, scores=_added(scored(bare), before, NAMES_A_VALUE))
+        return Heard(text=before.text, scores=_added(scored(bare), before.scores))
     return heard
 
 
@@ -89,9 +87,8 @@ def _leaves_the_tool_open(
     return weak or not any(tool in bare for tool in complete)
 
 
-def _added(own: Scores, before: Heard, weight: float) -> Scores:
-    tools = dict.fromkeys((*own, *before.scores))
-    return {tool: own.get(tool, 0.0) + weight * before.scores.get(tool, 0.0) for tool in tools}
+def _added(one: Scores, other: Scores) -> Scores:
+    return {tool: one.get(tool, 0.0) + other.get(tool, 0.0) for tool in dict.fromkeys((*one, *other))}
 
 
 def _names_value(tool: str, text: str, catalog: Catalog) -> bool:

@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any, cast
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from planwarden.telemetry.otlp_bytes import SpanBytes, request_bytes, span_bytes
@@ -31,14 +32,9 @@ def http_exporter() -> tuple[SpanExporter, Callable[[Finished], object]]:
     return BytesExporter(), span_bytes
 
 
-class _Request:
-    """Stands where the exporter has a message of protobuf."""
-
-    def __init__(self, spans: Sequence[SpanBytes]) -> None:
-        self._spans = spans
-
-    def SerializePartialToString(self) -> bytes:  # noqa: N802 - protobuf's name
-        return request_bytes(self._spans)
+def encoded(spans: Sequence[SpanBytes]) -> ExportTraceServiceRequest:
+    """Give the message that the SDK's encoder would make; read from bytes, it costs little."""
+    return ExportTraceServiceRequest.FromString(request_bytes(spans))
 
 
 def with_our_encoder(export: Any) -> Any:  # noqa: ANN401 - a function of theirs
@@ -46,7 +42,7 @@ def with_our_encoder(export: Any) -> Any:  # noqa: ANN401 - a function of theirs
     theirs = cast("FunctionType", export)
     if ENCODES not in theirs.__code__.co_names:
         return theirs
-    around = {**theirs.__globals__, ENCODES: _Request}
+    around = {**theirs.__globals__, ENCODES: encoded}
     return FunctionType(theirs.__code__, around, theirs.__name__, theirs.__defaults__, theirs.__closure__)
 
 

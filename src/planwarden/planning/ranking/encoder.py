@@ -8,10 +8,8 @@ row rounded to 8 bits; see `weights/minilm/README.md`.
 from __future__ import annotations
 
 import math
-import os
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +18,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from planwarden.planning.ranking.blas import one_blas_thread
+from planwarden.planning.ranking.threads import HANDS, Hands, one_blas_thread
 from planwarden.planning.ranking.wordpiece import WordPiece
 
 Floats = NDArray[np.float32]
@@ -35,11 +33,6 @@ MAX_TOKENS = 128
 """Of one text; what is beyond is not read."""
 BATCH_TOKENS = 512
 """Tokens worked on at once."""
-HANDS = 2
-"""Threads that work on batches, the calling one among them.
-
-A fixed number, not the machine's: the last digits depend on the batches.
-"""
 WORTH_SHARING = 24
 """Tokens; fewer are not shared out."""
 KEPT_TEXTS = 20_000
@@ -117,39 +110,6 @@ class _Alike:
         return (scores @ value).transpose(0, 2, 1, 3).reshape(-1, WIDTH)
 
 
-class _Hands:
-    """The calling thread and others that stay: a new thread pays anew for the memory that BLAS works in."""
-
-    def __init__(self) -> None:
-        self._others: ThreadPoolExecutor | None = None
-        self._process = 0
-
-    def work(self, batches: Sequence[list[int]], on: Callable[[list[int]], None]) -> None:
-        """Work on all batches, the longest first; an error of any hand is raised when all have stopped."""
-        waiting = deque(reversed(batches))
-
-        def hand() -> None:
-            while True:
-                try:
-                    batch = waiting.popleft()
-                except IndexError:
-                    return
-                on(batch)
-
-        helpers = [self._pool().submit(hand) for _ in batches[1:HANDS]]
-        try:
-            hand()
-        finally:
-            for helper in helpers:
-                helper.result()
-
-    def _pool(self) -> ThreadPoolExecutor:
-        if self._others is None or self._process != os.getpid():  # a forked child has none of the threads
-            self._process = os.getpid()
-            self._others = ThreadPoolExecutor(HANDS - 1, thread_name_prefix="planwarden-encoder")
-        return self._others
-
-
 class SentenceEncoder:
     """Embeds texts; keeps the newest embeddings. Loads its weights when it is first asked."""
 
@@ -157,7 +117,7 @@ class SentenceEncoder:
         """Take the folder of the weights."""
         self._folder = weights
         self._model: _Model | None = None
-        self._hands = _Hands()
+        self._hands = Hands()
         self._kept: OrderedDict[str, Floats] = OrderedDict()
         self._lock = Lock()
 
@@ -193,7 +153,7 @@ class _Model:
     first_norm: _Norm
     layers: tuple[_Layer, ...]
 
-    def encode(self, texts: Sequence[str], hands: _Hands) -> Floats:
+    def encode(self, texts: Sequence[str], hands: Hands) -> Floats:
         cut = [self.cut.ids(text, limit=MAX_TOKENS) for text in texts]
         out = np.empty((len(texts), WIDTH), np.float32)
 

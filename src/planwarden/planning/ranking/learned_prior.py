@@ -17,12 +17,12 @@ from planwarden.language.detection import UNKNOWN, language_of
 from planwarden.planning.memory.weight import weight
 from planwarden.planning.permitted import Permitted, permitted
 from planwarden.planning.prior import PlanItem, Prior, PriorExample, PriorRequest, ToolPrior
-from planwarden.planning.ranking.blas import one_blas_thread
 from planwarden.planning.ranking.encoder import SentenceEncoder
 from planwarden.planning.ranking.heard import Heard, hear
 from planwarden.planning.ranking.kept import KeptEmbeddings
 from planwarden.planning.ranking.lessons import Lesson, LessonBook, own_lessons
 from planwarden.planning.ranking.ranker import Ranking, rank
+from planwarden.planning.ranking.threads import one_blas_thread
 from planwarden.planning.ranking.tool_index import ToolIndex, embedded_text
 from planwarden.planning.ranking.weights import SHIPPED, RankerWeights, read_weights
 from planwarden.planning.retrieval_prior import RetrievalPrior

@@ -1,4 +1,4 @@
-"""BLAS has one thread while anyone ranks, and as many as before when nobody does."""
+"""BLAS has one thread while anyone ranks, and as many as before when nobody does; batches are shared out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from threading import Barrier, Thread, current_thread
 from typing import Any, cast
 
 import pytest
@@ -13,9 +14,9 @@ from learned_world import EVERYTHING, asking, catalog
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from planwarden.planning.prior import PriorRequest
-from planwarden.planning.ranking.blas import one_blas_thread
 from planwarden.planning.ranking.encoder import Floats, SentenceEncoder
 from planwarden.planning.ranking.learned_prior import LearnedPrior
+from planwarden.planning.ranking.threads import Hands, one_blas_thread
 from planwarden.planning.ranking.weights import RankerWeights
 
 pytestmark = pytest.mark.requirement("RANK-24")
@@ -69,6 +70,38 @@ def test_a_prior_is_made_with_one_thread_throughout(weights: RankerWeights) -> N
     assert encoder.seen
     assert all(seen == {1} for seen in encoder.seen)
     assert threads() == {2}
+
+
+def test_two_hands_work_at_once_and_the_second_one_stays() -> None:
+    hands, together, seen = Hands(), Barrier(2), list[Thread]()
+
+    def work(_: list[int]) -> None:
+        together.wait(60)  # nobody comes past alone
+        seen.append(current_thread())
+
+    hands.work([[0], [1]], work)
+    hands.work([[2], [3]], work)
+    assert len(seen) == 4
+    assert len({*seen}) == 2
+    assert current_thread() in seen
+
+
+@pytest.mark.parametrize("broken", [0, 1, 4])
+def test_every_batch_is_worked_on_once_and_an_error_is_heard_when_all_hands_have_stopped(broken: int) -> None:
+    done = list[int]()
+
+    def work(batch: list[int]) -> None:
+        if batch == [broken]:
+            raise ValueError(f"batch {broken}")
+        done.extend(batch)
+
+    hands = Hands()
+    with pytest.raises(ValueError, match=f"batch {broken}"):
+        hands.work([[at] for at in range(5)], work)
+    assert sorted(done) == [at for at in range(5) if at != broken]
+    done.clear()
+    hands.work([[at] for at in range(5, 10)], work)
+    assert sorted(done) == [5, 6, 7, 8, 9]
 
 
 IN_A_CHILD = """
