@@ -171,6 +171,7 @@ REQUIREMENTS: dict[str, str] = {
     "DOC-20": "Every heading of the troubleshooting page is printed when its trouble is provoked.",
     "DOC-8": "Every built-in tool is shown with a real call and exactly what it gives.",
     "CNV-3": "A request that leans on the one before is planned with it; one that stands alone as ever.",
+    "CNV-5": "A planner with an adapter on, trained without turns, is told none; the record says so.",
     "CNV-4": "Earlier turns reach the planner as far as its context holds them; what is left out is said.",
     "ARG-3": "Earlier requests fill what a required argument lacks, and replace nothing that is named.",
     "RUN-21": "Earlier turns reach agents as far as their context holds them; what is left out is said.",

@@ -31,7 +31,7 @@ from planwarden.journal.snapshot import Snapshot
 from planwarden.llm.service import LLMService
 from planwarden.orchestration.executor import Executor
 from planwarden.orchestration.orchestrator import Orchestrator
-from planwarden.planning.attempt import PlannerSettings
+from planwarden.planning.attempt import CONVERSATION_SHARE, PlannerSettings
 from planwarden.planning.memory.in_process import InProcessMemory
 from planwarden.planning.memory.port import PlanMemory
 from planwarden.planning.memory.vectors import EmbeddedMemory, SqliteVectors
@@ -155,6 +155,8 @@ def make_planner(
         prompt_budget=chosen.prompt_budget,
         groundable_only=llm.identity.argument_style == "grounded",
         examples=_examples(chosen, llm),
+        # Trained on requests by themselves, it takes what was said before for what is asked now.
+        conversation_share=0.0 if llm.identity.adapter else CONVERSATION_SHARE,
         temperature=chosen.temperature,
         seed=chosen.seed,
         max_output_tokens=chosen.max_output_tokens,

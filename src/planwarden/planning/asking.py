@@ -15,9 +15,6 @@ from planwarden.planning.attempt import Attempt, PlannerSettings
 from planwarden.planning.notation.schema import wire_schema
 from planwarden.planning.prompt import build_prompt, within_budget
 
-CONVERSATION_SHARE = 0.25
-"""Of the planner's context: what earlier turns may take at most. A plan needs to know what was spoken of, not
-every word of it, and each token costs the planner's time."""
 TOP_LOGPROBS = 20
 """Alternatives per token; Ollama gives no more."""
 
@@ -71,7 +68,7 @@ class PlannerQuestions:
             max_output_tokens=settings.max_output_tokens,
             per_byte=per_byte,
         )
-        share = int(settings.num_ctx * CONVERSATION_SHARE)
+        share = int(settings.num_ctx * settings.conversation_share)
         return fit(turns(task.exchanges), min(room, share), per_byte)
 
     async def _exchange(

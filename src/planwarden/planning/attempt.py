@@ -25,6 +25,9 @@ FLOOR = 0.03
 """A tool less likely than this is not shown."""
 LEAST_SHOWN = 3
 """So many are shown even below the floor."""
+CONVERSATION_SHARE = 0.25
+"""Of the planner's context: what earlier turns may take at most. A plan needs to know what was spoken of, not
+every word of it, and each token costs the planner's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class PlannerSettings:
     prompt_budget: int = 250
     """Tokens that instruction, tools and examples may take, as estimated; the request comes on top."""
     examples: int = 3
+    conversation_share: float = CONVERSATION_SHARE
+    """Of the model's context: what earlier turns may take at most; with 0 it is told none."""
     groundable_only: bool = False
     """See `PriorRequest`."""
     temperature: float = 0.0

@@ -10,9 +10,10 @@ import pytest
 from planwarden.app.assembly import make_planner
 from planwarden.configuration.settings import PlannerModel
 from planwarden.contracts.model import ModelIdentity
-from planwarden.contracts.task import Task
+from planwarden.contracts.task import Exchange, Task
 from planwarden.evaluation.own_benchmark import shipped_world
 from planwarden.llm.service import LLMReply, LLMRequest
+from planwarden.planning.planner import Planning
 from planwarden.testing.scripted_llm import FunctionLLM
 
 pytestmark = pytest.mark.anyio
@@ -38,14 +39,19 @@ class Adapted(FunctionLLM):
         return '{"plan":["finance.snapshot"]}'
 
 
+async def planned(llm: Adapted, folder: Path, chosen: PlannerModel, task: Task) -> Planning:
+    world = shipped_world(folder)
+    planner = make_planner(chosen, llm)
+    planning = await planner.plan(task, world.catalog, world.policy)
+    planner.close()
+    return planning
+
+
 async def asked(
     folder: Path, adapter: str | None, chosen: PlannerModel, provider: str = "embedded"
 ) -> LLMRequest:
     llm = Adapted(adapter, provider)
-    world = shipped_world(folder)
-    planner = make_planner(chosen, llm)
-    await planner.plan(Task(prompt="What is the latest price of IBM?"), world.catalog, world.policy)
-    planner.close()
+    await planned(llm, folder, chosen, Task(prompt="What is the latest price of IBM?"))
     return llm.requests[0]
 
 
@@ -71,6 +77,20 @@ async def test_a_model_with_an_adapter_is_asked_for_no_reasons_wherever_it_runs(
     assert not await reasons(DIGEST)  # it was trained to write the plan and nothing else
     assert await reasons(None)
     assert await reasons(DIGEST, reasons="model")
+
+
+@pytest.mark.requirement("CNV-5")
+@pytest.mark.parametrize("provider", ["embedded", "ollama"])
+async def test_a_model_with_an_adapter_is_told_no_earlier_turns_and_the_record_counts_them(
+    tmp_path: Path, provider: str
+) -> None:
+    said = (Exchange(role="user", content="Price of IBM?"), Exchange(role="assistant", content="125.55."))
+    task = Task(prompt="Who are you?", exchanges=said)
+    for adapter, left_out in ((DIGEST, 1), (None, 0)):
+        llm = Adapted(adapter, provider)
+        planning = await planned(llm, tmp_path, PlannerModel(mode="model"), task)
+        assert ("Price of IBM?" in llm.requests[0].messages[-1].content) is (left_out == 0)
+        assert planning.exchanges[0].turns_left_out == left_out
 
 
 @pytest.mark.requirement("TUNE-8")
