@@ -338,6 +338,7 @@ REQUIREMENTS: dict[str, str] = {
     "SHD-12": "Live shadowing takes a share by digest, delays and fails no run, and is waited for by nobody.",
     "SHD-13": "Live shadow plans are kept without anybody's text and compared with the plans that ran.",
     "SHD-14": "Validity, latency, tokens and cost are told for each side.",
+    "SHD-15": "Plans can be kept in a file and compared with later; only what is of the very same task is.",
     "SOAK-1": "Models and tools that try to break out get nothing past, and nothing allowed is refused.",
     "SOAK-2": "A soak provokes every kind of refusal, and seeds every kind of violation that it has.",
     "SOAK-3": "The same seed gives the same report, but for the time it took.",

@@ -185,6 +185,94 @@ def test_what_a_run_taught_is_not_remembered_when_it_is_planned_again(
     assert told["first"]["sources"] == {"planner": 1}
 
 
+@pytest.mark.requirement("SHD-15")
+def test_plans_that_one_version_kept_are_compared_with_what_another_makes_of_the_same_tasks(
+    cli: Cli, mind: Mind
+) -> None:
+    path = tasks_file(3, {"id": "free", "prompt": TASK})
+    made = cli("shadow", "--tasks", path, "--against", "none", "--out", "old.jsonl", "--json")
+    assert made.code == 0, made
+    lines = [json.loads(line) for line in Path("old.jsonl").read_text("utf-8").splitlines()]
+    assert [line["task"] for line in lines] == [*(task.id for task in HELD_OUT[:3]), "free"]
+    assert TASK not in Path("old.jsonl").read_text("utf-8")
+    for line in lines[:2]:
+        line["plan"]["sketch"] = {"steps": [{"agent": "general_agent"}], "handoff": "sequential"}
+    Path("old.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    asked = len(mind.planned)
+    told = cli("shadow", "--tasks", path, "--against", "plans=old.jsonl", "--json").json
+    assert len(mind.planned) == asked + 4
+    assert (told["second"]["name"], told["tasks"]["compared"]) == ("old", 4)
+    assert "Planwarden" in told["second"]["describes"]
+    assert told["differing"] == 2
+    assert told["second"]["prompt_tokens"] == told["first"]["prompt_tokens"]
+    assert Path("old.jsonl").read_text("utf-8").count("\n") == 3
+
+
+@pytest.mark.requirement("SHD-15")
+def test_a_kept_plan_is_left_out_where_request_or_catalog_is_another_by_now(cli: Cli) -> None:
+    Path("mine.jsonl").write_text(
+        json.dumps({"prompt": TASK}) + "\n" + json.dumps({"prompt": "Hello"}), "utf-8"
+    )
+    cli("shadow", "--tasks", "mine.jsonl", "--against", "none", "--out", "old.jsonl", "--json")
+    Path("mine.jsonl").write_text(
+        json.dumps({"prompt": "Bye"}) + "\n" + json.dumps({"prompt": "Hello"}), "utf-8"
+    )
+    told = cli("shadow", "--tasks", "mine.jsonl", "--against", "plans=old.jsonl", "--json").json
+    why = "not among the kept plans, or over another catalog or policy"
+    assert (told["tasks"]["compared"], told["tasks"]["left_out"]) == (1, {why: 1})
+    lines = [json.loads(line) for line in Path("old.jsonl").read_text("utf-8").splitlines()]
+    for line in lines:
+        line["catalog_digest"] = "sha256:" + "0" * 64
+    Path("old.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    refused = cli("shadow", "--tasks", "mine.jsonl", "--against", "plans=old.jsonl", "--json")
+    assert f"2: {why}" in refused.error(2, "input_error")["message"]
+
+
+@pytest.mark.requirement("SHD-15")
+def test_plans_of_runs_are_kept_under_the_ids_of_the_runs(cli: Cli) -> None:
+    run = a_run(cli)
+    cli("shadow", "--from-journal", "--out", "old.jsonl", "--json")
+    [line] = [json.loads(line) for line in Path("old.jsonl").read_text("utf-8").splitlines()]
+    assert (line["task"], line["request_digest"]) == (run, None)
+    told = cli("shadow", "--from-journal", "--against", "plans=old.jsonl", "--json").json
+    assert told["agreement"]["same_plan"]["mean"] == 1.0
+
+
+@pytest.mark.requirement("SHD-15")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no plans"),
+        ("{}", "line 1: task"),
+        ("not json", "line 1: the line"),
+        ("twice", "line 2: a second plan for 'line 1'"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_holds_no_kept_plans_is_refused_with_its_line(
+    cli: Cli, text: str | None, said: str
+) -> None:
+    Path("mine.jsonl").write_text(json.dumps({"prompt": TASK}), "utf-8")
+    if text == "twice":
+        cli("shadow", "--tasks", "mine.jsonl", "--against", "none", "--out", "twice.jsonl", "--json")
+        text = Path("twice.jsonl").read_text("utf-8") * 2
+    if text is not None:
+        Path("old.jsonl").write_text(text, "utf-8")
+    refused = cli("shadow", "--tasks", "mine.jsonl", "--against", "plans=old.jsonl", "--json")
+    error = refused.error(2, "data_rejected")
+    assert said in error["message"]
+    assert "--out" in error["remedy"]
+
+
+@pytest.mark.requirement("SHD-15")
+def test_plans_cannot_be_kept_where_nothing_can_be_written_nor_twice_when_live(cli: Cli) -> None:
+    path = tasks_file(1)
+    gone = cli("shadow", "--tasks", path, "--out", "no/such/old.jsonl", "--json")
+    assert "--out" in gone.error(2, "data_rejected")["remedy"]
+    live = cli("shadow", "--live", "--out", "old.jsonl", "--json")
+    assert "shadow.jsonl" in live.error(2, "input_error")["remedy"]
+
+
 def shadowed(monkeypatch: pytest.MonkeyPatch, planner: str = "mode=prior", rate: str = "1") -> None:
     monkeypatch.setenv("SHADOW__RATE", rate)
     monkeypatch.setenv("SHADOW__PLANNER", planner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -38,9 +38,10 @@ Against = Annotated[
     str,
     typer.Option(
         "--against",
-        metavar="router|none|PLANNER_CONFIG",
+        metavar="router|none|plans=FILE|PLANNER_CONFIG",
         help="router: the baseline, keywords and BM25; none: nobody, or with --from-journal the plans on "
-        "record; else another planner: key=value,… of PLANNER_LLM__*, or a YAML or JSON file of them.",
+        "record; plans=FILE: what --out kept before, of another version say; else another planner: "
+        "key=value,… of PLANNER_LLM__*, or a YAML or JSON file of them.",
     ),
 ]
 OtherPlanner = Annotated[
@@ -77,6 +78,13 @@ Page = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page, too.")
 ]
 
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Keep the planner's plans, to compare with by --against plans=FILE."
+    ),
+]
+
 
 def shadow(
     tasks: Tasks = None,
@@ -91,6 +99,7 @@ def shadow(
     price_in: PriceIn = 0.0,
     price_out: PriceOut = 0.0,
     html: Page = None,
+    out: Out = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
@@ -105,7 +114,12 @@ def shadow(
     async def work(planwarden: Planwarden) -> ShadowReport:
         if sum([bool(tasks), from_journal, live]) != 1:
             raise InputError("Say in one way which tasks are planned.", remedy=ONE_OF)
-        _check_writable(html)
+        if live and out is not None:
+            raise InputError(
+                "Live shadow plans are kept already.", remedy="Leave --out away: they are in shadow.jsonl."
+            )
+        _check_writable(html, "--html")
+        _check_writable(out, "--out")
         begun = moment_option(since, now=planwarden.clock.now(), option="--since")
         with err.status("opening") as shown:
 
@@ -123,6 +137,7 @@ def shadow(
                 router=router,
                 include_fitted=include_fitted,
                 price=price,
+                out=out,
             )
             return await shadow_run(planwarden, wanted, progress)
 
@@ -155,28 +170,29 @@ def _file(named: Path) -> Path:
     return own_tasks_file()
 
 
-def _check_writable(path: Path | None) -> None:
-    """Find out before the planning that the page could not be written."""
+def _check_writable(path: Path | None, option: str) -> None:
+    """Find out before the planning that a file could not be written; what it holds stays as it is."""
     if path is not None:
-        _put(path, "")
+        _put(path, "", option, mode="a")
 
 
 def _write_page(report: ShadowReport, path: Path) -> None:
     from planwarden.evaluation.shadow.report.page import shadow_page  # noqa: PLC0415 - only where a page is wanted
 
     try:
-        _put(path, shadow_page(report, made=made_by(SystemClock().now())))
+        _put(path, shadow_page(report, made=made_by(SystemClock().now())), "--html")
     except DataRejected as error:
         tell(f"[yellow]{error.message}[/]")
 
 
-def _put(path: Path, text: str) -> None:
+def _put(path: Path, text: str, option: str, mode: Literal["w", "a"] = "w") -> None:
     try:
-        path.write_text(text, "utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise DataRejected(
             f"{path} cannot be written: {error.strerror}.",
-            remedy="Name a file that can be written with --html.",
+            remedy=f"Name a file that can be written with {option}.",
         ) from error
 
 

@@ -15,18 +15,21 @@ from pathlib import Path
 from planwarden.app import Planwarden
 from planwarden.app.shadowing.other_planner import OtherPlanner
 from planwarden.app.shadowing.said import Place
+from planwarden.app.system import made_by
 from planwarden.configuration.planner_config import PlannerConfig, planner_config
-from planwarden.errors import InputError
+from planwarden.errors import DataRejected, InputError
 from planwarden.evaluation.own_benchmark import shipped_world
 from planwarden.evaluation.router.router import Router
 from planwarden.evaluation.router.settings import RouterRecord, read_router, shipped_router
 from planwarden.evaluation.shadow.compare import Compared, compare
 from planwarden.evaluation.shadow.journal import Taken, tasks_of_journal
+from planwarden.evaluation.shadow.kept import PREFIX, KeptSide, kept_plans, read_plans
 from planwarden.evaluation.shadow.reading import Line, placed, read_lines
 from planwarden.evaluation.shadow.report.contract import Price, ShadowReport
 from planwarden.evaluation.shadow.report.summary import Named, summarise_shadow
 from planwarden.evaluation.shadow.sides import PlannerSide, RecordedSide, Side
 from planwarden.evaluation.shadow.task import ShadowTask
+from planwarden.planning.prompt import PROMPT_VERSION
 
 OWN = "own"
 """The source of the labelled tasks over the catalog that ships."""
@@ -47,13 +50,15 @@ class Wanted:
     planner: str | None = None
     """The configuration that is looked at; None for the planner as it is configured."""
     against: str = "router"
-    """`router`, `none`, or a planner's configuration."""
+    """`router`, `none`, `plans=FILE`, or a planner's configuration."""
     router: Path | None = None
     """Settings of the router in place of those that ship."""
     include_fitted: bool = False
     """Whether tasks are kept that planner or router were fitted on."""
     price: Price = field(default_factory=Price)
     """Of the planners' tokens, where a configuration names none."""
+    out: Path | None = None
+    """Where the planner's plans are kept, to compare with later; None for nowhere."""
 
 
 async def shadow_run(planwarden: Planwarden, wanted: Wanted, progress: Progress) -> ShadowReport:
@@ -75,14 +80,32 @@ async def shadow_run(planwarden: Planwarden, wanted: Wanted, progress: Progress)
             progress(len(done), len(tasks))
 
         pairs = await compare(tasks, first[0], second[0] if second else None, tell)
-        if second is not None and isinstance(second[0], RecordedSide):
-            kept = tuple(pair for pair in pairs if pair.second is not None)
-            left_out["ended before there was a plan"] = len(pairs) - len(kept)
-            pairs = kept
+        if wanted.out is not None:
+            await asyncio.to_thread(_keep, wanted.out, pairs, first[0], planwarden)
+        match second:
+            case (RecordedSide(missing=why) | KeptSide(missing=why), _):
+                kept = tuple(pair for pair in pairs if pair.second is not None)
+                left_out[why] = len(pairs) - len(kept)
+                pairs = kept
+            case _:
+                pass
         if not pairs:
             raise _nothing(left_out)
         notes = (*taken.notes, *_notes(planwarden, wanted, record, pairs))
         return summarise_shadow(pairs, first, second, left_out=left_out, notes=notes)
+
+
+def _keep(path: Path, pairs: Sequence[Compared], side: Side, planwarden: Planwarden) -> None:
+    """Write the planner's plans to a file."""
+    planner = f"{side.name} {side.describes}; prompt {PROMPT_VERSION}"
+    text = kept_plans(pairs, planner=planner, made=made_by(planwarden.clock.now()))
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise DataRejected(
+            f"{path} cannot be written: {error.strerror}.",
+            remedy="Name a file that can be written with --out.",
+        ) from error
 
 
 async def _taken(planwarden: Planwarden, wanted: Wanted, record: RouterRecord) -> Taken:
@@ -137,28 +160,34 @@ async def _sides(
         first = PlannerConfig(name="planner", chosen=configured, differs={})
         if wanted.planner is not None:
             first = planner_config(wanted.planner, configured, os.environ)
-        second = None
-        if wanted.against not in ("router", "none"):
-            second = planner_config(wanted.against, configured, os.environ)
-            if second.name == first.name:
-                second = second.called(f"{second.name} (2)")
-        ours = _named(
-            planwarden,
-            first,
-            await opened.enter_async_context(planwarden.shadow.other_planner(first)),
-            wanted,
-        )
-        match wanted.against:
-            case "router":
-                theirs = _router(planwarden, record), Price()
-            case "none":
-                theirs = None if wanted.files else (RecordedSide(), wanted.price)
-            case _ if second is not None:
-                other = await opened.enter_async_context(planwarden.shadow.other_planner(second))
-                theirs = _named(planwarden, second, other, wanted)
-            case _:
-                theirs = None
+        theirs = await _other_side(planwarden, wanted, record, first.name)
+        ours = await _opened(planwarden, first, wanted, opened)
+        if isinstance(theirs, PlannerConfig):
+            theirs = await _opened(planwarden, theirs, wanted, opened)
         yield ours, theirs
+
+
+async def _other_side(
+    planwarden: Planwarden, wanted: Wanted, record: RouterRecord, first: str
+) -> Named | PlannerConfig | None:
+    """Say what the planner is compared with; a configuration is still to be opened."""
+    match wanted.against:
+        case "router":
+            return _router(planwarden, record), Price()
+        case "none":
+            return None if wanted.files else (RecordedSide(), wanted.price)
+        case kept if kept.startswith(PREFIX):
+            return await asyncio.to_thread(read_plans, Path(kept.removeprefix(PREFIX))), wanted.price
+        case named:
+            config = planner_config(named, planwarden.settings.planner_llm, os.environ)
+            return config.called(f"{config.name} (2)") if config.name == first else config
+
+
+async def _opened(
+    planwarden: Planwarden, config: PlannerConfig, wanted: Wanted, opened: AsyncExitStack
+) -> Named:
+    other = await opened.enter_async_context(planwarden.shadow.other_planner(config))
+    return _named(planwarden, config, other, wanted)
 
 
 def _named(planwarden: Planwarden, config: PlannerConfig, other: OtherPlanner, wanted: Wanted) -> Named:

@@ -75,6 +75,8 @@ class RecordedSide:
 
     name: str = "recorded"
     describes: str = "the plans in the journal, as they were made when the tasks were real"
+    missing: str = "ended before there was a plan"
+    """Why a task is left out for which it has none."""
 
     async def plan(self, task: ShadowTask) -> ShadowPlan | None:
         """Give the plan on record."""
