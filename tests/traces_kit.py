@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import threading
 from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -182,8 +187,58 @@ class Receiver:
                 thread.join(20)
 
 
-def otlp(folder: Path, process: str = "p1") -> TracingSettings:
+@dataclass(slots=True, kw_only=True)
+class GrpcReceiver:
+    """A server over gRPC that takes OTLP as a Collector does."""
+
+    spans: list[WireSpan] = field(default_factory=list[WireSpan])
+    services: set[str] = field(default_factory=set[str])
+    authorizations: set[str] = field(default_factory=set[str])
+    url: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Give the names of the spans that came."""
+        return [span.name for span in self.spans]
+
+    def take(self, request: ExportTraceServiceRequest, context: Any) -> ExportTraceServiceResponse:
+        """Take a batch."""
+        sent = {name: str(value) for name, value in context.invocation_metadata()}
+        self.authorizations.add(sent.get("authorization", ""))
+        for of_resource in request.resource_spans:
+            named = {each.key: each.value.string_value for each in of_resource.resource.attributes}
+            self.services.add(named["service.name"])
+            for of_scope in of_resource.scope_spans:
+                self.spans.extend(of_scope.spans)
+        return ExportTraceServiceResponse()
+
+    @contextmanager
+    def serve(self) -> Generator[GrpcReceiver]:
+        """Listen on a free loopback port for as long as the context lasts."""
+        grpc: Any = importlib.import_module("grpc")  # without types
+        export = grpc.unary_unary_rpc_method_handler(
+            self.take,
+            request_deserializer=ExportTraceServiceRequest.FromString,
+            response_serializer=ExportTraceServiceResponse.SerializeToString,
+        )
+        service = "opentelemetry.proto.collector.trace.v1.TraceService"
+        server = grpc.server(ThreadPoolExecutor(max_workers=1))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": export}),))
+        self.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        try:
+            yield self
+        finally:
+            server.stop(None).wait(20)
+
+
+def otlp(folder: Path, process: str = "p1", *, protocol: str = "http/protobuf") -> TracingSettings:
     """Give settings that send to wherever the environment says, with a spool in a folder."""
     return TracingSettings(
-        destination="otlp", version="0", file=folder / "unused", spool=folder / "spool", process=process
+        destination="otlp",
+        version="0",
+        file=folder / "unused",
+        spool=folder / "spool",
+        process=process,
+        protocol=protocol,
     )

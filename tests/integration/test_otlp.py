@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from planwarden.errors import SettingsRejected
+from planwarden.telemetry.pipeline import GRPC_MODULE
 from planwarden.telemetry.tracing import CLOSE_S, Tracing, open_tracing
-from traces_kit import Receiver, otlp
+from traces_kit import GrpcReceiver, Receiver, otlp
 
 SCRIPT = Path(__file__).with_name("dying_tracer.py")
 
@@ -149,15 +150,34 @@ def test_a_receiver_that_does_not_answer_holds_up_nobody_for_long(
 
 
 @pytest.mark.requirement("TRC-8")
+def test_spans_arrive_over_grpc_with_what_the_standard_variables_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with GrpcReceiver().serve() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2hunter2")
+        monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+        tracing = open_tracing(otlp(tmp_path, protocol="grpc"))
+        with tracing.tracer.span("outer", {"planwarden.run.id": "r1"}):
+            traced(tracing, "one")
+        tracing.close()
+    assert receiver.names == ["one", "outer"]
+    assert receiver.services == {"shop"}
+    assert receiver.authorizations == {"Bearer hunter2hunter2"}
+    one, outer = receiver.spans
+    assert (one.parent_span_id, one.trace_id) == (outer.span_id, outer.trace_id)
+    assert tracing.counts.delivered == 2
+
+
+@pytest.mark.requirement("TRC-8")
 @pytest.mark.parametrize(
     ("protocol", "says"),
     [("carrier-pigeon", "not spoken"), ("grpc", "opentelemetry-exporter-otlp-proto-grpc")],
 )
 def test_a_protocol_that_is_not_there_is_refused_with_what_to_do(
-    tmp_path: Path, protocol: str, says: str
+    tmp_path: Path, protocol: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = otlp(tmp_path)
-    object.__setattr__(settings, "protocol", protocol)
+    monkeypatch.setitem(sys.modules, GRPC_MODULE, None)  # as where it is not installed
     with pytest.raises(SettingsRejected, match=says) as caught:
-        open_tracing(settings)
+        open_tracing(otlp(tmp_path, protocol=protocol))
     assert "http/protobuf" in caught.value.remedy
