@@ -266,7 +266,7 @@ REQUIREMENTS: dict[str, str] = {
     "FUSE-10": "The mode says who decides: prior and model, the model alone, or the prior alone.",
     "FUSE-11": "Calibration maps are monotone and change nothing without points.",
     "TUNE-1": "Training examples are the planner's own prompts with targets in its notation.",
-    "TUNE-2": "A fifth of the tasks, told by their ids alone, is never trained on.",
+    "TUNE-2": "A fifth of the tasks, told by their ids alone, is never trained on, nor what asks the same.",
     "TUNE-3": "The adapter that ships is pinned; one that was made for other weights is refused.",
     "TUNE-4": "An adapter applies to the planner's requests; agents on its weights are answered as without.",
     "TUNE-5": "Weights with an adapter on are another model: another digest, another name.",

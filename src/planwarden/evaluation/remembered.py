@@ -40,15 +40,15 @@ def remembered_plans(tasks: Iterable[PlanTask]) -> tuple[RememberedPlan, ...]:
 
 def without_itself(task: Asks, remembered: Sequence[RememberedPlan]) -> tuple[RememberedPlan, ...]:
     """Leave out a task's own answer: the same id, or the same request in any case and spacing."""
-    own, request = memory_id(task), _normal(shortened(task.request, MAX_REQUEST_CHARS))
-    return tuple(each for each in remembered if each.id != own and _normal(each.request) != request)
+    own, request = memory_id(task), normal(shortened(task.request, MAX_REQUEST_CHARS))
+    return tuple(each for each in remembered if each.id != own and normal(each.request) != request)
 
 
 def foreign(known: Sequence[PlanTask], planned: Sequence[PlanTask]) -> tuple[PlanTask, ...]:
     """Leave out of what is known the tasks that are planned: none has the id or the request of one."""
     ids = {task.id for task in planned}
-    requests = {_normal(task.request) for task in planned}
-    return tuple(task for task in known if task.id not in ids and _normal(task.request) not in requests)
+    requests = {normal(task.request) for task in planned}
+    return tuple(task for task in known if task.id not in ids and normal(task.request) not in requests)
 
 
 def memory_id(task: Asks) -> str:
@@ -56,7 +56,8 @@ def memory_id(task: Asks) -> str:
     return "f" + digest(task.id).removeprefix("sha256:")[:24]
 
 
-def _normal(request: str) -> str:
+def normal(request: str) -> str:
+    """Give a request without regard to case and spacing."""
     return " ".join(request.casefold().split())
 
 

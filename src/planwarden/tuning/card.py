@@ -43,7 +43,7 @@ def data_card(tuned: Tuned, learned: Sequence[PlanTask], recipe: Recipe, base: s
 
 def _how_long(recipe: Recipe) -> str:
     stopped = "" if recipe.most_steps is None else f", stopped after {recipe.most_steps} steps at the latest"
-    return f"{recipe.epochs} epochs{stopped}"
+    return f"{recipe.epochs:g} {'epoch' if recipe.epochs == 1 else 'epochs'}{stopped}"
 
 
 def _said(estimate: Estimate) -> str:

@@ -1,6 +1,7 @@
 """Which tasks are never trained on. Pure.
 
-The rule looks at the id alone, so that training, calibration and every later measurement agree on it.
+The rule looks at the id alone, so that training, calibration and every later measurement agree on it; what
+training sees is without the requests of those that are held out.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from planwarden.evaluation.plan_tasks import PlanTask
+from planwarden.evaluation.remembered import foreign, normal
 
 ONE_IN = 5
 
@@ -19,9 +21,11 @@ def is_held_out(task_id: str) -> bool:
 
 
 def parted(tasks: Sequence[PlanTask]) -> tuple[tuple[PlanTask, ...], tuple[PlanTask, ...]]:
-    """Part tasks into those to train on and those held out, each in their order."""
-    held = [is_held_out(task.id) for task in tasks]
-    return (
-        tuple(task for task, out in zip(tasks, held, strict=True) if not out),
-        tuple(task for task, out in zip(tasks, held, strict=True) if out),
-    )
+    """Part tasks into those to train on and those held out, each in their order.
+
+    The same request, in any case and spacing, may stand under several ids: it is held out once at most,
+    and not trained on where it is.
+    """
+    held = [task for task in tasks if is_held_out(task.id)]
+    once = tuple({normal(task.request): task for task in reversed(held)}.values())[::-1]
+    return foreign([task for task in tasks if not is_held_out(task.id)], once), once

@@ -119,8 +119,23 @@ def test_a_plan_that_the_notation_cannot_say_is_no_lesson() -> None:
 
 
 @pytest.mark.requirement("TUNE-2")
+def test_a_request_that_is_held_out_is_not_trained_on_under_another_id() -> None:
+    ids = [f"nestful-{number}" for number in range(60)]
+    out = [each for each in ids if is_held_out(each)]
+    rest = [each for each in ids if not is_held_out(each)]
+    same = [task(each).model_copy(update={"request": "Tell  a JOKE"}) for each in (out[0], out[1], rest[0])]
+    same[0] = same[0].model_copy(update={"request": "tell a joke"})
+    others = [task(each).model_copy(update={"request": each}) for each in (*out[2:], *rest[1:])]
+    learned, held = parted([*same, *others])
+    assert [each.id for each in held] == [out[0], *out[2:]]
+    assert [each.id for each in learned] == rest[1:]
+
+
+@pytest.mark.requirement("TUNE-2")
 def test_a_fifth_of_the_tasks_is_held_out_by_id_alone() -> None:
-    tasks = [task(f"nestful-{number}") for number in range(400)]
+    tasks = [
+        task(f"nestful-{number}").model_copy(update={"request": f"Request {number}"}) for number in range(400)
+    ]
     learned, held = parted(tasks)
     assert {each.id for each in held} == {
         each.id for each in tasks if int(sha256(each.id.encode()).hexdigest(), 16) % 5 == 0
