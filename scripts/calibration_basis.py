@@ -5,7 +5,8 @@ PLANNER_LLM__RANKER=build/basis/trial.npz PLANWARDEN_HOME=build/home planwarden 
   --tasks build/basis/public.jsonl --tasks build/basis/own.jsonl --memory build/basis/memory.jsonl
 python scripts/ship_calibration.py build/home/calibrations/*.json
 
-The ranker that ships is then fitted on the held-out tasks too; the calibration's `prior_version` names it.
+The ranker that ships is then fitted on the held-out tasks too; the calibration's `prior_version` names it. Then
+python scripts/prior_confidence.py ../shared/data/plans-dev
 """
 
 from __future__ import annotations

@@ -248,6 +248,7 @@ REQUIREMENTS: dict[str, str] = {
     "CAL-8": "`planwarden calibrate` says in words and pictures what was found, and planning goes by it.",
     "CAL-9": "`init` calibrates when told to or when a person says yes, never by itself.",
     "CAL-10": "Confidence of a plan is calibrated by the calibration in force, and the minimum gates by it.",
+    "CAL-11": "Plans of the prior alone are read by what was measured of the ranker that ships.",
     "NOTE-2": "A plan in the notation is acyclic by construction: an item uses results of earlier ones only.",
     "NOTE-3": "A tool may stand several times in a plan, three times at most.",
     "NOTE-4": "The notation's schema compiles in llguidance and llama.cpp, and stays small with many tools.",

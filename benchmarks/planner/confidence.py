@@ -34,8 +34,7 @@ def honesty(found: Crossed) -> Section:
             rows.append(_row(mode, label, sure))
         best = sureness(mapped)
         tables += [_reliability(mode, best), _risk(mode, best)]
-        if mode == "fused":
-            figures = _figures(best)
+        figures = [*_figures(mode, best), *figures]
     return Section(
         name="confidence",
         notes=(
@@ -117,14 +116,16 @@ def _risk(mode: Mode, sure: Sureness) -> Table:
     return table(f"risk_{mode}", f"Risk against coverage, {mode}: the surest plans first", rows)
 
 
-def _figures(sure: Sureness) -> list[Figure]:
+def _figures(mode: Mode, sure: Sureness) -> list[Figure]:
     return [
-        reached_figure("AUROC for exact plans", sure.auroc, AUROC, note="fused, out of fold"),
         reached_figure(
-            "expected calibration error",
+            f"AUROC for exact plans, {mode}, {sure.cases} plans", sure.auroc, AUROC, note="out of fold"
+        ),
+        reached_figure(
+            f"expected calibration error, {mode}, {sure.cases} plans",
             sure.ece,
             ECE,
             at_most=True,
-            note=f"fused, out of fold; perfect confidence would show {sure.ece_by_chance:.3f}",
+            note=f"out of fold; perfect confidence would show {sure.ece_by_chance:.3f}",
         ),
     ]

@@ -9,9 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from planwarden.catalog.catalog import Catalog
-from planwarden.configuration.calibrations import shipped_calibrations, stored_calibrations
+from planwarden.configuration.calibrations import (
+    shipped_calibrations,
+    shipped_prior_confidence,
+    stored_calibrations,
+)
 from planwarden.configuration.settings import Settings
-from planwarden.contracts.calibration import PlannerCalibration
+from planwarden.contracts.calibration import PlannerCalibration, PriorConfidence
 from planwarden.contracts.measurement import measurement_key
 from planwarden.contracts.model import ModelIdentity
 from planwarden.contracts.value import digest
@@ -51,12 +55,25 @@ def calibrations_in_force(settings: Settings) -> Callable[[ModelIdentity], Plann
         StoreCorrupt: a calibration that was made here cannot be read.
     """
     stored, shipped = stored_calibrations(settings.planwarden_home), shipped_calibrations()
-    basis = basis_in_force(settings.ranker_in_force)
+    basis, alone = basis_in_force(settings.ranker_in_force), shipped_prior_confidence()
 
     def in_force(identity: ModelIdentity) -> PlannerCalibration:
-        return decide_calibration(identity, basis, stored, shipped)[0]
+        decided = decide_calibration(identity, basis, stored, shipped)[0]
+        return decided if decided in stored else with_prior_confidence(decided, basis, alone)
 
     return in_force
+
+
+def with_prior_confidence(
+    decided: PlannerCalibration, basis: Basis, alone: PriorConfidence
+) -> PlannerCalibration:
+    """Have plans for which no model was heard read by what was measured of the ranker in force. Pure.
+
+    Not where the model was calibrated on this machine: its own tasks then say more of such plans, too.
+    """
+    return (
+        decided.model_copy(update={"alone": alone}) if alone.prior_version == basis.prior_version else decided
+    )
 
 
 def decide_calibration(

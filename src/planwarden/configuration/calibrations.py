@@ -10,17 +10,24 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from planwarden.contracts.calibration import PlannerCalibration
+from planwarden.contracts.calibration import PlannerCalibration, PriorConfidence
 from planwarden.errors import StoreCorrupt, StoreUnavailable
 
 FOLDER = "calibrations"
 SHIPPED = "shipped_calibrations.json"
+SHIPPED_ALONE = "prior_confidence.json"
 _SHIPPED = TypeAdapter(tuple[PlannerCalibration, ...])
 
 
 def shipped_calibrations() -> tuple[PlannerCalibration, ...]:
     """Give the calibrations that ship."""
     return _SHIPPED.validate_json(resources.files("planwarden.configuration").joinpath(SHIPPED).read_bytes())
+
+
+def shipped_prior_confidence() -> PriorConfidence:
+    """Give how sure plans of the ranker that ships are, by itself."""
+    file = resources.files("planwarden.configuration").joinpath(SHIPPED_ALONE)
+    return PriorConfidence.model_validate_json(file.read_bytes())
 
 
 def stored_calibrations(home: Path) -> tuple[PlannerCalibration, ...]:

@@ -77,6 +77,25 @@ class IsotonicMap(Contract):
         return before[1]
 
 
+class PriorConfidence(Contract):
+    """How sure plans are that rest on the prior alone: measured for a ranker, whatever the model."""
+
+    prior_version: str
+    """Of the ranker: plans of another are not read by these."""
+    tasks: Annotated[int, Field(ge=1)]
+    at: str
+    """Day of measurement, as YYYY-MM-DD."""
+    planwarden_version: str
+    step_confidence: IsotonicMap
+    """From the probability of a step to the share of such steps that were right."""
+    signal_weights: Mapping[str, float]
+    """As in a model's calibration."""
+    confidence: IsotonicMap
+    """From the raw confidence of a whole plan to the share of such plans that were exactly right."""
+    figures: Mapping[str, float]
+    """What was measured along the way, by name, for people."""
+
+
 class PlannerCalibration(Contract):
     """What one planner model's word is worth, and how its confidence is to be read."""
 
@@ -105,6 +124,8 @@ class PlannerCalibration(Contract):
     probabilities, as if they were independent."""
     confidence: IsotonicMap = IsotonicMap()
     """From the raw confidence of a whole plan to the share of such plans that were exactly right."""
+    alone: PriorConfidence | None = None
+    """How plans are read for which the model was not heard; None: as its own."""
     method: CalibrationMethod = "default"
     planwarden_version: str = ""
     figures: Mapping[str, float] = Field(default_factory=dict)

@@ -120,12 +120,14 @@ def _confidence(draft: Draft, origin: Origin) -> tuple[list[float], float, Confi
     """Give the confidence of each step and of the whole, and how they came about."""
     if origin.mode == "model":
         return _said(draft, origin)
-    maps = origin.calibration
+    heard = origin.fused.evidence is not None
+    known = origin.calibration
+    maps = known if heard or known.alone is None else known.alone
     own = [_rounded(maps.step_confidence.value(step_probability(step))) for step in draft.steps]
     whole = _rounded(maps.confidence.value(raw_confidence(draft, origin.fused, maps.signal_weights)))
-    heard = origin.fused.evidence is not None
+    measured = maps is known.alone or known.measured
     method = ConfidenceMethod(
-        method="fused" if heard else "prior", calibrated=bool(maps.measured and maps.confidence.points)
+        method="fused" if heard else "prior", calibrated=measured and bool(maps.confidence.points)
     )
     return own, whole, method
 

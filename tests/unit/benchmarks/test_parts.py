@@ -137,7 +137,7 @@ def test_a_plans_confidence_is_mapped_by_what_came_of_the_other_folds_alone() ->
 
 
 @pytest.mark.requirement("BEN-11")
-def test_a_task_without_a_plan_is_a_case_of_no_confidence_and_the_figures_are_of_fused_plans() -> None:
+def test_a_task_without_a_plan_is_a_case_of_no_confidence_and_both_planners_have_figures() -> None:
     assert cases_of([judged("a", None, right=False), judged("b", 0.7, right=True)]) == [
         (0.0, False),
         (0.7, True),
@@ -145,7 +145,10 @@ def test_a_task_without_a_plan_is_a_case_of_no_confidence_and_the_figures_are_of
     some = tuple(judged(f"t{n}", n / 40, right=n > 20) for n in range(40))
     fold: Mapping[str, int] = {f"t{n}": n % 5 for n in range(40)}
     section = honesty(Crossed(judged={"prior": some, "model": (), "fused": some}, fold=fold))
-    auroc, error = section.figures
+    assert [each.name.partition(", ")[2] for each in section.figures] == [
+        f"{mode}, 40 plans" for mode in ("fused", "fused", "prior", "prior")
+    ]
+    auroc, error = section.figures[:2]
     assert auroc.value is not None
     assert auroc.value > 0.9
     assert error.value is not None

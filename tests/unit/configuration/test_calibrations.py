@@ -10,12 +10,14 @@ from planwarden.app.calibration import (
     calibrations_in_force,
     decide_calibration,
     tools_digest,
+    with_prior_confidence,
 )
 from planwarden.app.diagnosis.calibration import calibration_finding
 from planwarden.catalog.catalog import Catalog
 from planwarden.configuration.calibrations import (
     file_name,
     shipped_calibrations,
+    shipped_prior_confidence,
     store_calibration,
     stored_calibrations,
 )
@@ -124,6 +126,30 @@ def test_a_calibration_beside_another_prior_is_not_in_force(tmp_path: Path) -> N
 
 def test_what_ships_can_be_read_and_is_measured() -> None:
     assert all(each.measured for each in shipped_calibrations())
+
+
+@pytest.mark.requirement("CAL-11")
+def test_how_sure_the_prior_is_was_measured_with_the_ranker_that_ships() -> None:
+    alone = shipped_prior_confidence()
+    assert alone.prior_version == BASIS.prior_version
+    assert alone.tasks > 1_000
+    assert len(alone.confidence.points) > 5
+    assert alone.figures["ece"] < 0.05
+    assert alone.figures["auroc"] > 0.8
+
+
+@pytest.mark.requirement("CAL-11")
+def test_plans_of_the_prior_are_read_by_what_ships_but_where_their_model_was_calibrated_here(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(planwarden_home=tmp_path)
+    unmeasured = calibrations_in_force(settings)(MODEL)
+    assert (unmeasured.measured, unmeasured.alone) == (False, shipped_prior_confidence())
+    store_calibration(tmp_path, made())
+    assert calibrations_in_force(settings)(MODEL).alone is None
+    another = Basis(prompt_version=PROMPT_VERSION, prior_version="ranker of mine")
+    plain = unmeasured.model_copy(update={"alone": None})
+    assert with_prior_confidence(plain, another, shipped_prior_confidence()).alone is None
 
 
 def catalog(description: str, topic: str) -> Catalog:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
-from planwarden.contracts.calibration import IsotonicMap, PlannerCalibration, PlannerWeights
+from planwarden.contracts.calibration import IsotonicMap, PlannerCalibration, PlannerWeights, PriorConfidence
 from planwarden.contracts.specs import AgentSpec, JsonSchema, ToolSpec
 from planwarden.contracts.task import Task
 from planwarden.planning.planner import LLMOrchestrationPlanner, PlannerSettings, Planning
@@ -79,6 +79,29 @@ def test_the_weighed_signals_are_what_the_map_reads() -> None:
     assert low is not None
     assert high is not None
     assert (low.confidence, high.confidence) == (pytest.approx(0.1192), pytest.approx(0.8808))
+
+
+@pytest.mark.requirement("CAL-11")
+def test_a_plan_for_which_no_model_was_heard_is_read_by_what_was_measured_of_the_prior() -> None:
+    level = IsotonicMap(points=((0.0, 0.7), (1.0, 0.7)))
+    alone = PriorConfidence(
+        prior_version="ranker",
+        tasks=1_000,
+        at="2026-11-25",
+        planwarden_version="0",
+        step_confidence=IsotonicMap(points=((0.0, 0.9), (1.0, 0.9))),
+        signal_weights={"bias": 0.0},
+        confidence=level,
+        figures={},
+    )
+    known = calibration(((0.0, 0.3), (1.0, 0.3)), measured=False).model_copy(update={"alone": alone})
+    heard, unheard = plan(known).decision.plan, plan(known, mode="prior").decision.plan
+    assert heard is not None
+    assert unheard is not None
+    assert (heard.confidence, heard.metadata.confidence_method.calibrated) == (0.3, False)
+    assert (unheard.confidence, unheard.steps[0].confidence) == (0.7, 0.9)
+    assert unheard.metadata.confidence_method.method == "prior"
+    assert unheard.metadata.confidence_method.calibrated
 
 
 def test_without_a_map_confidence_is_said_to_be_uncalibrated() -> None:

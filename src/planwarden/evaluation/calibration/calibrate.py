@@ -160,6 +160,20 @@ def _plan(asked: Asked, weights: PlannerWeights, fold: int) -> _Planned:
     )
 
 
+def planned_alone(asked: Asked, fold: int) -> HeldOutPlan:
+    """Plan by the prior alone, whatever a model said, and give what the plan's confidence is fitted on."""
+    known = asked.considered
+    fused = fuse(known.prior, None, PRIOR_ALONE)
+    draft = compose(fused, known.bounds)
+    return HeldOutPlan(
+        fold=fold,
+        signals=signals_of(draft, fused),
+        raw=exact_probability(draft, fused),
+        right=judge(asked.task, said(draft)).exact,
+        steps=_steps(asked, draft),
+    )
+
+
 def _steps(asked: Asked, draft: Draft) -> tuple[tuple[float, bool], ...]:
     return tuple(
         (step_probability(step), asked.task.right_step(step.tool, step.agent)) for step in draft.steps
