@@ -14,7 +14,7 @@ from planwarden.planning.confidence.isotonic import fit_isotonic, read_isotonic
 
 AUROC, ECE = 0.80, 0.05
 SHOWN_POINTS = 21
-LEAST_IN_A_BLOCK, IMAGINED = 8, 2.0
+LEAST_IN_A_BLOCK, IMAGINED = 8, 20.0
 MODES_JUDGED: Final[tuple[Mode, ...]] = ("prior", "fused")
 
 

@@ -126,12 +126,12 @@ def judged(task_id: str, confidence: float | None, right: bool) -> Judged:
 @pytest.mark.requirement("BEN-11")
 def test_a_plans_confidence_is_mapped_by_what_came_of_the_other_folds_alone() -> None:
     """The two folds contradict each other: each is told what the other one learned."""
-    ids = [(f"{fold}-{n}", fold) for fold in (0, 1) for n in range(20)]
+    ids = [(f"{fold}-{n}", fold) for fold in (0, 1) for n in range(200)]
     found = [judged(name, 0.9, right=fold == 0) for name, fold in ids]
     mapped = cross_mapped(found, dict(ids))
     first = [sure for sure, right in mapped if right]
     second = [sure for sure, right in mapped if not right]
-    assert len(first) == len(second) == 20
+    assert len(first) == len(second) == 200
     assert max(first) < 0.1  # fold 0 is right, but fold 1, all wrong, says how sure to be
     assert min(second) > 0.9
 

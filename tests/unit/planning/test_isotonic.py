@@ -62,11 +62,12 @@ def test_equal_scores_are_one_case_as_heavy_as_they_are_many() -> None:
     assert points == ((0.5, pytest.approx(1 / 3)), (0.9, 1.0))
 
 
-def test_a_light_block_is_joined_and_drawn_towards_the_base_rate() -> None:
+def test_a_light_block_is_joined_and_drawn_towards_what_its_score_says() -> None:
     scores, labels = [0.1, 0.2, 0.3, 0.9], [0.0, 0.0, 1.0, 1.0]
     assert len(fit_isotonic(scores, labels, least=4)) == 1
-    ((_, low), (_, high)) = fit_isotonic(scores, labels, prior=2.0)
-    assert (low, high) == (pytest.approx(0.25), pytest.approx(0.75))
+    ((at, low), (higher, high)) = fit_isotonic(scores, labels, prior=2.0)
+    assert (at, higher) == (pytest.approx(0.15), pytest.approx(0.6))
+    assert (low, high) == (pytest.approx((0 * 2 + 0.15 * 2) / 4), pytest.approx((1 * 2 + 0.6 * 2) / 4))
 
 
 def test_nothing_can_be_fitted_to_nothing() -> None:

@@ -24,8 +24,9 @@ RIDGE = 2.0
 """On signals scaled to unit variance."""
 LEAST_IN_A_BLOCK = 8
 MOST_BLOCKS = 20
-IMAGINED = 2.0
-"""Cases at the base rate that each block of the isotonic map gets beside its own."""
+IMAGINED = 20.0
+"""Cases that bear a block's score out, beside its own. From 60 plans to 800, maps with 20 have less
+calibration error on others than with 2 or 10, and no more that can be told than with 40 (decision 0031)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

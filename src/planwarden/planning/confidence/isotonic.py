@@ -50,8 +50,8 @@ def fit_isotonic(
         scores: at least one.
         labels: 1 for right, 0 for wrong, beside each score.
         least: how many cases a block holds at least; smaller ones are joined to their neighbours.
-        prior: how many imagined cases at the overall mean each block gets. Keeps a block of three right
-            plans from being called certain (shrinkage towards the base rate).
+        prior: how many imagined cases each block gets of which as large a share is right as its score says.
+            Keeps a few cases from bending the map far, where scores are probabilities already (shrinkage).
 
     Raises:
         ValueError: there is no score.
@@ -66,9 +66,8 @@ def fit_isotonic(
     sums = [sum(own) for own in grouped.values()]
     counts = [float(len(own)) for own in grouped.values()]
     fitted = pool_adjacent_violators([s / n for s, n in zip(sums, counts, strict=True)], counts)
-    base = sum(sums) / sum(counts)
     blocks = _joined(_blocks(at, fitted, counts), least)
-    points = [(x, (mean * mass + base * prior) / (mass + prior)) for x, mean, mass in blocks]
+    points = [(x, (mean * mass + x * prior) / (mass + prior)) for x, mean, mass in blocks]
     # shrinking light blocks more than heavy ones may break the order by a hair: pool once more
     ordered = pool_adjacent_violators([y for _, y in points], [mass for _, _, mass in blocks])
     return tuple((x, min(max(y, 0.0), 1.0)) for (x, _), y in zip(points, ordered, strict=True))
