@@ -16,8 +16,9 @@ def tasks(folder: Path, count: int) -> str:
     path = folder / "tasks.jsonl"
     tools = [{"name": "weather", "description": "The weather", "parameters": {"type": "object"}}]
     gold = {"steps": [{"tool": "weather"}], "edges": [], "kind": "parallel"}
-    row = {"source": "mine", "request": "How is the weather?", "tools": tools, "gold": gold}
-    path.write_text("".join(json.dumps({"id": f"t{n}", **row}) + "\n" for n in range(count)), "utf-8")
+    row = {"source": "mine", "tools": tools, "gold": gold}
+    asked = [{"id": f"t{n}", "request": f"How is the weather on day {n}?", **row} for n in range(count)]
+    path.write_text("".join(json.dumps(each) + "\n" for each in asked), "utf-8")
     return str(path)
 
 

@@ -60,7 +60,7 @@ def check_enough(held_out: int) -> None:
         raise DataRejected(
             f"Only {held_out} of the tasks are held out; with fewer than {FEWEST} nobody could say whether"
             " tuning helped.",
-            remedy="Give more tasks: a fifth of them is held out.",
+            remedy="Give more tasks: a fifth of them is held out, each request once.",
         )
 
 
