@@ -32,7 +32,7 @@ from planwarden.evaluation.labelled import labelled, labelled_own  # noqa: E402
 from planwarden.evaluation.own_benchmark import shipped_world  # noqa: E402
 from planwarden.evaluation.own_tasks import shipped_own_tasks  # noqa: E402
 from planwarden.evaluation.plan_tasks import PlanTask, read_plan_tasks  # noqa: E402
-from planwarden.evaluation.remembered import remembered_plans, without_itself  # noqa: E402
+from planwarden.evaluation.remembered import normal, remembered_plans, without_itself  # noqa: E402
 from planwarden.evaluation.worlds import world_tasks  # noqa: E402
 from planwarden.planning.attempt import PlannerSettings, bounds_of, shown_to_model  # noqa: E402
 from planwarden.planning.considered import Considered  # noqa: E402
@@ -62,8 +62,8 @@ def plans(data: Path) -> Iterator[HeldOutPlan]:
     splits = folds(public)
     for place, split in enumerate(splits):
         judged = [task for task in own if _fold(task.request, len(splits)) == place]
-        others = ours.keys() - {task.id for task in judged}
-        known = [*_labelled((*split.known, *worlds)), *(ours[each] for each in ours if each in others)]
+        held = {task.id for task in judged}
+        known = [*_labelled((*split.known, *worlds)), *(each for each in ours.values() if each.id not in held)]
         prior = LearnedPrior(weights=fit_ranker(known, encoder), encoder=encoder)
         yield from _planned(prior, [of_offered(each) for each in split.judged], remembered_plans(split.known))
         yield from _planned(prior, [of_own(each, world.catalog, world.policy) for each in judged], ())
@@ -78,8 +78,7 @@ def plans(data: Path) -> Iterator[HeldOutPlan]:
 
 def _fold(request: str, count: int) -> int:
     """Place a request in a fold, whatever its case and spacing."""
-    words = " ".join(request.casefold().split())
-    return int(digest(words).removeprefix("sha256:")[:8], 16) % count
+    return int(digest(normal(request)).removeprefix("sha256:")[:8], 16) % count
 
 
 def _labelled(known: Sequence[PlanTask]) -> list[LabelledTask]:

@@ -8,13 +8,13 @@ from typing import Final
 from benchmarks.planner.bench import Crossed, Mode
 from benchmarks.planner.results import Cell, Figure, Measured, Section, Table, reached_figure, table
 
+from planwarden.evaluation.calibration.confidence_map import IMAGINED, LEAST_IN_A_BLOCK
 from planwarden.evaluation.calibration.sureness import Case, Sureness, sureness
 from planwarden.evaluation.plan_benchmark import Judged
 from planwarden.planning.confidence.isotonic import fit_isotonic, read_isotonic
 
 AUROC, ECE = 0.80, 0.05
 SHOWN_POINTS = 21
-LEAST_IN_A_BLOCK, IMAGINED = 8, 20.0
 MODES_JUDGED: Final[tuple[Mode, ...]] = ("prior", "fused")
 
 

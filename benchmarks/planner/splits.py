@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from planwarden.contracts.value import digest
 from planwarden.evaluation.plan_tasks import PlanTask
+from planwarden.evaluation.remembered import normal
 
 FOLDS = 5
 
@@ -76,7 +77,7 @@ def without_groups(
 
 def request_key(task: PlanTask) -> str:
     """Name a request by its words, whatever their case and spacing."""
-    return " ".join(task.request.casefold().split())
+    return normal(task.request)
 
 
 def _fold_of(tasks: Sequence[PlanTask], count: int) -> dict[str, int]:

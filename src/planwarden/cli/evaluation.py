@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from planwarden.app import Planwarden
+from planwarden.cli.files import check_writable, write_file
 from planwarden.cli.output import err, print_json
 from planwarden.cli.own_evaluation import own
 from planwarden.cli.plan_summary import show_summaries
 from planwarden.cli.running import AsJson, with_planwarden
-from planwarden.errors import DataRejected
 
 if TYPE_CHECKING:
     from planwarden.evaluation.contestants import Contestant
@@ -88,7 +88,7 @@ def plans(
         tasks = read_plan_tasks(files)
         tasks = evenly(tasks, limit) if limit else tasks
         known = read_plan_tasks(memory) if memory else ()
-        _check_writable(predictions)
+        check_writable(predictions, "--out")
         contestant = await _contestant(planwarden, planner, known, foreign(known, tasks) if fit else ())
         with err.status(f"0 of {len(tasks)} tasks") as shown:
             done: list[str] = []
@@ -98,7 +98,8 @@ def plans(
                 shown.update(f"{len(done)} of {len(tasks)} tasks")
 
             judged = await run_benchmark(tasks, contestant, progress)
-        _write(predictions, judged)
+        if predictions is not None:
+            write_file(predictions, _lines(judged), "--out")
         return judged
 
     # No pause after failures: a task that is not asked would seem to take no time.
@@ -152,25 +153,8 @@ async def _contestant(
     )
 
 
-def _check_writable(path: Path | None) -> None:
-    """Find out before hours of planning that the predictions could not be written."""
-    if path is not None:
-        _put(path, "")
-
-
-def _write(path: Path | None, judged: tuple[Judged, ...]) -> None:
-    if path is not None:
-        _put(path, "".join(f"{each.attempted.prediction.model_dump_json()}\n" for each in judged))
-
-
-def _put(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise DataRejected(
-            f"{path} cannot be written: {error.strerror}.",
-            remedy="Name a file that can be written with --out.",
-        ) from error
+def _lines(judged: tuple[Judged, ...]) -> str:
+    return "".join(f"{each.attempted.prediction.model_dump_json()}\n" for each in judged)
 
 
 def _json(summary: Summary) -> dict[str, Any]:

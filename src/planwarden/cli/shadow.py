@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from planwarden.app import Planwarden
 from planwarden.app.system import SystemClock, made_by
+from planwarden.cli.files import check_writable, write_file
 from planwarden.cli.moment import moment_option
 from planwarden.cli.output import err, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, with_planwarden
@@ -118,8 +120,8 @@ def shadow(
             raise InputError(
                 "Live shadow plans are kept already.", remedy="Leave --out away: they are in shadow.jsonl."
             )
-        _check_writable(html, "--html")
-        _check_writable(out, "--out")
+        check_writable(html, "--html")
+        check_writable(out, "--out")
         begun = moment_option(since, now=planwarden.clock.now(), option="--since")
         with err.status("opening") as shown:
 
@@ -137,7 +139,7 @@ def shadow(
                 router=router,
                 include_fitted=include_fitted,
                 price=price,
-                out=out,
+                keep=partial(write_file, out, option="--out") if out else None,
             )
             return await shadow_run(planwarden, wanted, progress)
 
@@ -170,30 +172,13 @@ def _file(named: Path) -> Path:
     return own_tasks_file()
 
 
-def _check_writable(path: Path | None, option: str) -> None:
-    """Find out before the planning that a file could not be written; what it holds stays as it is."""
-    if path is not None:
-        _put(path, "", option, mode="a")
-
-
 def _write_page(report: ShadowReport, path: Path) -> None:
     from planwarden.evaluation.shadow.report.page import shadow_page  # noqa: PLC0415 - only where a page is wanted
 
     try:
-        _put(path, shadow_page(report, made=made_by(SystemClock().now())), "--html")
+        write_file(path, shadow_page(report, made=made_by(SystemClock().now())), "--html")
     except DataRejected as error:
         tell(f"[yellow]{error.message}[/]")
-
-
-def _put(path: Path, text: str, option: str, mode: Literal["w", "a"] = "w") -> None:
-    try:
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise DataRejected(
-            f"{path} cannot be written: {error.strerror}.",
-            remedy=f"Name a file that can be written with {option}.",
-        ) from error
 
 
 def register(app: typer.Typer) -> None:

@@ -12,9 +12,9 @@ from rich.table import Table
 from planwarden.app import Planwarden
 from planwarden.app.system import VERSION
 from planwarden.cli.exits import Exit
+from planwarden.cli.files import check_writable, write_file
 from planwarden.cli.output import err, out, plain, print_json, say, stop
 from planwarden.cli.running import AsJson, with_planwarden
-from planwarden.errors import DataRejected
 
 if TYPE_CHECKING:
     from planwarden.evaluation.soak.campaign import Totals, Wanted
@@ -59,7 +59,7 @@ def soak(
     wanted = Wanted(runs=runs, seed=seed, planner=planner.value, home=home)
 
     async def work(planwarden: Planwarden) -> Totals:
-        _write(report, "")  # what cannot be written is found before the runs, not after them
+        check_writable(report, "--report")
         source, real = await _planning(planwarden, planner)
         try:
             with err.status(f"0 of {runs} runs") as shown:
@@ -75,7 +75,8 @@ def soak(
 
     overrides: dict[str, Any] = {"planner_llm": {"provider": "embedded"}}
     totals = with_planwarden(work, as_json=as_json, overrides=overrides)
-    _write(report, soak_markdown(wanted, totals, VERSION))
+    if report is not None:
+        write_file(report, soak_markdown(wanted, totals, VERSION), "--report")
     if as_json:
         print_json(soak_json(wanted, totals))
     else:
@@ -131,18 +132,6 @@ def _show(wanted: Wanted, totals: Totals) -> None:
     for finding in totals.findings:
         say(f"[red]found[/]  {plain(finding[:400])}")
     say(f"[{'green' if totals.passed else 'bold red'}]{verdict(totals)}[/]")
-
-
-def _write(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise DataRejected(
-            f"{path} cannot be written: {error.strerror}.",
-            remedy="Name a file that can be written with --report.",
-        ) from error
 
 
 def register(app: typer.Typer) -> None:

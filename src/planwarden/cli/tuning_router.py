@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planwarden.app import Planwarden
+from planwarden.cli.files import write_file
 from planwarden.cli.output import err, plain, print_json, say
 from planwarden.cli.running import AsJson, with_planwarden
 from planwarden.errors import DataRejected
@@ -39,7 +40,7 @@ def router(
         with err.status("reading") as shown:
             day = planwarden.clock.now().date().isoformat()
             record = await asyncio.to_thread(_fitted, tuple(data or ()), day, own=own, tell=shown.update)
-            await asyncio.to_thread(_write, record, out)
+            await asyncio.to_thread(write_file, out, record.model_dump_json(indent=2) + "\n", "--out")
             return record
 
     record = with_planwarden(work, as_json=as_json)
@@ -77,15 +78,6 @@ def _fitted(data: tuple[Path, ...], day: str, *, own: bool, tell: Callable[[str]
             remedy=f"Give files with {LEAST_TASKS} tasks at least, or add --own-tasks.",
         )
     return fit_router(tasks, at=day, progress=tell)
-
-
-def _write(record: RouterRecord, path: Path) -> None:
-    try:
-        path.write_text(record.model_dump_json(indent=2) + "\n", "utf-8")
-    except OSError as error:
-        raise DataRejected(
-            f"{path} cannot be written: {error.strerror}.", remedy="Name another file with --out."
-        ) from error
 
 
 def _said(found: Scored) -> str:

@@ -130,3 +130,7 @@ class PlannerCalibration(Contract):
     planwarden_version: str = ""
     figures: Mapping[str, float] = Field(default_factory=dict)
     """What was measured along the way, by name, for people."""
+
+    def read_by(self, *, heard: bool) -> PlannerCalibration | PriorConfidence:
+        """Give what makes the confidence of a plan, by whether a model was heard for it."""
+        return self if heard or self.alone is None else self.alone

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from planwarden.catalog.catalog import FALLBACK_AGENT, Catalog
-from planwarden.contracts.calibration import PlannerCalibration
+from planwarden.contracts.calibration import PlannerCalibration, PriorConfidence
 from planwarden.contracts.model import ModelUsage
 from planwarden.contracts.plan import (
     ConfidenceMethod,
@@ -121,11 +121,10 @@ def _confidence(draft: Draft, origin: Origin) -> tuple[list[float], float, Confi
     if origin.mode == "model":
         return _said(draft, origin)
     heard = origin.fused.evidence is not None
-    known = origin.calibration
-    maps = known if heard or known.alone is None else known.alone
+    maps = origin.calibration.read_by(heard=heard)
     own = [_rounded(maps.step_confidence.value(step_probability(step))) for step in draft.steps]
     whole = _rounded(maps.confidence.value(raw_confidence(draft, origin.fused, maps.signal_weights)))
-    measured = maps is known.alone or known.measured
+    measured = isinstance(maps, PriorConfidence) or maps.measured
     method = ConfidenceMethod(
         method="fused" if heard else "prior", calibrated=measured and bool(maps.confidence.points)
     )

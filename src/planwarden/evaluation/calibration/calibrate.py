@@ -26,7 +26,7 @@ from planwarden.evaluation.calibration.worth import FOLDS, Observation, Weighing
 from planwarden.evaluation.intervals import Estimate, estimate
 from planwarden.planning.confidence.raw import exact_probability, signals_of, step_probability
 from planwarden.planning.fusion.compose import Draft, compose
-from planwarden.planning.fusion.fuse import fuse
+from planwarden.planning.fusion.fuse import Fused, fuse
 from planwarden.planning.fusion.worth_asking import worth_asking
 
 
@@ -147,13 +147,7 @@ def _plan(asked: Asked, weights: PlannerWeights, fold: int) -> _Planned:
     alone = compose(fuse(known.prior, None, PRIOR_ALONE), known.bounds)
     verdict = judge(asked.task, said(draft))
     return _Planned(
-        plan=HeldOutPlan(
-            fold=fold,
-            signals=signals_of(draft, fused),
-            raw=exact_probability(draft, fused),
-            right=verdict.exact,
-            steps=_steps(asked, draft),
-        ),
+        plan=_held_out(asked, fold, fused, draft),
         verdict=verdict,
         alone=judge(asked.task, said(alone)),
         moved=draft.names != alone.names,
@@ -165,6 +159,10 @@ def planned_alone(asked: Asked, fold: int) -> HeldOutPlan:
     known = asked.considered
     fused = fuse(known.prior, None, PRIOR_ALONE)
     draft = compose(fused, known.bounds)
+    return _held_out(asked, fold, fused, draft)
+
+
+def _held_out(asked: Asked, fold: int, fused: Fused, draft: Draft) -> HeldOutPlan:
     return HeldOutPlan(
         fold=fold,
         signals=signals_of(draft, fused),

@@ -87,5 +87,6 @@ def _under(asked: Asked, in_force: PlannerCalibration) -> tuple[float, float]:
     fused = fuse(known.prior, known.evidence if hear else None, in_force.weights)
     draft = compose(fused, known.bounds)
     verdict = judge(asked.task, said(draft))
-    sure = in_force.confidence.value(raw_confidence(draft, fused, in_force.signal_weights))
+    maps = in_force.read_by(heard=fused.evidence is not None)
+    sure = maps.confidence.value(raw_confidence(draft, fused, maps.signal_weights))
     return verdict.node_f1, (sure - float(verdict.exact)) ** 2

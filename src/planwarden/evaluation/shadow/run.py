@@ -17,7 +17,7 @@ from planwarden.app.shadowing.other_planner import OtherPlanner
 from planwarden.app.shadowing.said import Place
 from planwarden.app.system import made_by
 from planwarden.configuration.planner_config import PlannerConfig, planner_config
-from planwarden.errors import DataRejected, InputError
+from planwarden.errors import InputError
 from planwarden.evaluation.own_benchmark import shipped_world
 from planwarden.evaluation.router.router import Router
 from planwarden.evaluation.router.settings import RouterRecord, read_router, shipped_router
@@ -57,8 +57,8 @@ class Wanted:
     """Whether tasks are kept that planner or router were fitted on."""
     price: Price = field(default_factory=Price)
     """Of the planners' tokens, where a configuration names none."""
-    out: Path | None = None
-    """Where the planner's plans are kept, to compare with later; None for nowhere."""
+    keep: Callable[[str], None] | None = None
+    """Takes the planner's plans as lines, to compare with later; blocks."""
 
 
 async def shadow_run(planwarden: Planwarden, wanted: Wanted, progress: Progress) -> ShadowReport:
@@ -80,8 +80,8 @@ async def shadow_run(planwarden: Planwarden, wanted: Wanted, progress: Progress)
             progress(len(done), len(tasks))
 
         pairs = await compare(tasks, first[0], second[0] if second else None, tell)
-        if wanted.out is not None:
-            await asyncio.to_thread(_keep, wanted.out, pairs, first[0], planwarden)
+        if wanted.keep is not None:
+            await asyncio.to_thread(wanted.keep, _lines(pairs, first[0], planwarden))
         match second:
             case (RecordedSide(missing=why) | KeptSide(missing=why), _):
                 kept = tuple(pair for pair in pairs if pair.second is not None)
@@ -95,17 +95,9 @@ async def shadow_run(planwarden: Planwarden, wanted: Wanted, progress: Progress)
         return summarise_shadow(pairs, first, second, left_out=left_out, notes=notes)
 
 
-def _keep(path: Path, pairs: Sequence[Compared], side: Side, planwarden: Planwarden) -> None:
-    """Write the planner's plans to a file."""
+def _lines(pairs: Sequence[Compared], side: Side, planwarden: Planwarden) -> str:
     planner = f"{side.name} {side.describes}; prompt {PROMPT_VERSION}"
-    text = kept_plans(pairs, planner=planner, made=made_by(planwarden.clock.now()))
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise DataRejected(
-            f"{path} cannot be written: {error.strerror}.",
-            remedy="Name a file that can be written with --out.",
-        ) from error
+    return kept_plans(pairs, planner=planner, made=made_by(planwarden.clock.now()))
 
 
 async def _taken(planwarden: Planwarden, wanted: Wanted, record: RouterRecord) -> Taken:
