@@ -269,6 +269,9 @@ def test_plans_cannot_be_kept_where_nothing_can_be_written_nor_twice_when_live(c
     path = tasks_file(1)
     gone = cli("shadow", "--tasks", path, "--out", "no/such/old.jsonl", "--json")
     assert "--out" in gone.error(2, "data_rejected")["remedy"]
+    Path("kept.jsonl").write_text("what was kept before", "utf-8")
+    cli("shadow", "--tasks", "gone.jsonl", "--out", "kept.jsonl", "--json").error(2, "data_rejected")
+    assert Path("kept.jsonl").read_text("utf-8") == "what was kept before"
     live = cli("shadow", "--live", "--out", "old.jsonl", "--json")
     assert "shadow.jsonl" in live.error(2, "input_error")["remedy"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from planwarden.app.assembly import make_planner
 from planwarden.configuration.settings import PlannerModel
-from planwarden.contracts.calibration import PRIOR_ALONE, IsotonicMap, PlannerCalibration
+from planwarden.contracts.calibration import PRIOR_ALONE, IsotonicMap, PlannerCalibration, PriorConfidence
 from planwarden.evaluation.calibration.calibrate import Calibrated, calibrate, said
 from planwarden.evaluation.calibration.collecting import Asked, ask_all
 from planwarden.evaluation.calibration.gate import FEWEST, Beside, gate
@@ -119,3 +119,23 @@ def test_too_few_tasks_install_nothing_and_one_that_was_never_measured_stands_in
     assert f"fewer than {FEWEST}" in few.against
     enough = gate(found(base, f1=0.0, sure=0.0), asked, sure(0.0).model_copy(update={"measured": False}))
     assert enough.against == ""
+
+
+def test_what_is_in_force_is_judged_as_planning_reads_plans_for_which_no_model_was_heard(
+    asked: tuple[Asked, ...],
+) -> None:
+    base = calibrate(asked)
+    right = (next(each for each in asked if alone(each) == 1.0),) * FEWEST
+    maps = PriorConfidence(
+        prior_version="r",
+        tasks=1,
+        at="2026-11-25",
+        planwarden_version="0",
+        step_confidence=IsotonicMap(),
+        signal_weights={},
+        confidence=IsotonicMap(points=((0.0, 0.9),)),
+        figures={},
+    )
+    beside = gate(found(base, f1=1.0, sure=0.9), right, sure(0.1).model_copy(update={"alone": maps})).beside
+    assert beside is not None
+    assert beside.brier_fall.mean == pytest.approx(0.0)
