@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from planwarden.contracts.shadow import ShadowPlan
 from planwarden.contracts.value import Contract, Digest, digest
 from planwarden.errors import DataRejected
 from planwarden.evaluation.shadow.compare import Compared
+from planwarden.evaluation.shadow.reading import text_of, validated
 from planwarden.evaluation.shadow.task import ShadowTask
 
 PREFIX = "plans="
@@ -75,22 +76,14 @@ def read_plans(path: Path) -> KeptSide:
     Raises:
         DataRejected: the file cannot be read, a line is no plan, a task occurs twice, or there is none.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataRejected(f"{path} cannot be read: {error}.", remedy=REMEDY) from error
     plans: dict[str, KeptPlan] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text_of(path, REMEDY).split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            kept = KeptPlan.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "the line"
-            raise DataRejected(f"{path}, line {number}: {place}: {first['msg']}.", remedy=REMEDY) from error
+        where = f"{path}, line {number}"
+        kept = validated(KeptPlan, line, where, REMEDY)
         if kept.task in plans:
-            raise DataRejected(f"{path}, line {number}: a second plan for {kept.task!r}.", remedy=REMEDY)
+            raise DataRejected(f"{where}: a second plan for {kept.task!r}.", remedy=REMEDY)
         plans[kept.task] = kept
     if not plans:
         raise DataRejected(f"{path} holds no plans.", remedy=REMEDY)

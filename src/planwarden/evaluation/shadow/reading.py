@@ -59,7 +59,7 @@ def read_lines(paths: Iterable[Path]) -> tuple[Line, ...]:
     """
     lines: dict[str, Line] = {}
     for path in paths:
-        for line in parse_lines(_text(path), str(path)):
+        for line in parse_lines(text_of(path), str(path)):
             if line.id in lines:
                 raise DataRejected(
                     f"{line.where}: the task id {line.id!r} occurs twice.",
@@ -122,9 +122,9 @@ def _said(line: str, where: str) -> OwnTask | PlanTask | PromptLine:
         known = PlanTask
     elif "request" in value or "gold" in value:
         known = OwnTask
-    said = _validated(known, line, where)
+    said = validated(known, line, where)
     asked = said.prompt if isinstance(said, PromptLine) else said.request
-    _validated(Task, json.dumps({"prompt": asked}), where)
+    validated(Task, json.dumps({"prompt": asked}), where)
     return said
 
 
@@ -138,19 +138,27 @@ def _object(line: str, where: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _validated(known: type[Known], line: str, where: str) -> Known:
+def validated(known: type[Known], line: str, where: str, remedy: str = REMEDY) -> Known:
+    """Read a line of JSON as what it has to be.
+
+    Raises:
+        DataRejected: it is not that.
+    """
     try:
         return known.model_validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise DataRejected(f"{where}: {place or 'the line'}: {first['msg']}.", remedy=REMEDY) from error
+        raise DataRejected(f"{where}: {place or 'the line'}: {first['msg']}.", remedy=remedy) from error
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path, remedy: str = "Name a readable JSON-lines file.") -> str:
+    """Read a file.
+
+    Raises:
+        DataRejected: it cannot be read.
+    """
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataRejected(
-            f"{path} cannot be read: {error}.", remedy="Name a readable JSON-lines file."
-        ) from error
+        raise DataRejected(f"{path} cannot be read: {error}.", remedy=remedy) from error
