@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from planwarden.app import Planwarden
 from planwarden.app.system import SystemClock, made_by
 from planwarden.cli.files import check_writable, write_file
 from planwarden.cli.moment import moment_option
-from planwarden.cli.output import err, print_json, say, tell
+from planwarden.cli.output import err, plain, print_json, say, tell
 from planwarden.cli.running import AsJson, Config, with_planwarden
 from planwarden.errors import DataRejected, InputError
 
@@ -147,20 +148,20 @@ def shadow(
     report = with_planwarden(
         work, as_json=as_json, config=config, overrides={"planner_llm": {"circuit_failures": 0}}
     )
-    if html is not None:
-        _write_page(report, html)
+    page = _written_page(report, html)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
-        _show(report, html)
+        _show(report, {"report": page, "the planner's plans": out})
 
 
-def _show(report: ShadowReport, html: Path | None) -> None:
+def _show(report: ShadowReport, written: Mapping[str, Path | None]) -> None:
     from planwarden.cli.shadow_text import show_shadow  # noqa: PLC0415 - brings in the tables of rich
 
     show_shadow(report)
-    if html is not None:
-        say(f"[dim]written to {html}[/]")
+    for what, file in written.items():
+        if file is not None:
+            say(f"[dim]{what} written to {plain(str(file))}[/]")
 
 
 def _file(named: Path) -> Path:
@@ -172,13 +173,18 @@ def _file(named: Path) -> Path:
     return own_tasks_file()
 
 
-def _write_page(report: ShadowReport, path: Path) -> None:
+def _written_page(report: ShadowReport, path: Path | None) -> Path | None:
+    """Write the page where one is wanted, and give its path; a page that fails costs nobody the report."""
+    if path is None:
+        return None
     from planwarden.evaluation.shadow.report.page import shadow_page  # noqa: PLC0415 - only where a page is wanted
 
     try:
         write_file(path, shadow_page(report, made=made_by(SystemClock().now())), "--html")
     except DataRejected as error:
-        tell(f"[yellow]{error.message}[/]")
+        tell(f"[yellow]{plain(error.message)}[/]")
+        return None
+    return path
 
 
 def register(app: typer.Typer) -> None:

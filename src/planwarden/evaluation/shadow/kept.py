@@ -32,7 +32,7 @@ class KeptPlan(Contract):
     catalog_digest: Digest
     policy_digest: Digest
     planner: Annotated[str, Field(min_length=1)]
-    """Name and model of who planned, and the prompt."""
+    """Model and settings of who planned, and the prompt."""
     made: str
     """By which version of Planwarden, and when."""
     plan: ShadowPlan
@@ -87,8 +87,8 @@ def read_plans(path: Path) -> KeptSide:
         plans[kept.task] = kept
     if not plans:
         raise DataRejected(f"{path} holds no plans.", remedy=REMEDY)
-    by = dict.fromkeys(f"{kept.planner}; {kept.made}" for kept in plans.values())
-    return KeptSide(name=path.stem[:40], describes=" and ".join(by), plans=plans)
+    by = dict.fromkeys(f"kept plans of {kept.planner}. {kept.made}" for kept in plans.values())
+    return KeptSide(name=path.stem[:40], describes=" And ".join(by), plans=plans)
 
 
 def _same(kept: KeptPlan, task: ShadowTask) -> bool:

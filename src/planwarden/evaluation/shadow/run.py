@@ -96,7 +96,7 @@ async def shadow_run(planwarden: Planwarden, wanted: Wanted, progress: Progress)
 
 
 def _lines(pairs: Sequence[Compared], side: Side, planwarden: Planwarden) -> str:
-    planner = f"{side.name} {side.describes}; prompt {PROMPT_VERSION}"
+    planner = f"{side.describes}; prompt {PROMPT_VERSION}"
     return kept_plans(pairs, planner=planner, made=made_by(planwarden.clock.now()))
 
 
