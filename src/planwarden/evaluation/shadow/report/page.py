@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from planwarden.audit.page.amounts import counted
 from planwarden.evaluation.shadow.report.contract import (
     Figure,
     KnownReport,
@@ -40,7 +41,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 th { font-weight: 600; } td small { white-space: nowrap; }
-svg { width: 100%; max-width: 30rem; height: auto; display: block; } svg text { fill: var(--ink); }
+svg { width: 100%; max-width: 30rem; height: auto; display: block; overflow: visible; }
+svg text { fill: var(--ink); }
 .one { fill: var(--one); stroke: var(--one); } .two { fill: var(--two); stroke: var(--two); }
 .axis { stroke: var(--line); } svg .scale { fill: var(--dim); }
 dt::before { content: ""; display: inline-block; width: .6rem; height: .6rem; margin-right: .5rem;
@@ -91,9 +93,9 @@ def _known(known: KnownReport, report: ShadowReport) -> str:
             if known.second is not None and known.gain is not None:
                 cells += [_figure(known.second[measure]), _figure(known.gain[measure], signed=True)]
             rows.append([escape(words), *cells])
-    counted = "" if known.counts else " (shown, not counted)"
+    aside = "" if known.counts else " (shown, not counted)"
     named = EVIDENCE_WORDS[known.evidence].capitalize()
-    head = f"<h2>{escape(named)}: {known.tasks} tasks{counted}</h2>"
+    head = f"<h2>{escape(named)}: {counted(known.tasks, 'task')}{aside}</h2>"
     return head + _bars(known) + _table(["", *map(escape, names)], rows)
 
 
@@ -158,7 +160,7 @@ def _agreement(report: ShadowReport) -> Iterable[str]:
 def _differences(report: ShadowReport) -> Iterable[str]:
     if not report.differences or report.second is None:
         return
-    yield f"<h2>Planned differently: {report.differing} tasks</h2>"
+    yield f"<h2>Planned differently: {counted(report.differing, 'task')}</h2>"
     names = {"first": report.first.name, "second": report.second.name}
     rows = [
         [

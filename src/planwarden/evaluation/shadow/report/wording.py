@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from planwarden.audit.page.amounts import counted
 from planwarden.evaluation.shadow.report.contract import ShadowReport
 from planwarden.evaluation.shadow.task import Evidence
 
@@ -32,7 +33,8 @@ AGREEMENT_WORDS: Mapping[str, str] = {
 
 def tally(report: ShadowReport) -> str:
     """Say which tasks were looked at, in a line."""
-    said = f"{report.tasks.compared} tasks planned, {report.tasks.known} with a known right plan that counts"
+    said = counted(report.tasks.compared, "task")
+    said += f" planned, {report.tasks.known} with a known right plan that counts"
     if report.tasks.left_out:
         said += "; left out: " + ", ".join(
             f"{count} ({reason})" for reason, count in report.tasks.left_out.items()
